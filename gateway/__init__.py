@@ -1,0 +1,1 @@
+"""The wires: sockets, processes, RQ, DNS, clock, configuration, command line."""

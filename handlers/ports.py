@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the verbs need of the outer world, as small typed protocols; gateway holds the real things, tests the fakes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from storage.response import Response
+
+
+class Clock(Protocol):
+    """The one source of time."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+        ...
+
+
+class Found(Enum):
+    """How a DNS question ended; every verdict maps each of them (dependencies G25)."""
+
+    YES = "yes"
+    NO_NAME = "nxdomain"
+    NO_DATA = "nodata"
+    TEMPORARY = "temperror"  # SERVFAIL or no answer in time: ask again later
+    MALFORMED = "permerror"  # the name cannot be asked for at all
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One DNS answer: TXT records with their strings joined, as bytes; other types in presentation form."""
+
+    found: Found
+    records: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MailHost:
+    """One MX record, or the domain itself where it has none (RFC 5321 §5.1)."""
+
+    preference: int
+    name: str
+
+
+class Resolver(Protocol):
+    """DNS, bounded in time; never raises for what the network says."""
+
+    async def txt(self, name: str) -> Answer: ...
+
+    async def mx(self, domain: str) -> Answer:
+        """Records are b"10 mail.host.example" in presentation form, without the final dot; null MX is b"0 "."""
+        ...
+
+    async def addresses(self, host: str) -> Answer:
+        """IPv6 and IPv4 addresses in presentation form, those of one family together."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """One mail on its way out: `name` identifies the outbox row, content is final and ends in CR LF."""
+
+    name: str
+    reverse_path: str | None
+    recipients: tuple[str, ...]
+    content: bytes
+
+
+class Route(Protocol):
+    """A way out: the smarthost, MX delivery or a maildir."""
+
+    async def send(self, departure: Departure) -> Mapping[str, Response]:
+        """One response for each recipient; never raises for what the remote does, a lost connection is a 4xx."""
+        ...

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One mailbox as an envelope names it: RFC 5321 §4.1.2, with RFC 6531's UTF-8.
+
+Enters: text without angle brackets. Leaves: a frozen value whose domain is in lower case; the local part keeps
+its letter case, for only its own host may fold it. Fails: BadAddress, whose text is for the operator.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+LOCAL_PART_OCTETS = 64  # RFC 5321 §4.5.3.1.1
+DOMAIN_OCTETS = 255  # RFC 5321 §4.5.3.1.2
+
+_UTF8 = r"\x80-\ud7ff\ue000-\U0010ffff"  # RFC 6531 §3.3: any scalar value, never a surrogate
+_ATEXT = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~{_UTF8}-]+"
+_LOCAL = re.compile(rf'{_ATEXT}(?:\.{_ATEXT})*|"(?:[ !#-\[\]-~{_UTF8}]|\\[ -~])*"')
+_LABEL = rf"[A-Za-z0-9_{_UTF8}](?:[A-Za-z0-9_{_UTF8}-]*[A-Za-z0-9{_UTF8}])?"
+_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Za-z.:-]{{2,60}}\]")
+
+
+class BadAddress(ValueError):
+    """The text is not one RFC 5321 mailbox."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """A mailbox; compare people by `key`, write `str()` on the wire."""
+
+    local: str
+    domain: str
+
+    def __str__(self) -> str:
+        return f"{self.local}@{self.domain}"
+
+    @cached_property
+    def key(self) -> str:
+        """The form under which two spellings of one mailbox are the same to a desk."""
+        return f"{self.local.lower()}@{self.domain}"
+
+
+def parse(text: str) -> Address:
+    """Read one mailbox, without angle brackets; raises BadAddress."""
+    local, at, domain = text.rpartition("@")
+    if not at or not _LOCAL.fullmatch(local) or not _DOMAIN.fullmatch(domain):
+        raise BadAddress(f"{text[:80]!r} is not a mailbox such as name@host.example")
+    if len(local.encode()) > LOCAL_PART_OCTETS or len(domain.encode()) > DOMAIN_OCTETS:
+        raise BadAddress(f"{text[:80]!r} is longer than RFC 5321 allows")
+    return Address(local, domain.lower())

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an SMTP server answers (RFC 5321 §4.2): every response of ours is a named value here, number first.
+
+The texts say what the sender can do and never why we are built as we are: no policy, no path, no exception.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """`code` is the RFC 5321 reply code, `enhanced` the RFC 3463 status (empty only where RFC 2034 forbids one)."""
+
+    code: int
+    enhanced: str
+    text: str
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (str(self.code), self.enhanced, self.text)))
+
+    def about(self, detail: str) -> "Response":
+        """The same answer with the id or address that the sender needs to quote."""
+        return Response(self.code, self.enhanced, f"{self.text} {detail}")
+
+    @property
+    def is_positive(self) -> bool:
+        return 200 <= self.code < 400
+
+    @property
+    def is_temporary(self) -> bool:
+        return 400 <= self.code < 500
+
+    @property
+    def is_permanent(self) -> bool:
+        return self.code >= 500
+
+
+R220_READY_FOR_TLS = Response(220, "2.0.0", "Ready to start TLS")  # RFC 3207 §4
+R221_BYE = Response(221, "2.0.0", "Bye")
+R235_LOGGED_IN = Response(235, "2.7.0", "Authentication succeeded")  # RFC 4954 §6
+R250_OK = Response(250, "2.0.0", "OK")
+R250_SENDER_OK = Response(250, "2.1.0", "Sender OK")
+R250_RECIPIENT_OK = Response(250, "2.1.5", "Recipient OK")
+R250_ACCEPTED = Response(250, "2.6.0", "Accepted, id")  # RFC 5321 §4.2.5: we are now responsible
+R252_NOT_VERIFIED = Response(252, "2.5.0", "Send some mail and see")  # RFC 5321 §3.5.3
+R354_GO_AHEAD = Response(354, "", "End data with <CR><LF>.<CR><LF>")
+R421_TIMEOUT = Response(421, "4.4.2", "No command in time, closing the connection")
+R421_SHUTTING_DOWN = Response(421, "4.3.2", "Service is restarting, try again in a minute")
+R421_TOO_SLOW = Response(421, "4.4.2", "The content came too slowly, closing the connection")
+R421_TOO_MANY_ERRORS = Response(421, "4.7.0", "Too many errors, closing the connection")
+R421_TOO_MANY_CONNECTIONS = Response(421, "4.7.0", "Too many connections, try again later")
+R454_LOGIN_LATER = Response(454, "4.7.0", "Too many failed logins, try again later")  # RFC 4954 §6
+R451_TRY_LATER = Response(451, "4.3.0", "Cannot answer for this mail now, try again later")
+R451_NO_SIGNATURE = Response(451, "4.7.5", "Cannot sign this mail now, try again later")
+R451_DNS = Response(451, "4.4.3", "Cannot look up the sender's key now, try again later")
+R452_TOO_MANY_RECIPIENTS = Response(452, "4.5.3", "Too many recipients, send the rest in another mail")
+R454_NO_TLS = Response(454, "4.7.0", "TLS is not available now")
+R500_UNKNOWN_COMMAND = Response(500, "5.5.2", "Command not recognised")
+R500_LINE_TOO_LONG = Response(500, "5.5.2", "Line too long")
+R500_BARE_LINE_END = Response(500, "5.5.2", "Lines end in CR LF, a bare CR or LF is refused")
+R501_SYNTAX = Response(501, "5.5.4", "Syntax error in parameters")
+R501_BAD_SENDER = Response(501, "5.1.7", "Bad sender address syntax")
+R501_BAD_RECIPIENT = Response(501, "5.1.3", "Bad recipient address syntax")
+R501_BAD_AUTH = Response(501, "5.5.2", "Cannot decode the authentication exchange")
+R501_AUTH_CANCELLED = Response(501, "5.0.0", "Authentication cancelled")
+R502_NOT_HERE = Response(502, "5.5.1", "Command not implemented")
+R503_BAD_SEQUENCE = Response(503, "5.5.1", "Bad sequence of commands")
+R504_MECHANISM = Response(504, "5.5.4", "Unknown authentication mechanism")
+R530_TLS_FIRST = Response(530, "5.7.0", "Use STARTTLS first")  # RFC 3207 §4
+R530_LOGIN_FIRST = Response(530, "5.7.0", "Log in first")  # RFC 4954 §6
+R535_BAD_LOGIN = Response(535, "5.7.8", "Login or password is wrong")
+R538_ENCRYPTION_NEEDED = Response(538, "5.7.11", "Logging in needs TLS")
+R550_NO_SUCH_ADDRESS = Response(550, "5.1.1", "No such address here")
+R550_NOT_ALLOWED = Response(550, "5.7.1", "This address takes no mail from you")
+R550_USE_SUBMISSION = Response(550, "5.7.1", "Agents answer through the submission relay")
+R552_TOO_BIG = Response(552, "5.3.4", "The mail is bigger than this server takes")
+R554_BARE_LINE_END = Response(554, "5.6.0", "Bare CR, LF or NUL in the content")
+R554_NOT_A_REPLY = Response(554, "5.7.1", "This is not a reply to a case you may answer")
+R554_CANNOT_REWRITE = Response(554, "5.6.0", "This mail cannot be sent in the team's name:")
+R554_TOO_MANY_HEADER_FIELDS = Response(554, "5.6.0", "The header section is too large")
+R555_PARAMETER = Response(555, "5.5.4", "Parameter not recognised")
