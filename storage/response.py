@@ -35,6 +35,7 @@ class Response:
         return self.code >= 500
 
 
+R214_HELP = Response(214, "2.0.0", "See RFC 5321; people read postmaster@ this host")
 R220_READY_FOR_TLS = Response(220, "2.0.0", "Ready to start TLS")  # RFC 3207 §4
 R221_BYE = Response(221, "2.0.0", "Bye")
 R235_LOGGED_IN = Response(235, "2.7.0", "Authentication succeeded")  # RFC 4954 §6
@@ -74,8 +75,11 @@ R550_NO_SUCH_ADDRESS = Response(550, "5.1.1", "No such address here")
 R550_NOT_ALLOWED = Response(550, "5.7.1", "This address takes no mail from you")
 R550_USE_SUBMISSION = Response(550, "5.7.1", "Agents answer through the submission relay")
 R552_TOO_BIG = Response(552, "5.3.4", "The mail is bigger than this server takes")
+R553_NEEDS_SMTPUTF8 = Response(553, "5.6.7", "A non-ASCII address needs SMTPUTF8")  # RFC 6531 §3.5
 R554_BARE_LINE_END = Response(554, "5.6.0", "Bare CR, LF or NUL in the content")
 R554_NOT_A_REPLY = Response(554, "5.7.1", "This is not a reply to a case you may answer")
 R554_CANNOT_REWRITE = Response(554, "5.6.0", "This mail cannot be sent in the team's name:")
 R554_TOO_MANY_HEADER_FIELDS = Response(554, "5.6.0", "The header section is too large")
+R554_NOT_SMTP = Response(554, "5.5.1", "This is a mail server, closing the connection")
+R554_TOO_EARLY = Response(554, "5.5.1", "Wait for the greeting, closing the connection")  # RFC 5321 §3.1
 R555_PARAMETER = Response(555, "5.5.4", "Parameter not recognised")

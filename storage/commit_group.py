@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Group commit: one thread a process takes whatever work is waiting and makes one durable transaction of it.
+
+There is no linger timer: while one group is being synced the next one gathers. Each work has a savepoint; one that
+fails is rolled back and tried once more alone, and so is each of a group whose commit failed: only the offender gets
+its exception. The instant that matters is the return of the commit: futures are answered after it, never before.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from storage.database import Database, Unit
+from storage.states import Move
+
+T = TypeVar("T")
+
+GROUP_LIMIT = 64
+
+
+@dataclass(slots=True)
+class _Work:
+    move: Move
+    do: Callable[[Unit], Any]
+    future: "Future[Any]"
+    result: Any = None
+    failed: bool = False
+
+
+class GroupCommitter:
+    """Submit work from any thread; `close()` finishes what was submitted."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="commit-group", daemon=True)
+        self._thread.start()
+
+    def submit(self, move: Move, do: Callable[[Unit], T]) -> "Future[T]":
+        """Do this in the next group; the future is answered once it is durable, or has failed."""
+        future: Future[T] = Future()
+        self._waiting.put(_Work(move, do, future))
+        return future
+
+    def close(self) -> None:
+        """Finish all that is waiting, then stop."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            group, last = self._gather()
+            if group:
+                self._commit(group)
+            if last:
+                return
+
+    def _gather(self) -> tuple[list[_Work], bool]:
+        group: list[_Work] = []
+        work = self._waiting.get()
+        while work is not None:
+            group.append(work)
+            if len(group) == GROUP_LIMIT:
+                return group, False
+            try:
+                work = self._waiting.get_nowait()
+            except queue.Empty:
+                return group, False
+        return group, True
+
+    def _commit(self, group: list[_Work]) -> None:
+        try:
+            self._together(group)
+        except Exception:
+            alone = group
+        else:
+            for work in group:
+                if not work.failed:
+                    work.future.set_result(work.result)
+            alone = [work for work in group if work.failed]
+        for work in alone:
+            self._alone(work)
+
+    def _together(self, group: list[_Work]) -> None:
+        moves = dict.fromkeys(work.move for work in group)
+        with self._database.move(*moves) as unit:
+            for work in group:
+                savepoint = unit.begin_nested()
+                try:
+                    work.result = work.do(unit)
+                    savepoint.commit()
+                except Exception:
+                    savepoint.rollback()
+                    work.failed = True
+
+    def _alone(self, work: _Work) -> None:
+        try:
+            with self._database.move(work.move) as unit:
+                result = work.do(unit)
+        except Exception as error:
+            work.future.set_exception(error)
+        else:
+            work.future.set_result(result)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The received octets, compressed, in chunks, with their SHA-256; written once and never rewritten.
+
+Small content is written in the accepting transaction. Larger content goes in earlier short transactions while its row
+is `arriving`; accepting flips it to `kept`, and the sweep forgets what nobody accepted within an hour.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from storage.database import Unit
+from storage.schema import content, content_chunk
+
+CHUNK_OCTETS = 256 * 1024
+ORPHAN_AGE = timedelta(hours=1)
+_LEVEL = 1  # the wire is faster than a better level
+
+_INSERT_CHUNK = insert(content_chunk).values(content_id=bindparam("c"), position=bindparam("p"), octets=bindparam("o"))
+_KEEP = update(content).where(content.c.id == bindparam("c"), content.c.state == "arriving").values(state="kept")
+
+
+class ContentMissing(LookupError):
+    """No such content, or it does not match its SHA-256: the store is damaged."""
+
+
+def keep(unit: Unit, octets: bytes, now: datetime) -> int:
+    """Write small content whole, as kept; returns its id."""
+    content_id = _add(unit, octets, "kept", now)
+    for position, chunk in enumerate(chunks(octets)):
+        add_chunk(unit, content_id, position, chunk)
+    return content_id
+
+
+def arrive(unit: Unit, octets: bytes, now: datetime) -> int:
+    """Open a row for content whose chunks follow in their own transactions; returns its id."""
+    return _add(unit, octets, "arriving", now)
+
+
+def chunks(octets: bytes) -> Iterator[bytes]:
+    """The pieces in which content is stored, uncompressed; empty content is one empty piece."""
+    for start in range(0, max(len(octets), 1), CHUNK_OCTETS):
+        yield octets[start : start + CHUNK_OCTETS]
+
+
+def add_chunk(unit: Unit, content_id: int, position: int, chunk: bytes) -> None:
+    """Write one piece."""
+    unit.execute(_INSERT_CHUNK, {"c": content_id, "p": position, "o": zlib.compress(chunk, _LEVEL)})
+
+
+def flip(unit: Unit, content_id: int) -> None:
+    """arriving -> kept, in the accepting transaction; raises ContentMissing if the sweep was faster."""
+    if unit.execute(_KEEP, {"c": content_id}).rowcount != 1:
+        raise ContentMissing(f"content {content_id} is no longer arriving")
+
+
+def load(unit: Unit, content_id: int) -> bytes:
+    """The octets as received; raises ContentMissing unless they match their SHA-256."""
+    digest = unit.execute(select(content.c.sha256).where(content.c.id == content_id)).scalar()
+    rows = unit.execute(
+        select(content_chunk.c.octets)
+        .where(content_chunk.c.content_id == content_id)
+        .order_by(content_chunk.c.position)
+    )
+    octets = b"".join(zlib.decompress(row.octets) for row in rows)
+    if digest is None or hashlib.sha256(octets).digest() != bytes(digest):
+        raise ContentMissing(f"content {content_id} is missing or damaged")
+    return octets
+
+
+def forget_orphans(unit: Unit, now: datetime) -> int:
+    """Delete what has been arriving for over an hour; returns how many."""
+    old = select(content.c.id).where(content.c.state == "arriving", content.c.created_at < now - ORPHAN_AGE)
+    ids = list(unit.execute(old).scalars())
+    if ids:
+        unit.execute(delete(content_chunk).where(content_chunk.c.content_id.in_(ids)))
+        unit.execute(delete(content).where(content.c.id.in_(ids), content.c.state == "arriving"))
+    return len(ids)
+
+
+def _add(unit: Unit, octets: bytes, state: str, now: datetime) -> int:
+    row = unit.execute(
+        insert(content).returning(content.c.id),
+        {"state": state, "sha256": hashlib.sha256(octets).digest(), "size_octets": len(octets), "created_at": now},
+    )
+    return int(row.scalar_one())

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SQLite or PostgreSQL behind one face: `read()` for questions, `move()` for the one way to write.
+
+A write transaction names its moves, holds the writers' file lock on SQLite (busy_timeout alone starves writers, G19b)
+and passes their kill points around the commit. Open a Database in the process that uses it, never before a fork:
+sockets and file locks would be shared. Fails with DatabaseUnavailable when the store cannot be reached.
+"""
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from storage.states import Move, pass_kill_point
+
+Unit = Connection  # one unit of work; handlers pass it on and never look inside
+
+BUSY_TIMEOUT_MS = 10_000
+WAL_PRESSURE_OCTETS = 64 * 1024 * 1024  # above it the checkpointer stops the writers for a moment
+
+
+class DatabaseUnavailable(Exception):
+    """The store cannot be reached or is not ours to use; the text is for the operator."""
+
+
+class WriterLock:
+    """One file lock before BEGIN IMMEDIATE, so that writers of all processes queue in the kernel instead of polling."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._threads = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._threads.acquire()
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._threads.release()
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+class Database:
+    """The store of one process."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.path = Path(self.url.database or "") if self.is_sqlite else None
+        self._lock: WriterLock | None = None
+        try:
+            if self.path is not None:
+                self._lock = WriterLock(self.path.with_name(self.path.name + ".writer"))
+                self._writer, self._reader = _sqlite_engines(url)
+            else:
+                self._writer = self._reader = create_engine(url, pool_size=4, max_overflow=12, pool_pre_ping=True)
+        except OSError as error:
+            raise DatabaseUnavailable(f"database.url: cannot open {self.path}: {error.strerror}") from error
+
+    @contextmanager
+    def read(self) -> Iterator[Unit]:
+        """A read-only look at one instant; it never takes the write lock."""
+        with self._reader.connect() as unit, unit.begin():
+            yield unit
+
+    @contextmanager
+    def move(self, *moves: Move) -> Iterator[Unit]:
+        """One write transaction that makes these moves; durable when the block has been left without an exception."""
+        with self._exclusive(), self._writer.connect() as unit:
+            transaction = unit.begin()
+            try:
+                yield unit
+                _pass_all(moves, "before")
+                transaction.commit()
+            except BaseException:
+                transaction.rollback()
+                raise
+            _pass_all(moves, "after")
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        if self._lock is None:
+            yield
+            return
+        with self._lock:
+            yield
+
+    def checkpoint(self) -> None:
+        """Bring the write-ahead log back into the database file (SQLite only); one process does this."""
+        if self.path is None:
+            return
+        wal = self.path.with_name(self.path.name + "-wal")
+        pressing = wal.exists() and wal.stat().st_size > WAL_PRESSURE_OCTETS
+        with self._exclusive() if pressing else self._no_lock():
+            raw = self._reader.raw_connection()
+            try:
+                raw.cursor().execute("PRAGMA query_only=OFF")
+                raw.cursor().execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if pressing else 'PASSIVE'})").fetchall()
+                raw.cursor().execute("PRAGMA query_only=ON")
+            finally:
+                raw.close()
+
+    @contextmanager
+    def _no_lock(self) -> Iterator[None]:
+        yield
+
+    @property
+    def engine(self) -> Engine:
+        """The writing engine, for migrations."""
+        return self._writer
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the writers' lock without a transaction, for migrations."""
+        with self._exclusive():
+            yield
+
+    def close(self) -> None:
+        """Give back every connection and the lock."""
+        self._writer.dispose()
+        self._reader.dispose()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def _pass_all(moves: Iterable[Move], side: str) -> None:
+    for move in moves:
+        pass_kill_point(move, side)
+
+
+def _sqlite_engines(url: str) -> tuple[Engine, Engine]:
+    """A writer whose BEGIN is IMMEDIATE and a reader that cannot write (dependencies G19b)."""
+    options: dict[str, Any] = {"connect_args": {"check_same_thread": False}}
+    writer = create_engine(url, pool_size=1, max_overflow=0, **options)
+    reader = create_engine(url, pool_size=4, max_overflow=12, **options)
+    event.listen(writer, "connect", lambda raw, _: _pragmas(raw, query_only=False))
+    event.listen(reader, "connect", lambda raw, _: _pragmas(raw, query_only=True))
+    event.listen(writer, "begin", lambda unit: unit.exec_driver_sql("BEGIN IMMEDIATE"))
+    event.listen(reader, "begin", lambda unit: unit.exec_driver_sql("BEGIN"))
+    return writer, reader
+
+
+def _pragmas(raw: Any, *, query_only: bool) -> None:
+    raw.isolation_level = None
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "wal_autocheckpoint=0",
+        f"query_only={'ON' if query_only else 'OFF'}",
+    ):
+        raw.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def is_unavailable(error: Exception) -> bool:
+    """Whether an exception speaks of the store rather than of a bug."""
+    return isinstance(error, (SQLAlchemyError, DatabaseUnavailable, OSError))

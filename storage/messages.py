@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages: the accepting transaction, the claims of the jobs, and the questions asked about one mail.
+
+`accept` is the promise: content, envelope, verdicts, the thread decision and the digest in one unit of work, answered
+250 only after its commit. A delivery repeated within five days finds the digest and gets the first id again.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from storage import content as contents
+from storage import threads
+from storage.database import Unit
+from storage.envelope import Envelope, Session
+from storage.schema import digest, message, outbox, thread
+from storage.states import MessageState
+from storage.threads import Author, Decide, Decision, Person, Pointer, Proof
+
+DIGEST_AGE = timedelta(days=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided for one recipient; `routing_address` is empty for a reply or bounce address."""
+
+    address: str
+    routing_address: str
+    disposition: str
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What lists and decisions show of the header section; text is scrubbed."""
+
+    author: Person
+    to: tuple[Person, ...]
+    cc: tuple[Person, ...]
+    subject: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """What the thread decision rests on; `new_token` names the thread if it becomes a new one."""
+
+    author: Author
+    pointers: tuple[Pointer, ...]
+    own_key: bytes | None
+    referred_keys: tuple[bytes, ...]
+    copied: tuple[Person, ...]
+    new_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One inbound mail, judged and ready to be promised; exactly the bytes that came, plus what we say about them."""
+
+    id: str
+    received_at: datetime
+    session: Session
+    envelope: Envelope
+    content: bytes
+    header: Header
+    placing: Placing
+    authentication: str  # JSON
+    classification: str
+    state: MessageState
+    disposition: str
+    reason: str
+    verdicts: tuple[Verdict, ...]
+    stamp: bytes
+    left_out: tuple[tuple[int, int], ...]
+    content_id: int | None = None  # where its chunks already arrived
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The promise: what 250 names. `repeated` means that an earlier delivery had it already."""
+
+    id: str
+    repeated: bool
+    state: MessageState
+
+
+def accept(unit: Unit, arrival: Arrival, decide: Decide) -> Accepted:
+    """Write one inbound mail; the 250 may be said once the unit of work is durable."""
+    first = _claim_digest(unit, arrival)
+    if first is not None:
+        return Accepted(first, repeated=True, state=arrival.state)
+    placed = _place(unit, arrival, decide) if arrival.state is MessageState.ACCEPTED else None
+    unit.execute(_INSERT, _row(unit, arrival, placed))
+    return Accepted(arrival.id, repeated=False, state=arrival.state)
+
+
+def claim(unit: Unit, ids: Sequence[str], now: datetime, lease: timedelta) -> list[tuple[str, int]]:
+    """Take these messages for one lease, counting the attempt; returns (id, attempts) of those that were due."""
+    rows = unit.execute(
+        update(message)
+        .where(message.c.id.in_(ids), message.c.state == MessageState.ACCEPTED.value, message.c.due_at <= now)
+        .values(due_at=now + lease, attempts=message.c.attempts + 1)
+        .returning(message.c.seq, message.c.id, message.c.attempts)
+    )
+    return [(row.id, row.attempts) for row in sorted(rows, key=lambda row: row.seq)]
+
+
+def due(unit: Unit, now: datetime, limit: int) -> list[tuple[str, int]]:
+    """Messages whose lease or due time has passed, in the order of acceptance, with their attempts so far."""
+    rows = unit.execute(
+        select(message.c.id, message.c.attempts).where(message.c.due_at <= now).order_by(message.c.seq).limit(limit)
+    )
+    return [(row.id, row.attempts) for row in rows]
+
+
+def attempts_of(unit: Unit, ids: Sequence[str]) -> list[tuple[str, int]]:
+    """The unfinished ones of these messages, in the order of acceptance, with their attempts so far."""
+    rows = unit.execute(
+        select(message.c.id, message.c.attempts)
+        .where(message.c.id.in_(ids), message.c.due_at.is_not(None))
+        .order_by(message.c.seq)
+    )
+    return [(row.id, row.attempts) for row in rows]
+
+
+def lock(unit: Unit, message_id: str, attempts: int) -> Row[tuple[object, ...]] | None:
+    """The claimed message with its thread row locked; None when the claim is no longer ours."""
+    row = unit.execute(_OPEN, {"i": message_id, "n": attempts}).first()
+    if row is not None and row.thread_id is not None:
+        unit.execute(_LOCK_THREAD, {"t": row.thread_id})
+    return row
+
+
+def has_unfinished_before(unit: Unit, thread_id: int, seq: int) -> bool:
+    """Whether an earlier mail of the thread is still to be routed."""
+    return unit.execute(_EARLIER, {"t": thread_id, "s": seq}).first() is not None
+
+
+def put_back(unit: Unit, message_id: str, due_at: datetime) -> None:
+    """Give up a claim without having worked it: the attempt does not count."""
+    unit.execute(
+        update(message)
+        .where(message.c.id == message_id, message.c.state == MessageState.ACCEPTED.value)
+        .values(due_at=due_at, attempts=message.c.attempts - 1)
+    )
+
+
+def finish(unit: Unit, seq: int, state: MessageState) -> None:
+    """accepted -> routed or shunted."""
+    unit.execute(_FINISH, {"s": seq, "new": state.value})
+
+
+def by_id(unit: Unit, message_id: str) -> Row[tuple[object, ...]] | None:
+    """One message row."""
+    return unit.execute(select(message).where(message.c.id == message_id)).first()
+
+
+def latest(unit: Unit, limit: int) -> list[Row[tuple[object, ...]]]:
+    """The newest messages, newest first, with their thread ID and case number."""
+    return list(unit.execute(select(message).order_by(message.c.seq.desc()).limit(limit)))
+
+
+def of_thread(unit: Unit, thread_id: int) -> list[Row[tuple[object, ...]]]:
+    """All mail of a thread in the order of acceptance."""
+    return list(unit.execute(select(message).where(message.c.thread_id == thread_id).order_by(message.c.seq)))
+
+
+def stamped(row: Row[tuple[object, ...]], octets: bytes) -> bytes:
+    """The content as we show and forward it: our stamp in front, forged fields left out."""
+    pieces, at = [bytes(row.stamp)], 0
+    for start, end in json.loads(row.left_out):
+        pieces.append(octets[at:start])
+        at = end
+    return b"".join([*pieces, octets[at:]])
+
+
+def forget_digests(unit: Unit, now: datetime) -> None:
+    """Delete digests past their age."""
+    unit.execute(delete(digest).where(digest.c.created_at < now - DIGEST_AGE))
+
+
+def outbox_row_of(unit: Unit, outbox_name: str) -> Row[tuple[object, ...]] | None:
+    """The outbox row that one of our ids names."""
+    return unit.execute(select(outbox).where(outbox.c.name == outbox_name)).first()
+
+
+def to_json(value: object) -> str:
+    """Small values as stored text."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def people_json(people: Sequence[Person]) -> str:
+    """Names and addresses as stored text."""
+    return to_json([[person.name, person.address] for person in people])
+
+
+def _claim_digest(unit: Unit, arrival: Arrival) -> str | None:
+    """The id of the first delivery of this very mail, or None when this is the first."""
+    parts = [arrival.envelope.reverse_path_text, *sorted(r.key for r in arrival.envelope.recipients)]
+    text = "\0".join([*parts, arrival.header.message_id]).encode("utf-8", "surrogatepass")
+    key = hashlib.sha256(text + b"\0" + hashlib.sha256(arrival.content).digest()).digest()
+    row = {"digest": key, "message_id": arrival.id, "created_at": arrival.received_at}
+    if unit.execute(_NEW_DIGEST, row).rowcount == 1:
+        return None
+    return str(unit.execute(select(digest.c.message_id).where(digest.c.digest == key)).scalar_one())
+
+
+def _place(unit: Unit, arrival: Arrival, decide: Decide) -> tuple[int, str, Decision]:
+    """Find or make the thread; raises ThreadRace when a concurrent transaction made it meanwhile."""
+    placing, author = arrival.placing, arrival.placing.author
+    domain = author.person.key.rpartition("@")[2] if author.person else ""
+    found = threads.candidates(unit, placing.pointers, author)
+    passed_before = bool(found) and not author.aligned and threads.domain_has_passed(unit, domain)
+    decision = decide(author, found, passed_before)
+    if decision.join is not None:
+        thread_id, token = decision.join, threads.token_of(unit, decision.join)
+    else:
+        token = placing.new_token
+        thread_id = threads.make(unit, token, arrival.received_at)
+    proven = decision.proof is Proof.PROVEN and author.person is not None
+    owner = author.person.key if proven and author.person else f"?{arrival.id}"
+    elsewhere = threads.add_keys(unit, thread_id, owner, placing.own_key, placing.referred_keys if proven else ())
+    if elsewhere and decision.join is None:
+        raise threads.ThreadRace
+    _join(unit, arrival, thread_id, decision)
+    if author.aligned:
+        threads.remember_domain(unit, domain, arrival.received_at)
+    return thread_id, token, decision
+
+
+def _join(unit: Unit, arrival: Arrival, thread_id: int, decision: Decision) -> None:
+    """The contact of a new thread, and those whom a proven author copies, belong to it."""
+    people = list(arrival.placing.copied) if decision.proof is Proof.PROVEN else []
+    if decision.join is None and arrival.placing.author.person is not None:
+        people.insert(0, arrival.placing.author.person)
+    threads.add_participants(unit, thread_id, "customer", people)
+
+
+def _row(unit: Unit, arrival: Arrival, placed: tuple[int, str, Decision] | None) -> dict[str, object]:
+    if arrival.content_id is None:
+        content_id = contents.keep(unit, arrival.content, arrival.received_at)
+    else:
+        content_id = arrival.content_id
+        contents.flip(unit, content_id)
+    thread_id, token, decision = placed or (None, "", Decision(Proof.UNPROVEN))
+    stamp = arrival.stamp + (f"X-Casegate-Thread: {token}\r\n".encode() if token else b"")
+    header = arrival.header
+    return {
+        "id": arrival.id,
+        "direction": "inbound",
+        "state": arrival.state.value,
+        "due_at": arrival.received_at if arrival.state is MessageState.ACCEPTED else None,
+        "attempts": 0,
+        "received_at": arrival.received_at,
+        "content_id": content_id,
+        "thread_id": thread_id,
+        "linked_thread_id": decision.link_to,
+        "link_kind": decision.link.value if decision.link else None,
+        "session": to_json(asdict(arrival.session)),
+        "reverse_path": arrival.envelope.reverse_path_text,
+        "recipients": to_json([asdict(verdict) for verdict in arrival.verdicts]),
+        "author_name": header.author.name,
+        "author_address": header.author.address,
+        "to_": people_json(header.to),
+        "cc": people_json(header.cc),
+        "subject": header.subject,
+        "message_id": header.message_id,
+        "authentication": arrival.authentication,
+        "classification": arrival.classification,
+        "disposition": arrival.disposition,
+        "reason": arrival.reason,
+        "proof": decision.proof.value,
+        "stamp": stamp,
+        "left_out": to_json(arrival.left_out),
+    }
+
+
+_INSERT = insert(message)
+_NEW_DIGEST = upsert(digest).on_conflict_do_nothing()
+_OPEN = select(message).where(
+    message.c.id == bindparam("i"),
+    message.c.attempts == bindparam("n"),
+    message.c.state == MessageState.ACCEPTED.value,
+)
+_LOCK_THREAD = select(thread.c.id).where(thread.c.id == bindparam("t")).with_for_update()
+_EARLIER = (
+    select(message.c.seq)
+    .where(
+        message.c.thread_id == bindparam("t"),
+        message.c.state == MessageState.ACCEPTED.value,
+        message.c.seq < bindparam("s"),
+    )
+    .limit(1)
+)
+_FINISH = (
+    update(message)
+    .where(message.c.seq == bindparam("s"), message.c.state == MessageState.ACCEPTED.value)
+    .values(state=bindparam("new"), due_at=None)
+)

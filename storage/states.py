@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every state a row can be in, and every move between them. One move is one transaction; nothing is written otherwise.
+
+| move     | noun      | from                | to                              | made by    |
+|----------|-----------|---------------------|---------------------------------|------------|
+| arrive   | content   | -                   | arriving                        | mx         |
+| accept   | message   | - arriving          | accepted quarantined discarded  | mx         |
+| submit   | message   | - arriving          | submitted                       | submission |
+| claim    | message   | accepted            | accepted                        | job        |
+| route    | message   | accepted            | routed                          | job        |
+| shunt    | message   | accepted            | shunted                         | job        |
+| assign   | case      | waiting             | assigned                        | job        |
+| take     | recipient | queued deferred     | queued deferred                 | delivery   |
+| settle   | recipient | queued deferred     | delivered deferred failed       | delivery   |
+| forget   | content   | arriving            | -                               | sweep      |
+| tidy     | digest    | kept                | -                               | sweep      |
+| apply    | desk      | any                 | any                             | operator   |
+| presence | agent     | available away      | available away                  | operator   |
+| password | agent     | any                 | any                             | operator   |
+
+accept flips its content from arriving to kept, makes or joins the thread and writes the digest; route makes the case,
+its events and the outbox rows, whose recipients begin as queued; submit writes its outbox row likewise. claim and take
+set the lease and count the attempt before any byte of the mail is read. A message in accepted and a recipient in queued
+or deferred are due; every other state is final. Each move has two kill points: before and after
+its commit.
+"""
+
+import os
+import signal
+from collections import Counter
+from enum import Enum
+
+
+class Move(Enum):
+    """The moves of the table above, by name."""
+
+    ARRIVE = "arrive"
+    ACCEPT = "accept"
+    SUBMIT = "submit"
+    CLAIM = "claim"
+    ROUTE = "route"
+    SHUNT = "shunt"
+    ASSIGN = "assign"
+    TAKE = "take"
+    SETTLE = "settle"
+    FORGET = "forget"
+    TIDY = "tidy"
+    APPLY = "apply"
+    PRESENCE = "presence"
+    PASSWORD = "password"  # noqa: S105 (a move's name)
+
+
+class MessageState(Enum):
+    """Where a message stands; only ACCEPTED is unfinished."""
+
+    ACCEPTED = "accepted"
+    ROUTED = "routed"
+    SHUNTED = "shunted"
+    QUARANTINED = "quarantined"
+    DISCARDED = "discarded"
+    SUBMITTED = "submitted"
+
+
+class RecipientState(Enum):
+    """Where one recipient of an outbox row stands; QUEUED and DEFERRED are unfinished."""
+
+    QUEUED = "queued"
+    DEFERRED = "deferred"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+KILL_VARIABLE = "CASEGATE_KILL_AT"  # "route:before:3": this process kills itself at the third such point
+_reached: Counter[str] = Counter()
+
+
+def kill_points() -> tuple[str, ...]:
+    """Every instant at which the crash test stops a process."""
+    return tuple(f"{move.value}:{side}" for move in Move for side in ("before", "after"))
+
+
+def pass_kill_point(move: Move, side: str) -> None:
+    """Die here without a trace of tidying up, if the crash test asked for it."""
+    wanted = os.environ.get(KILL_VARIABLE)
+    if wanted is None:
+        return
+    point = f"{move.value}:{side}"
+    _reached[point] += 1
+    if wanted == f"{point}:{_reached[point]}":
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which thread a mail belongs to, asked and written inside the accepting transaction.
+
+Enters: pointers found in a mail and the facts about its author. Leaves: candidates for the decision that
+handlers/proof.py makes, and the rows that it needs: thread, keys, participants. Two first mails of a proven author with
+one Message-ID meet in the unique key (hash, author): the later one fails with ThreadRace and is tried again.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select
+from sqlalchemy.dialects.sqlite import insert
+
+from storage.database import Unit
+from storage.schema import author_domain, message_key, participant, thread, thread_alias
+
+
+class ThreadRace(Exception):
+    """Another transaction made the same thread at the same time; try again and join it."""
+
+
+class Proof(Enum):
+    """How sure we are that the author may write here (design: who may join a thread)."""
+
+    PROVEN = "proven"
+    LIKELY = "likely"
+    THIRD_PARTY = "third_party"
+    UNPROVEN = "unproven"
+
+
+class Link(Enum):
+    """Why two cases stand beside each other."""
+
+    POSSIBLY_BELONGS_TO = "possibly_belongs_to"
+    THIRD_PARTY = "third_party"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An address with the name it goes by; `key` is `Address.key`."""
+
+    name: str
+    address: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Something in a mail that names a thread: by its public ID, or by the hash of another mail's Message-ID.
+
+    `evidence` marks the two kinds that only we can have made: a keyed Message-ID and a signed reply address.
+    """
+
+    thread_token: str | None = None
+    key: bytes | None = None
+    evidence: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """The facts on which proof rests; `person` is None where the mail has no one author."""
+
+    person: Person | None
+    aligned: bool
+    spf: str | None = None  # not evaluated yet: None
+    publishes_dmarc: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A thread that a pointer names, with what we know of the author in it."""
+
+    thread_id: int
+    evidence: bool
+    participant: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`join` is the thread, or None for a new one, linked to `link_to` where that is given."""
+
+    proof: Proof
+    join: int | None = None
+    link_to: int | None = None
+    link: Link | None = None
+
+
+Decide = Callable[[Author, Sequence[Candidate], bool], Decision]  # the bool: the domain has passed aligned before
+
+_BY_TOKEN = select(thread.c.id).where(thread.c.token == bindparam("t"))
+_BY_ALIAS = select(thread_alias.c.thread_id).where(thread_alias.c.token == bindparam("t"))
+_TOKEN_OF = select(thread.c.token).where(thread.c.id == bindparam("i"))
+_NEW_THREAD = thread.insert().returning(thread.c.id)
+_KEY = insert(message_key)
+_NEW_KEY = _KEY.on_conflict_do_update(  # a mail that others referred to before it came is now a mail that came
+    index_elements=["hash", "author"],
+    set_={"names_message": or_(message_key.c.names_message, _KEY.excluded.names_message)},
+)
+_NEW_PARTICIPANT = insert(participant).on_conflict_do_nothing()
+_NEW_DOMAIN = insert(author_domain).on_conflict_do_nothing()
+_KNOWN_DOMAIN = select(author_domain.c.domain).where(author_domain.c.domain == bindparam("d"))
+
+
+def key_of(message_id: str) -> bytes:
+    """The hash under which a Message-ID (without angle brackets) is kept; 16 octets."""
+    return hashlib.sha256(message_id.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def candidates(unit: Unit, pointers: Iterable[Pointer], author: Author) -> list[Candidate]:
+    """The threads that the pointers name, best pointer first, each once."""
+    found: dict[int, bool] = {}
+    for pointer in pointers:
+        for thread_id in _resolve(unit, pointer, author):
+            found[thread_id] = found.get(thread_id, False) or pointer.evidence
+    if not found:
+        return []
+    inside = _threads_with(unit, found, author)
+    return [Candidate(thread_id, evidence, thread_id in inside) for thread_id, evidence in found.items()]
+
+
+def by_token(unit: Unit, token: str) -> int | None:
+    """The thread with this ID, or with this old ID of it."""
+    for question in (_BY_TOKEN, _BY_ALIAS):
+        thread_id = unit.execute(question, {"t": token}).scalar()
+        if thread_id is not None:
+            return int(thread_id)
+    return None
+
+
+def token_of(unit: Unit, thread_id: int) -> str:
+    """The thread's ID."""
+    return str(unit.execute(_TOKEN_OF, {"i": thread_id}).scalar_one())
+
+
+def domain_has_passed(unit: Unit, domain: str) -> bool:
+    """Whether an author of this domain has ever passed aligned."""
+    return unit.execute(_KNOWN_DOMAIN, {"d": domain}).first() is not None
+
+
+def make(unit: Unit, token: str, now: datetime) -> int:
+    """A new thread with this ID; a collision raises and the next try draws another."""
+    return int(unit.execute(_NEW_THREAD, {"token": token, "created_at": now}).scalar_one())
+
+
+def add_keys(unit: Unit, thread_id: int, owner: str, own: bytes | None, referred: Iterable[bytes]) -> bool:
+    """Remember the mail's own id and those it refers to; returns whether one of them leads its owner elsewhere."""
+    keys = list(dict.fromkeys([*([own] if own else []), *referred]))
+    if not keys:
+        return False
+    unit.execute(
+        _NEW_KEY,
+        [{"hash": key, "author": owner, "thread_id": thread_id, "names_message": key == own} for key in keys],
+    )
+    elsewhere = select(message_key.c.hash).where(
+        message_key.c.hash.in_(keys), message_key.c.author == owner, message_key.c.thread_id != thread_id
+    )
+    return unit.execute(elsewhere).first() is not None
+
+
+def add_participants(unit: Unit, thread_id: int, role: str, people: Iterable[Person]) -> None:
+    """Let these people belong to the thread in this role; doing it twice is harmless."""
+    rows = [
+        {"thread_id": thread_id, "role": role, "key": person.key, "name": person.name, "address": person.address}
+        for person in people
+    ]
+    if rows:
+        unit.execute(_NEW_PARTICIPANT, rows)
+
+
+def participants(unit: Unit, thread_id: int, role: str) -> list[Person]:
+    """Everyone who belongs to the thread in this role."""
+    rows = unit.execute(select(participant).where(participant.c.thread_id == thread_id, participant.c.role == role))
+    return [Person(row.name, row.address, row.key) for row in rows]
+
+
+def remember_domain(unit: Unit, domain: str, now: datetime) -> None:
+    """Note that this author domain passes aligned."""
+    if not domain_has_passed(unit, domain):
+        unit.execute(_NEW_DOMAIN, {"domain": domain, "first_aligned_at": now})
+
+
+def _resolve(unit: Unit, pointer: Pointer, author: Author) -> list[int]:
+    if pointer.thread_token is not None:
+        thread_id = by_token(unit, pointer.thread_token)
+        return [] if thread_id is None else [thread_id]
+    rows = unit.execute(_BY_KEY, {"k": pointer.key, "a": author.person.key if author.person else ""})
+    return [row.thread_id for row in rows]
+
+
+def _threads_with(unit: Unit, threads: Iterable[int], author: Author) -> frozenset[int]:
+    if author.person is None:
+        return frozenset()
+    rows = unit.execute(
+        select(participant.c.thread_id).where(
+            participant.c.thread_id.in_(list(threads)),
+            participant.c.role == "customer",
+            participant.c.key == author.person.key,
+        )
+    )
+    return frozenset(rows.scalars())
+
+
+def _own_or_named() -> ColumnElement[bool]:
+    """A key counts for its own author at once; for others only once it names a mail that really came."""
+    return or_(message_key.c.author == bindparam("a"), message_key.c.names_message.is_(True))
+
+
+_BY_KEY = (
+    select(message_key.c.thread_id)
+    .where(and_(message_key.c.hash == bindparam("k"), _own_or_named()))
+    .order_by((message_key.c.author == bindparam("a")).desc(), message_key.c.thread_id)
+    .limit(5)
+)
