@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who a mail says it is from and to: the one place where header text becomes an Address.
+
+Enters: a scanned header section. Leaves: validated mailboxes, or None. Built on mail-parser's structural parser, for
+the standard library's takes `alice@good.example <bob@evil.example>` for alice (dependencies G18). It fails closed: what
+two readers could understand in two ways is no identity. The claimed author is text for people, never a key.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.utils import getaddresses
+
+from mailparser.addresses import parse_address_header
+
+from handlers.headers import Head, decode_text
+from storage.address import Address, BadAddress, parse
+
+MAX_AUTHOR_OCTETS = 4096
+MAX_LIST_OCTETS = 16 * 1024  # of all fields of one name together: reading costs some microseconds an octet
+MAX_MAILBOXES = 200
+CLAIM_CHARACTERS = 300
+
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"|\[[^\[\]]*\]', re.DOTALL)
+_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A display name, decoded and harmless, and the address it stands before."""
+
+    name: str
+    address: Address
+
+
+def author(head: Head) -> Mailbox | None:
+    """The one author: exactly one From field with exactly one undisputed mailbox, no group, no source route."""
+    if head.truncated or head.count(b"from") != 1:
+        return None
+    value = head.first(b"from") or b""
+    if len(value) > MAX_AUTHOR_OCTETS or _CONTROLS.search(value) or b":" in _QUOTED.sub(b"", value):
+        return None
+    found, defects = _read(value)
+    if len(found) != 1 or any(not _is_harmless(defect) for defect in defects):
+        return None
+    return _mailbox(*found[0])
+
+
+def mailboxes(head: Head, name: bytes) -> tuple[Mailbox, ...]:
+    """The mailboxes of every To, Cc or Reply-To field, at most 200; defective ones are left out."""
+    kept: list[Mailbox] = []
+    budget = MAX_LIST_OCTETS
+    for value in head.all(name):
+        found, defects = _read(_shortened(value, budget))
+        budget -= min(len(value), budget)
+        disputed = {entry["address"] for defect in defects if not _is_harmless(defect) for entry in _candidates(defect)}
+        read = (_mailbox(*pair) for pair in found if pair[1] not in disputed)
+        kept += [mailbox for mailbox in read if mailbox is not None]
+        if len(kept) >= MAX_MAILBOXES or not budget:
+            break
+    return tuple(kept[:MAX_MAILBOXES])
+
+
+def claimed_author(head: Head) -> str:
+    """What the topmost From field says, for display only."""
+    return decode_text((head.first(b"from") or b"")[:MAX_AUTHOR_OCTETS])[:CLAIM_CHARACTERS]
+
+
+def _read(value: bytes) -> tuple[Sequence[tuple[str, str]], Sequence[dict[str, object]]]:
+    """Names, addresses and defects; an octet that is no UTF-8 arrives as a surrogate, which is a defect."""
+    return parse_address_header(value.decode("utf-8", "surrogateescape"), getaddresses)  # type: ignore[no-any-return]
+
+
+def _mailbox(name: str, address: str) -> Mailbox | None:
+    """An encoded-word may look like an atom, yet other readers decode it into another address (G18)."""
+    if "=?" in address:
+        return None
+    try:
+        return Mailbox(decode_text(name.encode("utf-8", "replace")), parse(address))
+    except BadAddress:
+        return None
+
+
+def _is_harmless(defect: dict[str, object]) -> bool:
+    """Many programs write `a@b.example <a@b.example>`: a bare name that says the same address misleads nobody."""
+    candidates = _candidates(defect)
+    return (
+        defect["reason"] == "invalid-display-name"
+        and len(candidates) == 1
+        and candidates[0]["display_name"].lower() == candidates[0]["address"].lower()
+    )
+
+
+def _candidates(defect: dict[str, object]) -> list[dict[str, str]]:
+    candidates: list[dict[str, str]] = defect["candidates"]  # type: ignore[assignment]
+    return candidates
+
+
+def _shortened(value: bytes, octets: int) -> bytes:
+    """A list beyond the bound ends at its last comma before it."""
+    return value if len(value) <= octets else value[:octets].rpartition(b",")[0]
