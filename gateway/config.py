@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration: the only file that knows its key names. conf/casegate.toml says what each means.
+
+Enters: a TOML file and the environment. Leaves: one frozen Config, every value parsed. Fails: ConfigError, one line.
+Passwords are not in it: `gateway.credentials` reads them for whoever needs one.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from gateway import units
+from gateway.config_errors import Reads, Refused, complaint, first_complaint, mask, read_toml, show_found
+from gateway.units import Endpoint, MxRoute, Network, OutboundRoute
+
+ENVIRONMENT = ("CASEGATE_DATABASE_PASSWORD", "CASEGATE_REDIS_PASSWORD", "CASEGATE_OUTBOUND_PASSWORD")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or any(ord(c) < 32 for c in value):
+        raise ValueError("not text")
+    return value
+
+
+def _from_text(parse: Callable[[str], object]) -> Callable[[object], object]:
+    return lambda value: parse(_text(value))
+
+
+def _or_empty(parse: Callable[[str], object], empty: object) -> Callable[[object], object]:
+    return lambda value: empty if value == "" else parse(_text(value))
+
+
+def _whole(low: int, high: int) -> Reads:
+    def parse(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError("out of range")
+        return value
+
+    return Reads(parse, f"a whole number from {low} to {high}", int)
+
+
+def _choice(*words: str) -> Reads:
+    def parse(value: object) -> object:
+        if value not in words:
+            raise ValueError("unknown word")
+        return value
+
+    return Reads(parse, " or ".join(f'"{word}"' for word in words))
+
+
+def _duration(low: str, high: str) -> Reads:
+    def parse(value: object) -> timedelta:
+        duration = units.parse_duration(_text(value))
+        if not units.parse_duration(low) <= duration <= units.parse_duration(high):
+            raise ValueError("out of range")
+        return duration
+
+    return Reads(parse, f'a duration from {low} to {high} such as "{low}"', units.show_duration)
+
+
+def _size(low: str, high: str) -> Reads:
+    def parse(value: object) -> int:
+        octets = units.parse_size(_text(value))
+        if not units.parse_size(low) <= octets <= units.parse_size(high):
+            raise Refused(f"a size from {low} to {high}")
+        return octets
+
+    return Reads(parse, 'a size such as "35MB"', units.show_size)
+
+
+def _database_url(text: str) -> str:
+    if text.startswith(("postgresql://", "postgres://")):
+        raise Refused("postgresql+psycopg://..., which names the driver")
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError("not a URL") from None
+    absolute = url.drivername == "sqlite" and not url.host and (url.database or "").startswith("/")
+    if not absolute and not (url.drivername == "postgresql+psycopg" and url.database):
+        raise ValueError("neither database")
+    return text
+
+
+def _redis_url(text: str) -> str:
+    url = urlsplit(text)
+    over_tcp = url.scheme in ("redis", "rediss") and url.hostname and url.port != 0  # .port raises for a bad one
+    if not over_tcp and not (url.scheme == "unix" and url.path.startswith("/")):
+        raise ValueError("not a Redis URL")
+    return text
+
+
+HostName = Annotated[str, Reads(_from_text(units.parse_host_name), 'a host name such as "gw.example"')]
+OptionalHostName = Annotated[
+    str, Reads(_or_empty(units.parse_host_name, ""), 'a host name such as "gw.example", or ""')
+]
+AbsolutePath = Annotated[Path, Reads(_from_text(units.parse_path), 'an absolute path such as "/etc/casegate/tls.pem"')]
+OptionalPath = Annotated[
+    Path | None,
+    Reads(
+        _or_empty(units.parse_path, None),
+        'an absolute path such as "/etc/casegate/password", or ""',
+        lambda p: str(p or ""),
+    ),
+]
+Listen = Annotated[
+    Endpoint, Reads(_from_text(units.parse_endpoint), 'an address with a port such as "0.0.0.0:25" or "[::]:25"')
+]
+Nameserver = Annotated[
+    Endpoint,
+    Reads(_from_text(lambda text: units.parse_endpoint(text, 53)), 'an address such as "127.0.0.1:53" or "::1"'),
+]
+AllowedNetwork = Annotated[
+    Network, Reads(_from_text(units.parse_network), 'an address or network such as "192.0.2.1" or "192.0.2.0/24"')
+]
+DatabaseUrl = Annotated[
+    str,
+    Reads(
+        _or_empty(_database_url, ""), '"sqlite:////absolute/path" or "postgresql+psycopg://user@host/database"', mask
+    ),
+]
+RedisUrl = Annotated[str, Reads(_or_empty(_redis_url, ""), 'a URL such as "redis://127.0.0.1:6379/0", or ""', mask)]
+Route = Annotated[
+    OutboundRoute, Reads(_from_text(units.parse_route), '"mx", "smtp://host:port" or "maildir:/absolute/directory"')
+]
+Rate = Annotated[int, Reads(_from_text(units.parse_rate), 'a rate such as "100B/s"', units.show_rate)]
+Text = Annotated[str, Reads(_text, "text on one line")]
+Pause = Annotated[timedelta, _duration("100ms", "2d")]
+MailSize = Annotated[int, _size("64KB", "1GB")]
+Recipients = Annotated[int, _whole(1, 1000)]
+
+
+class Section(BaseModel):
+    """One table of the file: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Server(Section):
+    name: HostName
+    authserv_id: OptionalHostName = ""
+    state_dir: AbsolutePath = Path("/var/lib/casegate")
+    log_level: Annotated[str, _choice("debug", "info", "warning", "error")] = "info"
+    log_format: Annotated[str, _choice("text", "json")] = "text"
+
+
+class Database(Section):
+    url: DatabaseUrl = ""
+    password_file: OptionalPath = None
+
+
+class Queue(Section):
+    redis_url: RedisUrl = "redis://127.0.0.1:6379/0"
+    redis_password_file: OptionalPath = None
+    workers: Annotated[int, _whole(1, 64)] = 2
+    sweep_period: Annotated[timedelta, _duration("100ms", "1h")] = timedelta(seconds=5)
+    lease: Annotated[timedelta, _duration("1s", "1h")] = timedelta(seconds=120)
+
+
+class Dns(Section):
+    nameservers: tuple[Nameserver, ...] = ()
+    timeout: Annotated[timedelta, _duration("100ms", "1m")] = timedelta(seconds=5)
+
+
+class Tls(Section):
+    certificate: AbsolutePath = Path("/etc/casegate/tls.pem")
+    key: AbsolutePath = Path("/etc/casegate/tls.key")
+
+
+class Mx(Section):
+    listen: tuple[Listen, ...] = (Endpoint("0.0.0.0", 25), Endpoint("::", 25))  # noqa: S104 (an MX serves everyone)
+    processes: Annotated[int, _whole(1, 64)] = 2
+    proxy_protocol_from: tuple[AllowedNetwork, ...] = ()
+    max_size: MailSize = 35_000_000
+    max_recipients: Recipients = 100
+    max_connections: Annotated[int, _whole(1, 100_000)] = 500
+    command_timeout: Annotated[timedelta, _duration("1s", "1h")] = timedelta(minutes=5)
+    content_timeout: Annotated[timedelta, _duration("1s", "1h")] = timedelta(minutes=10)
+    min_rate: Rate = 100
+
+
+class Submission(Section):
+    listen: tuple[Listen, ...] = (Endpoint("0.0.0.0", 587),)  # noqa: S104 (agents come from anywhere, with TLS and AUTH)
+    listen_tls: tuple[Listen, ...] = (Endpoint("0.0.0.0", 465),)  # noqa: S104
+    max_size: MailSize = 35_000_000
+    max_recipients: Recipients = 100
+
+
+class Policy(Section):
+    mode: Annotated[str, _choice("enforce", "annotate")] = "enforce"
+
+
+class Dkim(Section):
+    min_key_bits: Annotated[int, _whole(1024, 4096)] = 1024  # RFC 8301 §3.2: never below 1024
+    max_signatures: Annotated[int, _whole(1, 50)] = 8
+    selector: HostName = "casegate"
+
+
+class Outbound(Section):
+    route: Route = MxRoute()
+    username: Text = ""
+    password_file: OptionalPath = None
+    tls: Annotated[str, _choice("opportunistic", "required")] = "opportunistic"
+    retry: tuple[Pause, ...] = tuple(timedelta(minutes=m) for m in (5, 15, 30, 60, 120, 240, 480, 960))
+    give_up: Annotated[timedelta, _duration("1s", "30d")] = timedelta(days=4)
+    timeout: Annotated[timedelta, _duration("1s", "10m")] = timedelta(seconds=60)
+    concurrency: Annotated[int, _whole(1, 1000)] = 10
+
+
+class Config(Section):
+    """All of it, as the processes use it: what the file left empty is filled in by `load`."""
+
+    server: Server
+    database: Database = Database()
+    queue: Queue = Queue()
+    dns: Dns = Dns()
+    tls: Tls = Tls()
+    mx: Mx = Mx()
+    submission: Submission = Submission()
+    policy: Policy = Policy()
+    dkim: Dkim = Dkim()
+    outbound: Outbound = Outbound()
+    _source: Path = PrivateAttr(default=Path("casegate.toml"))
+    _environment: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def source(self) -> Path:
+        """The file it was read from."""
+        return self._source
+
+    def from_environment(self, name: str) -> str:
+        """A secret that the environment held at the start, or ""."""
+        return self._environment.get(name, "")
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Config:
+    """Read and check the file; raises ConfigError."""
+    try:
+        config = _completed(Config.model_validate(read_toml(path)))
+    except ValidationError as error:
+        raise first_complaint(path, Config, error) from None
+    _check_listeners(path, config)
+    _check_outbound(path, config.outbound)
+    config._source = path
+    config._environment = {name: environ[name] for name in ENVIRONMENT if environ.get(name)}
+    return config
+
+
+def _completed(config: Config) -> Config:
+    """Fill in what has its default in another key."""
+    server, database, outbound = config.server, config.database, config.outbound
+    url = database.url or f"sqlite:///{server.state_dir}/casegate.db"
+    tls = "required" if outbound.username else outbound.tls  # a password never goes out in clear text
+    return config.model_copy(
+        update={
+            "server": server.model_copy(update={"authserv_id": server.authserv_id or server.name}),
+            "database": database.model_copy(update={"url": url}),
+            "outbound": outbound.model_copy(update={"tls": tls}),
+        }
+    )
+
+
+def _listeners(config: Config) -> Iterator[tuple[tuple[str, str, int], Endpoint]]:
+    for section, key in (("mx", "listen"), ("submission", "listen"), ("submission", "listen_tls")):
+        for index, endpoint in enumerate(getattr(getattr(config, section), key)):
+            yield (section, key, index), endpoint
+
+
+def _check_listeners(path: Path, config: Config) -> None:
+    seen: list[tuple[tuple[str, str, int], Endpoint]] = []
+    for place, endpoint in _listeners(config):
+        for (section, key, index), other in seen:
+            if endpoint.overlaps(other):
+                expected = f'a port that {section}.{key}[{index}] ("{other}") does not take'
+                raise complaint(path, place, show_found(str(endpoint)), expected)
+        seen.append((place, endpoint))
+
+
+def _check_outbound(path: Path, outbound: Outbound) -> None:
+    if not outbound.retry:
+        raise complaint(path, ("outbound", "retry"), "[]", "at least one duration")
+    if outbound.give_up < outbound.retry[0]:
+        found, first = units.show_duration(outbound.give_up), units.show_duration(outbound.retry[0])
+        raise complaint(path, ("outbound", "give_up"), f'"{found}"', f'at least the first of outbound.retry, "{first}"')
+    if outbound.username and not isinstance(outbound.route, units.SmarthostRoute):
+        raise complaint(
+            path, ("outbound", "username"), show_found(outbound.username), '"" unless route is "smtp://..."'
+        )
+
+
+def effective(config: BaseModel) -> dict[str, Any]:
+    """Every key with the value in force, as text for the log; passwords in URLs are masked."""
+    return {key: _shown(field.metadata, field.annotation, getattr(config, key)) for key, field in _fields(config)}
+
+
+def _fields(config: BaseModel) -> Iterator[tuple[str, Any]]:
+    yield from type(config).model_fields.items()
+
+
+def _shown(metadata: list[Any], annotation: Any, value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return effective(value)
+    if isinstance(value, tuple):
+        inner = annotation.__args__[0]
+        return [_shown(list(inner.__metadata__), inner, item) for item in value]
+    return next(m.show(value) for m in metadata if isinstance(m, Reads))

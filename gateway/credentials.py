@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The three passwords casegate needs, each from the environment or from a file, and the files each role must read.
+
+Enters: the Config. Leaves: a password or a URL with the password in it, for the one caller that connects; nobody
+prints it. Fails: ConfigError, one line with file and key.
+"""
+
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from sqlalchemy.engine import make_url
+
+from gateway.config import Config
+from gateway.config_errors import complaint
+
+PASSWORD_OCTETS = 4096
+ROLES_WITH_TLS = ("submission",)  # the MX only stops offering STARTTLS where it has no certificate
+
+
+def database_url(config: Config) -> str:
+    """The URL to connect with."""
+    url = make_url(config.database.url)
+    password = _secret(
+        config, "CASEGATE_DATABASE_PASSWORD", ("database", "password_file"), config.database.password_file
+    )
+    if password and url.drivername != "sqlite":
+        url = url.set(password=password)
+    return url.render_as_string(hide_password=False)
+
+
+def redis_url(config: Config) -> str:
+    """The URL to connect with, or "" for casegate's own workers."""
+    url = config.queue.redis_url
+    file = config.queue.redis_password_file
+    password = _secret(config, "CASEGATE_REDIS_PASSWORD", ("queue", "redis_password_file"), file)
+    if not url or not password:
+        return url
+    parts = urlsplit(url)
+    login, _, host = parts.netloc.rpartition("@")
+    user = login.partition(":")[0]
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
+
+
+def outbound_password(config: Config) -> str:
+    """What the smarthost wants for outbound.username; "" without one."""
+    if not config.outbound.username:
+        return ""
+    place = ("outbound", "password_file")
+    password = _secret(config, "CASEGATE_OUTBOUND_PASSWORD", place, config.outbound.password_file)
+    if not password:
+        expected = "a file with the password, or CASEGATE_OUTBOUND_PASSWORD, since outbound.username is set"
+        raise complaint(config.source, place, '""', expected)
+    return password
+
+
+def check_files(config: Config, role: str) -> None:
+    """Refuse to start a role ("mx", "submission", "worker", "web"; "serve" is all of them) without what it reads."""
+    database_url(config)
+    redis_url(config)
+    if role in ("worker", "serve"):
+        outbound_password(config)
+    if role in (*ROLES_WITH_TLS, "serve") and (config.submission.listen or config.submission.listen_tls):
+        for key, path in (("certificate", config.tls.certificate), ("key", config.tls.key)):
+            _read(config, ("tls", key), path)
+
+
+def _secret(config: Config, variable: str, place: tuple[str, str], file: Path | None) -> str:
+    given = config.from_environment(variable)
+    if given or file is None:
+        return given
+    try:
+        password = _read(config, place, file).decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        password = ""
+    if not password or not password.isprintable():
+        raise complaint(config.source, place, f'"{file}" without a password', "a file of one line, the password")
+    return password
+
+
+def _read(config: Config, place: tuple[str, str], path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(PASSWORD_OCTETS)
+    except OSError as error:
+        raise complaint(config.source, place, f'"{path}" ({error.strerror})', "a readable file") from None
