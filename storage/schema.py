@@ -134,7 +134,12 @@ content = Table(
     Column("sha256", LargeBinary, nullable=False),
     Column("size_octets", BigInteger, nullable=False),
     Column("created_at", Instant, nullable=False),
-    Index("ix_content_arriving", "created_at", sqlite_where=Column("state") == "arriving"),
+    Index(
+        "ix_content_arriving",
+        "created_at",
+        sqlite_where=Column("state") == "arriving",
+        postgresql_where=Column("state") == "arriving",
+    ),
 )
 
 content_chunk = Table(

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cases: made once a thread, numbered without gaps, owned by an agent or waiting in their team's work queue.
+
+Every change writes an event with its actor, so that `case show` tells the whole story. Nothing here commits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, bindparam, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from storage.database import Unit
+from storage.messages import to_json
+from storage.schema import acknowledgement, agent, agent_team, case, case_event, case_link, counter, team, thread
+
+CLOSED_STATUSES = ("solved", "closed")
+FALLBACK_QUEUE = "fallback"
+
+Rows = list[Row[tuple[object, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a new case begins with."""
+
+    thread_id: int
+    thread_token: str
+    team_id: int
+    queue: str
+    contact_name: str
+    contact_address: str
+    routing_address: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a case's timeline; `actor` is "casegate", "agent:LOGIN" or "contact:ADDRESS"."""
+
+    actor: str
+    kind: str
+    detail: dict[str, object]
+
+
+def of_thread(unit: Unit, thread_id: int) -> Row[tuple[object, ...]] | None:
+    """The case of a thread, if a job has made it."""
+    return unit.execute(_OF_THREAD, {"t": thread_id}).first()
+
+
+def by_number(unit: Unit, number: int) -> Row[tuple[object, ...]] | None:
+    """One case row with its team's name and its owner's login."""
+    return unit.execute(_shown().where(case.c.number == number)).first()
+
+
+def latest(unit: Unit, limit: int) -> Rows:
+    """The newest cases, newest first, with team and owner."""
+    return list(unit.execute(_shown().order_by(case.c.number.desc()).limit(limit)))
+
+
+def make(unit: Unit, opening: Opening, now: datetime) -> Row[tuple[object, ...]]:
+    """A new case, waiting in its queue."""
+    number = next_number(unit)
+    case_id = unit.execute(
+        _INSERT,
+        {
+            "number": number,
+            "thread_token": opening.thread_token,
+            "status": "new",
+            "priority": "normal",
+            "team_id": opening.team_id,
+            "queue": opening.queue,
+            "contact_name": opening.contact_name,
+            "contact_address": opening.contact_address,
+            "routing_address": opening.routing_address,
+            "subject": opening.subject,
+            "created_at": now,
+        },
+    ).scalar_one()
+    unit.execute(_SET_THREAD, {"t": opening.thread_id, "c": case_id})
+    row = of_thread(unit, opening.thread_id)
+    if row is None:
+        raise LookupError(f"case {number} has no thread")
+    return row
+
+
+def next_number(unit: Unit) -> int:
+    """The next case number; taken in the transaction, so that no number is ever skipped or given twice."""
+    return int(unit.execute(_NEXT_NUMBER).scalar_one())
+
+
+def add_event(unit: Unit, case_id: int, event: Event, now: datetime) -> None:
+    """Write one line of the timeline."""
+    unit.execute(
+        _INSERT_EVENT,
+        {"case_id": case_id, "at": now, "actor": event.actor, "kind": event.kind, "detail": to_json(event.detail)},
+    )
+
+
+def add_link(unit: Unit, case_id: int, other_id: int, kind: str) -> None:
+    """Let two cases stand beside each other, seen from both."""
+    if case_id != other_id:
+        unit.execute(
+            _NEW_LINK,
+            [
+                {"case_id": case_id, "other_id": other_id, "kind": kind},
+                {"case_id": other_id, "other_id": case_id, "kind": kind},
+            ],
+        )
+
+
+def least_loaded(unit: Unit, team_id: int) -> Row[tuple[object, ...]] | None:
+    """The team's available agent with the fewest open cases; the team row is locked so that two jobs count alike."""
+    unit.execute(_LOCK_TEAM, {"t": team_id})
+    return unit.execute(_LEAST_LOADED, {"t": team_id}).first()
+
+
+def give(unit: Unit, case_id: int, agent_id: int) -> None:
+    """Take the case out of its queue and make this agent its owner."""
+    unit.execute(_GIVE, {"c": case_id, "a": agent_id})
+
+
+def set_status(unit: Unit, case_id: int, status: str) -> None:
+    """Change the status; the caller writes the event."""
+    unit.execute(_SET_STATUS, {"c": case_id, "new": status})
+
+
+def waiting(unit: Unit, limit: int) -> Sequence[int]:
+    """Cases in their team's queue while an agent of that team is available, oldest first."""
+    free = (
+        select(agent_team.c.team_id)
+        .join(agent, agent.c.id == agent_team.c.agent_id)
+        .where(agent.c.presence == "available", agent.c.active)
+    )
+    rows = unit.execute(
+        select(case.c.id)
+        .where(case.c.queue.is_not(None), case.c.queue != FALLBACK_QUEUE, case.c.team_id.in_(free))
+        .where(case.c.status.not_in(CLOSED_STATUSES))
+        .order_by(case.c.number)
+        .limit(limit)
+    )
+    return list(rows.scalars())
+
+
+def lock(unit: Unit, case_id: int) -> Row[tuple[object, ...]] | None:
+    """The case row, locked."""
+    return unit.execute(select(case).where(case.c.id == case_id).with_for_update()).first()
+
+
+def threads_of(unit: Unit, case_id: int) -> Sequence[int]:
+    """The threads whose mail belongs to the case."""
+    return list(unit.execute(select(thread.c.id).where(thread.c.case_id == case_id).order_by(thread.c.id)).scalars())
+
+
+def timeline(unit: Unit, case_id: int) -> Rows:
+    """Every event, oldest first."""
+    return list(unit.execute(select(case_event).where(case_event.c.case_id == case_id).order_by(case_event.c.id)))
+
+
+def links(unit: Unit, case_id: int) -> Rows:
+    """Linked cases: kind and number."""
+    return list(
+        unit.execute(
+            select(case_link.c.kind, case.c.number)
+            .join(case, case.c.id == case_link.c.other_id)
+            .where(case_link.c.case_id == case_id)
+            .order_by(case.c.number)
+        )
+    )
+
+
+def may_acknowledge(unit: Unit, case_id: int, author: str, since: datetime, most: int) -> bool:
+    """Whether neither the case nor, since then, the author has had their acknowledgements."""
+    if unit.execute(select(acknowledgement.c.case_id).where(acknowledgement.c.case_id == case_id)).first():
+        return False
+    sent = unit.execute(
+        select(func.count())
+        .select_from(acknowledgement)
+        .where(acknowledgement.c.author == author, acknowledgement.c.sent_at > since)
+    ).scalar_one()
+    return int(sent) < most
+
+
+def note_acknowledgement(unit: Unit, case_id: int, author: str, now: datetime) -> None:
+    """Count one acknowledgement."""
+    unit.execute(insert(acknowledgement), {"case_id": case_id, "author": author, "sent_at": now})
+
+
+def _shown() -> Select[Any]:
+    return (
+        select(case, team.c.name.label("team"), agent.c.login.label("owner"))
+        .join(team, team.c.id == case.c.team_id)
+        .outerjoin(agent, agent.c.id == case.c.owner_id)
+    )
+
+
+_OF_THREAD = select(case).join(thread, thread.c.case_id == case.c.id).where(thread.c.id == bindparam("t"))
+_INSERT = insert(case).returning(case.c.id)
+_INSERT_EVENT = insert(case_event)
+_NEW_LINK = upsert(case_link).on_conflict_do_nothing()
+_SET_THREAD = update(thread).where(thread.c.id == bindparam("t")).values(case_id=bindparam("c"))
+_NEXT_NUMBER = (
+    update(counter).where(counter.c.name == "case").values(value=counter.c.value + 1).returning(counter.c.value)
+)
+_LOCK_TEAM = select(team.c.id).where(team.c.id == bindparam("t")).with_for_update()
+_LOAD = (
+    select(func.count())
+    .select_from(case)
+    .where(case.c.owner_id == agent.c.id, case.c.status.not_in(CLOSED_STATUSES))
+    .correlate(agent)
+    .scalar_subquery()
+)
+_LEAST_LOADED = (
+    select(agent)
+    .join(agent_team, agent_team.c.agent_id == agent.c.id)
+    .where(agent_team.c.team_id == bindparam("t"), agent.c.presence == "available", agent.c.active)
+    .order_by(_LOAD, agent.c.id)
+    .limit(1)
+)
+_GIVE = update(case).where(case.c.id == bindparam("c")).values(owner_id=bindparam("a"), queue=None)
+_SET_STATUS = update(case).where(case.c.id == bindparam("c")).values(status=bindparam("new"))

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What leaves: one row a mail, one row a recipient, one attempt at a time.
+
+A row's bytes are its head followed by the body of the content it points into, so a copy of a large mail costs its
+header section only. `take` leases and counts the attempt before the wire is touched; `settle` writes how it ended. A
+lease that runs out means that nobody saw the end: `unsettled` counts it, for the remote may have taken the mail.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, Select, bindparam, case, insert, select, update
+
+from storage import content as contents
+from storage.database import Unit
+from storage.schema import attempt, message, outbox, outbox_recipient
+from storage.states import RecipientState
+
+Rows = list[Row[tuple[object, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One mail for the outbox; `content_id` None means that the head is the whole mail."""
+
+    name: str
+    kind: str
+    thread_id: int | None
+    message_seq: int
+    agent_id: int | None
+    message_id: str
+    reverse_path: str
+    head: bytes
+    content_id: int | None
+    body_offset: int
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One recipient under lease; `attempts` is the fence: settling needs the same number."""
+
+    recipient_id: int
+    outbox_id: int
+    address: str
+    attempts: int
+
+
+def put(unit: Unit, outgoing: Outgoing, now: datetime) -> int:
+    """Write a mail and its recipients as queued; returns the row id."""
+    values = {
+        "name": outgoing.name,
+        "kind": outgoing.kind,
+        "thread_id": outgoing.thread_id,
+        "message_seq": outgoing.message_seq,
+        "agent_id": outgoing.agent_id,
+        "message_id": outgoing.message_id,
+        "reverse_path": outgoing.reverse_path,
+        "head": outgoing.head,
+        "content_id": outgoing.content_id,
+        "body_offset": outgoing.body_offset,
+        "created_at": now,
+    }
+    outbox_id = int(unit.execute(_INSERT, values).scalar_one())
+    unit.execute(
+        _INSERT_RECIPIENT,
+        [
+            {
+                "outbox_id": outbox_id,
+                "address": address,
+                "state": RecipientState.QUEUED.value,
+                "due_at": now,
+                "leased": False,
+                "attempts": 0,
+                "unsettled": 0,
+                "response": "",
+            }
+            for address in dict.fromkeys(outgoing.recipients)
+        ],
+    )
+    return outbox_id
+
+
+def take(unit: Unit, now: datetime, lease: timedelta, limit: int) -> list[Taken]:
+    """Lease recipients that are due, oldest first, counting the attempt."""
+    ids = list(unit.execute(_DUE.limit(limit), {"now": now}).scalars())
+    if not ids:
+        return []
+    rows = unit.execute(
+        update(outbox_recipient)
+        .where(outbox_recipient.c.id.in_(ids))
+        .values(
+            due_at=now + lease,
+            leased=True,
+            attempts=outbox_recipient.c.attempts + 1,
+            unsettled=outbox_recipient.c.unsettled + case((outbox_recipient.c.leased, 1), else_=0),
+        )
+        .returning(
+            outbox_recipient.c.id,
+            outbox_recipient.c.outbox_id,
+            outbox_recipient.c.address,
+            outbox_recipient.c.attempts,
+        )
+    )
+    return sorted((Taken(*row) for row in rows), key=lambda taken: taken.recipient_id)
+
+
+def load(unit: Unit, outbox_id: int) -> tuple[Row[tuple[object, ...]], bytes]:
+    """An outbox row and the octets that leave."""
+    row = unit.execute(_LOAD, {"o": outbox_id}).one()
+    octets = bytes(row.head)
+    if row.content_id is not None:
+        octets += contents.load(unit, row.content_id)[row.body_offset :]
+    return row, octets
+
+
+def settle(
+    unit: Unit, taken: Taken, state: RecipientState, response: str, at: tuple[datetime, datetime | None]
+) -> bool:
+    """Write how an attempt ended, `at` being (now, next attempt); False when the lease was no longer ours."""
+    now, due_at = at
+    changed = unit.execute(
+        _SETTLE,
+        {"r": taken.recipient_id, "n": taken.attempts, "new": state.value, "text": response, "due": due_at},
+    ).rowcount
+    if changed:
+        unit.execute(
+            _INSERT_ATTEMPT,
+            {"recipient_id": taken.recipient_id, "at": now, "outcome": state.value, "response": response},
+        )
+    return bool(changed)
+
+
+def latest(unit: Unit, limit: int) -> Rows:
+    """The newest recipients, newest first, with the mail they belong to."""
+    return list(unit.execute(_shown().order_by(outbox_recipient.c.id.desc()).limit(limit)))
+
+
+def of_message(unit: Unit, message_seq: int) -> Rows:
+    """Recipients of all mail that carries or speaks of a message."""
+    return list(unit.execute(_shown().where(outbox.c.message_seq == message_seq).order_by(outbox_recipient.c.id)))
+
+
+def attempts_of(unit: Unit, recipient_ids: Sequence[int]) -> Rows:
+    """Every settled attempt of these recipients, oldest first."""
+    return list(unit.execute(select(attempt).where(attempt.c.recipient_id.in_(recipient_ids)).order_by(attempt.c.id)))
+
+
+def ids_in_thread(unit: Unit, thread_id: int) -> Rows:
+    """For the Message-ID map: every message of a thread with the outbox mail that carried it to somebody."""
+    return list(
+        unit.execute(
+            select(
+                message.c.seq,
+                message.c.direction,
+                message.c.message_id.label("own_id"),
+                message.c.author_address,
+                outbox.c.kind,
+                outbox.c.agent_id,
+                outbox.c.message_id.label("sent_id"),
+            )
+            .outerjoin(outbox, (outbox.c.message_seq == message.c.seq) & outbox.c.kind.in_(("copy", "reply")))
+            .where(message.c.thread_id == thread_id)
+            .order_by(message.c.seq, outbox.c.id)
+        )
+    )
+
+
+_INSERT = insert(outbox).returning(outbox.c.id)
+_INSERT_RECIPIENT = insert(outbox_recipient)
+_INSERT_ATTEMPT = insert(attempt)
+_LOAD = select(outbox).where(outbox.c.id == bindparam("o"))
+_DUE = (
+    select(outbox_recipient.c.id)
+    .where(outbox_recipient.c.due_at <= bindparam("now"))
+    .order_by(outbox_recipient.c.id)
+    .with_for_update(skip_locked=True)
+)
+_SETTLE = (
+    update(outbox_recipient)
+    .where(
+        outbox_recipient.c.id == bindparam("r"),
+        outbox_recipient.c.attempts == bindparam("n"),
+        outbox_recipient.c.due_at.is_not(None),
+    )
+    .values(state=bindparam("new"), response=bindparam("text"), due_at=bindparam("due"), leased=False)
+)
+
+
+def _shown() -> Select[Any]:
+    return select(
+        outbox_recipient,
+        outbox.c.name,
+        outbox.c.kind,
+        outbox.c.message_seq,
+        outbox.c.created_at,
+        outbox.c.reverse_path,
+    ).join(outbox, outbox.c.id == outbox_recipient.c.outbox_id)
