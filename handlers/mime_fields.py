@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the header fields of one MIME part say: type, parameters, encoding, disposition, name (RFC 2045, 2183, 2231).
+
+Enters: the octets of a part's header section. Leaves: a frozen Description. Never fails: what cannot be read takes
+the default of RFC 2045 §5.2, for the sender's mistakes must not cost the receiver the mail. Linear and bounded.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from handlers.headers import decode_text
+
+MAX_VALUE_OCTETS = 16_384  # of one structured field; what lies behind is not looked at
+MAX_NAME_OCTETS = 255  # a file name on any file system
+
+_FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)
+_TYPE = re.compile(rb"\s*([\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127})")
+_PARAMETER = re.compile(
+    rb';\s*+([^\s=;"*]++)(\*\d{1,3}+)?(\*)?\s*+=\s*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"?|([^;\s]*+))', re.DOTALL
+)
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """The facts of a part's header section, every word in lower case but names, boundary and Content-ID."""
+
+    type: str = "text/plain"
+    charset: str = ""
+    boundary: bytes = b""
+    is_flowed: bool = False
+    encoding: str = "7bit"
+    disposition: str = ""
+    name: str = ""
+    content_id: str = ""
+
+
+def fields(section: bytes) -> Iterator[tuple[str, bytes]]:
+    """Each header field as (lower-case name, unfolded value)."""
+    for match in _FIELD.finditer(section):
+        value = match[2].replace(b"\r\n", b"").replace(b"\n", b"").strip()
+        yield match[1].decode("ascii").lower(), value
+
+
+def describe(section: bytes, default_type: str = "text/plain") -> Description:
+    """Read the Content-* fields; the first of several counts."""
+    values: dict[str, bytes] = {}
+    for name, value in fields(section):
+        if name.startswith("content-"):
+            values.setdefault(name, value[:MAX_VALUE_OCTETS])
+    media_type, parameters = _media_type(values.get("content-type", b""), default_type)
+    shown = values.get("content-disposition", b"")
+    disposition, _, _ = shown.partition(b";")
+    named = parameters_of(shown).get("filename") or parameters.get("name", "")
+    return Description(
+        type=media_type,
+        charset=parameters.get("charset", "").strip().lower(),
+        boundary=parameters.get("boundary", "").rstrip().encode("utf-8", "surrogateescape"),
+        is_flowed=parameters.get("format", "").strip().lower() == "flowed",
+        encoding=_word(values.get("content-transfer-encoding", b"")) or "7bit",
+        disposition=_word(disposition),
+        name=safe_name(named),
+        content_id=_word(values.get("content-id", b""), keep_case=True).strip("<> "),
+    )
+
+
+def parameters_of(value: bytes) -> dict[str, str]:
+    """The parameters of a structured field, RFC 2231 continuations joined and decoded."""
+    plain: dict[str, str] = {}
+    pieces: dict[str, dict[int, bytes]] = {}
+    for match in _PARAMETER.finditer(value[:MAX_VALUE_OCTETS]):
+        name = match[1].decode("ascii", "replace").lower()
+        octets = re.sub(rb"\\(.)", rb"\1", match[4], flags=re.DOTALL) if match[4] is not None else match[5]
+        if match[2] or match[3]:
+            number = int(match[2][1:]) if match[2] else 0
+            pieces.setdefault(name, {}).setdefault(number, unquote_to_bytes(octets) if match[3] else octets)
+        else:
+            plain.setdefault(name, octets.decode("utf-8", "surrogateescape"))
+    for name, numbered in pieces.items():
+        plain[name] = _extended(b"".join(numbered[number] for number in sorted(numbered)))
+    return plain
+
+
+def safe_name(text: str) -> str:
+    """A file name that can be shown and stored: no path, no control or direction character, at most 255 octets."""
+    if "=?" in text:  # RFC 2231 §5 forbids encoded words here, many mail clients write them all the same
+        text = decode_text(text.encode("utf-8", "surrogateescape"))
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    text = _UNSAFE.sub("", text.replace("\\", "/").rpartition("/")[2]).strip(" .")
+    return text.encode()[:MAX_NAME_OCTETS].decode("utf-8", "ignore")
+
+
+def _media_type(value: bytes, default_type: str) -> tuple[str, dict[str, str]]:
+    """RFC 2045 §5.2: a type that cannot be read is text/plain, a missing one the context's default."""
+    match = _TYPE.match(value)
+    if match is None:
+        return ("text/plain" if value else default_type), parameters_of(value)
+    return match[1].decode("ascii", "replace").lower(), parameters_of(value[match.end() :])
+
+
+def _extended(octets: bytes) -> str:
+    """RFC 2231 §4: charset'language'octets."""
+    charset, quote, rest = octets.partition(b"'")
+    _, second, text = rest.partition(b"'")
+    if not quote or not second:
+        return octets.decode("utf-8", "surrogateescape")
+    try:
+        return text.decode(charset.decode("ascii") or "utf-8")
+    except (LookupError, ValueError):
+        return text.decode("utf-8", "replace")
+
+
+def _word(value: bytes, *, keep_case: bool = False) -> str:
+    """A value of one word, without a trailing comment."""
+    text = value.partition(b"(")[0].strip().strip(b'";').decode("utf-8", "replace").replace("\x00", "")
+    return text if keep_case else text.lower()

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The MIME structure of a mail as offsets into its octets (RFC 2046), and the decoding of one leaf.
+
+Enters: content. Leaves: parts in the order of the octets, the whole mail first. Never fails: what is malformed is a
+leaf. One pass over the lines; nesting and number are bounded, and `is_whole` says whether the bounds cut something.
+An attached message/rfc822 is a leaf: its own parts are those of its decoded octets (dependencies G17).
+"""
+
+import re
+from binascii import a2b_base64, a2b_qp
+from dataclasses import dataclass
+from encodings import normalize_encoding
+from encodings.aliases import aliases
+from typing import NamedTuple
+
+from handlers.mime_fields import Description, describe
+
+MAX_DEPTH = 50
+MAX_PARTS = 500
+MAX_BOUNDARY_OCTETS = 256  # RFC 2046 §5.1.1 allows 70; some clients write more
+
+_DASHES = re.compile(rb"^--", re.MULTILINE)
+_FIELD_START = re.compile(rb"[ \t]|[!-9;-~]+[ \t]*:")
+_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
+# A closed list: Python remembers every unknown name for ever, and idna and punycode need quadratic time.
+_CODECS = {*aliases, *aliases.values(), "koi8_r", "koi8_u", "cp874", "utf_8_sig"}
+_NAMES = {"gb2312": "gbk", "x_gbk": "gbk", "iso_8859_8_i": "iso8859_8", "windows_874": "cp874"}
+
+
+class Span(NamedTuple):
+    """Octets from start up to, not including, end."""
+
+    start: int
+    end: int
+
+    def of(self, content: bytes) -> bytes:
+        return content[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part: `header` ends before the blank line, `body` before the line break of the delimiter."""
+
+    number: int
+    parent: int | None
+    depth: int
+    header: Span
+    body: Span
+    about: Description
+    is_leaf: bool
+
+    @property
+    def is_attachment(self) -> bool:
+        """What a mail client shows as a file rather than as text."""
+        return self.about.disposition not in ("", "inline") or bool(self.about.name)
+
+
+def parts(content: bytes) -> tuple[Part, ...]:
+    """The mail and all parts in it; the first is the mail itself."""
+    return _Scan(content).run()
+
+
+def is_whole(found: tuple[Part, ...]) -> bool:
+    """Whether every part was reached, none left out by a bound."""
+    deepest = any(part.depth >= MAX_DEPTH and part.about.type.startswith("multipart/") for part in found)
+    return len(found) < MAX_PARTS and not deepest
+
+
+def decode(content: bytes, part: Part) -> bytes:
+    """The octets of a leaf without their transfer encoding; what is malformed is skipped."""
+    return decode_octets(part.body.of(content), part.about.encoding)
+
+
+def decode_octets(body: bytes, encoding: str) -> bytes:
+    """Undo a Content-Transfer-Encoding (RFC 2045 §6)."""
+    if encoding == "base64":
+        return b"".join(map(_base64, re.split(b"=+", body.translate(None, _NOT_BASE64))))
+    if encoding == "quoted-printable":
+        return a2b_qp(body)
+    return body
+
+
+def text(content: bytes, part: Part) -> str:
+    """A text leaf as characters, line ends LF, without NUL and lone surrogates (dependencies G19)."""
+    return scrub(to_text(decode(content, part), part.about.charset)).replace("\r\n", "\n")
+
+
+def to_text(octets: bytes, charset: str) -> str:
+    """Decode by the declared character set, else UTF-8, else windows-1252: never raises."""
+    for name in (codec(charset), "utf-8"):
+        try:
+            return octets.decode(name)
+        except (LookupError, ValueError):  # UnicodeError is a ValueError
+            continue
+    return octets.decode("windows-1252", "replace")
+
+
+def codec(charset: str) -> str:
+    """Python's name of a character set; an unknown one is read as us-ascii."""
+    name = normalize_encoding(charset[:40]).lower()
+    name = _NAMES.get(name, name)
+    return name if name in _CODECS else "us-ascii"
+
+
+def scrub(characters: str) -> str:
+    """Characters that every store takes."""
+    return characters.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def _base64(run: bytes) -> bytes:
+    usable = run[: len(run) - 1] if len(run) % 4 == 1 else run
+    return a2b_base64(usable + b"=" * (-len(usable) % 4))
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A part whose end is not yet known."""
+
+    parent: int | None
+    header: Span
+    body_start: int
+    about: Description
+    body_end: int = 0
+    has_children: bool = False
+
+
+class _Scan:
+    """One pass; `chain` holds the parts that are open at this line, the innermost last."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.drafts: list[_Draft] = []
+        self.chain: list[int] = []
+        self.boundaries: dict[bytes, int] = {}  # boundary -> place in chain
+
+    def run(self) -> tuple[Part, ...]:
+        at = self._open(0, None)
+        while at < len(self.content) and (match := _DASHES.search(self.content, at)):
+            start, at = match.start(), self._line_end(match.start())
+            found = self._delimiter(start, at)
+            if found is None:
+                continue
+            place, is_last = found
+            self._close(place + 1, start)
+            if is_last:
+                self.boundaries.pop(self.drafts[self.chain[place]].about.boundary, None)
+            elif len(self.drafts) < MAX_PARTS:
+                at = self._open(at, self.chain[place])
+            else:
+                break
+        self._close(0, None)
+        return tuple(self._part(number) for number in range(len(self.drafts)))
+
+    def _open(self, at: int, parent: int | None) -> int:
+        """A part begins here; returns where its body begins."""
+        header_end, body_start = self._header(at, is_mail=parent is None)
+        default = "text/plain"
+        if parent is not None:
+            self.drafts[parent].has_children = True
+            if self.drafts[parent].about.type == "multipart/digest":
+                default = "message/rfc822"  # RFC 2046 §5.1.5
+        about = describe(self.content[at:header_end], default)
+        self.drafts.append(_Draft(parent, Span(at, header_end), body_start, about))
+        self.chain.append(len(self.drafts) - 1)
+        self._learn_boundaries()
+        return body_start
+
+    def _header(self, at: int, *, is_mail: bool) -> tuple[int, int]:
+        """(end of the header section, begin of the body): the blank line lies between them."""
+        content = self.content
+        while at < len(content):
+            end = self._line_end(at)
+            if end - at <= 2 and content[at:end] in (b"\r\n", b"\n"):
+                return at, end
+            if content.startswith(b"--", at) and self._delimiter(at, end) is not None:
+                return at, at
+            if not is_mail and _FIELD_START.match(content, at, end) is None:
+                return at, at  # a part without the blank line: its text must not be lost
+            at = end
+        return at, at
+
+    def _delimiter(self, start: int, end: int) -> tuple[int, bool] | None:
+        """Whether this line, which begins with two dashes, divides an open multipart: (place, is the last)."""
+        line = self.content[start + 2 : min(end, start + MAX_BOUNDARY_OCTETS)].rstrip()
+        if line in self.boundaries:
+            return self.boundaries[line], False
+        if line.endswith(b"--") and line[:-2] in self.boundaries:
+            return self.boundaries[line[:-2]], True
+        return None
+
+    def _close(self, place: int, delimiter: int | None) -> None:
+        """All parts from this place of the chain on end here; the line break belongs to the delimiter."""
+        end = len(self.content) if delimiter is None else delimiter
+        if delimiter is not None and self.content.endswith(b"\n", 0, end):
+            end -= 2 if self.content.endswith(b"\r\n", 0, end) else 1
+        for number in self.chain[place:]:
+            draft = self.drafts[number]
+            draft.body_end = max(end, draft.body_start)
+        if place < len(self.chain):
+            del self.chain[place:]
+            self._learn_boundaries()
+
+    def _learn_boundaries(self) -> None:
+        known = {}
+        for place, number in enumerate(self.chain[:MAX_DEPTH]):
+            about = self.drafts[number].about
+            if about.boundary and about.type.startswith("multipart/"):
+                known[about.boundary] = place
+        self.boundaries = known
+
+    def _line_end(self, at: int) -> int:
+        return self.content.find(b"\n", at) + 1 or len(self.content)
+
+    def _part(self, number: int) -> Part:
+        draft = self.drafts[number]
+        depth, above = 0, draft.parent
+        while above is not None:
+            depth, above = depth + 1, self.drafts[above].parent
+        body = Span(draft.body_start, draft.body_end)
+        return Part(number, draft.parent, depth, draft.header, body, draft.about, not draft.has_children)

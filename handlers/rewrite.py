@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An agent's mail becomes the customer's copy: the order of the edits stands in `rewrite_reply`.
+
+Enters: content as the submission relay took it, and a plan. Leaves: the content to sign and send. Fails: CannotRewrite,
+whose reason in plain words goes to the agent; nothing leaves half rewritten, for the leak check comes last.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from handlers.edits.content_ids import replace_content_ids
+from handlers.edits.private_text import hide_private
+from handlers.edits.reply_header import write_reply_header
+from handlers.edits.sealed import why_sealed
+from handlers.edits.signature import add_signature
+from handlers.headers import scan
+from handlers.identity import Mailbox
+from handlers.leaks import find_leak
+from handlers.mime_parts import parts
+from storage.address import Address
+
+
+class CannotRewrite(Exception):
+    """This mail cannot leave in the team's name; the text says why, to the agent."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyPlan:
+    """All that the customer's copy gets from us.
+
+    `addresses` maps the key of each of our own addresses to the person who stands there instead; `drop` holds the keys
+    to be taken out of To and Cc; `private` are the strings that must not leave. Ids come without angle brackets.
+    """
+
+    sender: Mailbox
+    reply_to: Address | None
+    message_id: str
+    in_reply_to: str | None
+    references: tuple[str, ...]
+    thread_id: str
+    signature: str
+    own_domain: str
+    addresses: Mapping[str, Mailbox]
+    drop: frozenset[str]
+    private: tuple[str, ...]
+    date: datetime
+
+
+def rewrite_reply(content: bytes, plan: ReplyPlan) -> bytes:
+    """Make the customer's copy; raises CannotRewrite."""
+    if scan(content).truncated:
+        raise CannotRewrite("its header section is too large")
+    reason = why_sealed(content, parts(content))
+    if reason:
+        raise CannotRewrite(reason)
+    content = hide_private(content, plan.private, str(plan.sender.address))
+    content = replace_content_ids(content, plan.own_domain)
+    content = add_signature(content, plan.signature)
+    content = write_reply_header(content, plan)
+    leak = find_leak(content, plan.private)
+    if leak:
+        raise CannotRewrite(f"{leak} holds a private address of your desk")
+    return content if content.endswith(b"\r\n") else content + b"\r\n"
