@@ -48,17 +48,17 @@ def wait_for_port(port: int, *, greeting: bytes = b"") -> None:
 
 @contextlib.contextmanager
 def running(
-    command: Sequence[str], log: Path, *, user: str | None = None, env: dict[str, str] | None = None
+    command: Sequence[str], log: Path, *, user: str | None = None, stop_by: signal.Signals = signal.SIGTERM
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A server in its own process group; SIGTERM at the end, SIGKILL for what is left after a while."""
+    """A server in its own process group; a signal at the end, SIGKILL for what is left after a while."""
     with log.open("ab") as out:
         server = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, user=user, env=env, start_new_session=True
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, user=user, start_new_session=True
         )
     try:
         yield server
     finally:
-        server.send_signal(signal.SIGTERM)
+        server.send_signal(stop_by)
         with contextlib.suppress(subprocess.TimeoutExpired):
             server.wait(STOP_TIMEOUT_S)
         with contextlib.suppress(ProcessLookupError):

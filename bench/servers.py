@@ -4,6 +4,7 @@
 import contextlib
 import os
 import pwd
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +47,8 @@ def postgres(directory: Path) -> Iterator[str]:
     with (cluster / "postgresql.conf").open("a") as settings:
         settings.write(f"{POSTGRES_CONF}port = {port}\n")
     server = [str(binaries / "postgres"), "-D", str(cluster)]
-    with running(server, directory.with_suffix(".log"), user=user):
+    # SIGINT: the shutdown that does not wait for clients.
+    with running(server, directory.with_suffix(".log"), user=user, stop_by=signal.SIGINT):
         wait_for_database(binaries, port)
         yield f"postgresql+psycopg://casegate@127.0.0.1:{port}/postgres"
 
@@ -54,7 +56,7 @@ def postgres(directory: Path) -> Iterator[str]:
 def wait_for_database(binaries: Path, port: int) -> None:
     """The port answers before start-up has ended; pg_isready knows."""
     wait_for_port(port)
-    ready = [str(binaries / "pg_isready"), "-h", "127.0.0.1", "-p", str(port), "-t", "30"]
+    ready = [str(binaries / "pg_isready"), "-U", "casegate", "-h", "127.0.0.1", "-p", str(port), "-t", "30"]
     if subprocess.run(ready, capture_output=True).returncode:
         raise NotReady("PostgreSQL does not get ready")
 

@@ -4,6 +4,7 @@
 import tomllib
 
 from bench import casegate
+from gateway import config
 
 
 def test_only_the_agents_copies_are_counted_and_each_once(tmp_path):
@@ -19,8 +20,20 @@ def test_a_maildir_that_is_not_there_yet_holds_nothing(tmp_path):
     assert casegate.Copies(tmp_path / "new").look() == 0
 
 
-def test_the_configuration_and_the_desk_are_toml():
-    values = dict.fromkeys(("directory", "database_url", "redis_url"), "x")
-    ports = dict.fromkeys(("dns_port", "mx_port", "submission_port", "submission_tls_port"), 1)
-    assert tomllib.loads(casegate.CONFIGURATION.format(**values, **ports))["mx"]["listen"] == ["127.0.0.1:1"]
+def test_the_configuration_is_one_that_casegate_takes(tmp_path):
+    values = {
+        "directory": tmp_path,
+        "database_url": f"sqlite:///{tmp_path}/casegate.db",
+        "redis_url": "",
+        "dns_port": 5301,
+        "mx_port": 5302,
+        "submission_port": 5303,
+        "submission_tls_port": 5304,
+    }
+    file = tmp_path / "casegate.toml"
+    file.write_text(casegate.CONFIGURATION.format(**values))
+    assert config.load(file, {}).mx.listen[0].port == 5302
+
+
+def test_the_desk_is_toml_with_an_address_that_takes_anyone():
     assert tomllib.loads(casegate.DESK)["address"][0]["accept_from"] == "anyone"
