@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Free TCP ports on loopback, for servers that cannot be told to take port 0."""
+
+import random
+import socket
+
+# Below Linux's ephemeral range (32768-60999): no outgoing connection can take the port between the look and the use.
+_RANGE = (20_000, 32_000)
+
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that nothing listens on now."""
+    for _ in range(200):
+        port = random.randint(*_RANGE)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free port on loopback")
