@@ -10,9 +10,10 @@ from hashlib import sha256
 from urllib.parse import unquote
 
 from handlers.edits.splice import Replacement, splice, with_text
+from handlers.headers import scan
 from handlers.mime_parts import Part, parts, text
 
-_LINK = re.compile(r"\bcid:([^\s\"'<>)\\]{1,998})", re.IGNORECASE)
+_LINK = re.compile(r"\bcid:([^\s\"'<>)\]\\]{1,998})", re.IGNORECASE)
 _ANY_ID = re.compile(rb"<([^<>\s]{1,998})>")
 
 
@@ -20,31 +21,38 @@ def replace_content_ids(content: bytes, own_domain: str) -> bytes:
     """Give every foreign Content-ID a name of ours."""
     found = parts(content)
     names = {part.about.content_id: _name(part.about.content_id, own_domain) for part in found if part.about.content_id}
-    names = {old: new for old, new in names.items() if not old.lower().endswith(f"@{own_domain}")}
-    if not names:
-        return content
-    linked = splice(content, [edit for part in found for edit in _with_links(content, part, names)])
-    return splice(linked, [edit for part in parts(linked) for edit in _with_ids(linked, part, names)])
+    if names:
+        content = splice(content, [edit for part in found for edit in _with_links(content, part, names)])
+    return splice(content, [edit for part in parts(content) for edit in _with_ids(content, part, own_domain)])
 
 
 def _name(content_id: str, own_domain: str) -> str:
+    if content_id.lower().endswith(f"@{own_domain}"):
+        return content_id
     return f"{sha256(content_id.encode()).hexdigest()[:32]}@{own_domain}"
 
 
-def _with_ids(content: bytes, part: Part, names: dict[str, str]) -> list[Replacement]:
-    """The part's header section: Content-ID itself, and the start parameter that points to one."""
-    section = part.header.of(content)
-    changed = _ANY_ID.sub(lambda match: f"<{names.get(_text(match[1]), _text(match[1]))}>".encode(), section)
-    return [Replacement(*part.header, changed)] if changed != section else []
+def _with_ids(content: bytes, part: Part, own_domain: str) -> list[Replacement]:
+    """Content-ID itself, and in Content-Type the start parameter that points to one."""
+    head = scan(part.header.of(content))
+    edits = []
+    for field in head.fields:
+        if field.name in (b"content-id", b"content-type"):
+            raw = head.raw(field)
+            changed = _ANY_ID.sub(lambda match: b"<" + _name(_text(match[1]), own_domain).encode() + b">", raw)
+            if changed != raw:
+                start = part.header.start + field.start
+                edits.append(Replacement(start, start + len(raw), changed))
+    return edits
 
 
 def _with_links(content: bytes, part: Part, names: dict[str, str]) -> list[Replacement]:
-    """RFC 2392: a cid URL is the id with its special characters percent-encoded."""
-    if not part.is_leaf or part.about.type != "text/html" or part.is_attachment:
+    """RFC 2392: a cid URL is the id with its special characters percent-encoded; some texts show it in brackets."""
+    if not part.is_leaf or part.about.type not in ("text/html", "text/plain") or part.is_attachment:
         return []
-    page = text(content, part)
-    changed = _LINK.sub(lambda match: f"cid:{names.get(unquote(match[1]), match[1])}", page)
-    return with_text(content, part, changed) if changed != page else []
+    words = text(content, part)
+    changed = _LINK.sub(lambda match: f"cid:{names.get(unquote(match[1]), match[1])}", words)
+    return with_text(content, part, changed) if changed.lower() != words.lower() else []
 
 
 def _text(octets: bytes) -> str:
