@@ -51,7 +51,7 @@ def work(given: argparse.Namespace) -> None:
     key_file = directory / "dkim.pem"
     mails.prepare(directory / "mails.bin", mails.private_key(key_file), rounds.WARM_UP + given.mails)
     # Binding port 53 of an own loopback address needs root, as the peer that asks there does.
-    also = [f"{rounds.DNS_HOST}:53"] if "postfix-opendkim" in given.sides and not given.profile else []
+    also = [f"{rounds.DNS_HOST}:53"] if "opendkim" in given.only and not given.profile else []
     with processes.dns(directory, key_file, also) as dns_port:
         bench = rounds.Bench(directory, given.mails, given.sessions, given.reuse, dns_port)
         if given.profile:

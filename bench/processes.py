@@ -46,6 +46,15 @@ def wait_for_port(port: int, *, greeting: bytes = b"") -> None:
     raise NotReady(f"nothing answers on port {port} after {START_TIMEOUT_S:.0f} s")
 
 
+def wait_for_socket(path: Path) -> None:
+    """Return when the Unix socket is there."""
+    give_up_at = time.monotonic() + START_TIMEOUT_S
+    while not path.is_socket():
+        if time.monotonic() > give_up_at:
+            raise NotReady(f"no socket at {path} after {START_TIMEOUT_S:.0f} s")
+        time.sleep(0.05)
+
+
 @contextlib.contextmanager
 def running(
     command: Sequence[str], log: Path, *, user: str | None = None, stop_by: signal.Signals = signal.SIGTERM

@@ -14,12 +14,14 @@ from bench.rounds import PEERS, Bench, Result, load_command
 
 MEANING = {
     "postfix": "Postfix alone, accept",
-    "postfix-opendkim": "Postfix + OpenDKIM verifying, accept",
+    "postfix-opendkim": "Postfix + OpenDKIM verifying, milter on a Unix socket, accept",
+    "postfix-opendkim-tcp": "Postfix + OpenDKIM verifying, milter over TCP, accept",
     "sqlite-accept": "casegate, SQLite, accept",
     "postgres-accept": "casegate, PostgreSQL + Redis, accept",
     "sqlite-whole": "casegate, SQLite, own workers, whole path",
     "postgres-whole": "casegate, PostgreSQL + Redis, whole path",
 }
+COLUMNS = ("side", "accepted/s", "whole path/s", "250 p50, ms", "250 p99, ms")
 
 
 def machine() -> str:
@@ -74,8 +76,8 @@ def markdown(bench: Bench, results: Mapping[str, Sequence[Result]], command: str
             f"{datetime.now(UTC):%Y-%m-%d}, {machine()}. {bench.mails} mails a run, {bench.sessions} sessions, {how};",
             f"medians of {rounds} alternating rounds, least and greatest in brackets.",
             "",
-            "| side | accepted/s | whole path/s | 250 p50, ms | 250 p99, ms | to Postfix | to Postfix + OpenDKIM |",
-            "|---|---|---|---|---|---|---|",
+            "| " + " | ".join((*COLUMNS, *(f"ratio to {peer}" for peer in PEERS))) + " |",
+            "|---" * (len(COLUMNS) + len(PEERS)) + "|",
             *(row(side, results) for side in results),
             "",
             "```",

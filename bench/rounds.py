@@ -100,9 +100,10 @@ def run_postfix(bench: Bench) -> Result:
         return timed(bench, port)
 
 
-def run_postfix_opendkim(bench: Bench) -> Result:
+def run_postfix_opendkim(bench: Bench, *, over_tcp: bool) -> Result:
     """Postfix with OpenDKIM, which must refuse a tampered mail first."""
-    with postfix.postfix_opendkim(bench.directory / "postfix-opendkim", dns_host=DNS_HOST) as port:
+    directory = bench.directory / "postfix-opendkim"
+    with postfix.postfix_opendkim(directory, dns_host=DNS_HOST, over_tcp=over_tcp) as port:
         postfix.probe(port, mails.load(bench.mails_file, 0, 1)[0])
         return timed(bench, port)
 
@@ -141,16 +142,17 @@ def run_whole(bench: Bench, *, database: str) -> Result:
         return loaded.result(done_at - loaded.began_at)
 
 
-# The order of a round. The first two are the peers that ratios are taken with.
+# The order of a round. The first three are the peers that ratios are taken with.
 SIDES: dict[str, Callable[[Bench], Result]] = {
     "postfix": run_postfix,
-    "postfix-opendkim": run_postfix_opendkim,
+    "postfix-opendkim": partial(run_postfix_opendkim, over_tcp=False),
+    "postfix-opendkim-tcp": partial(run_postfix_opendkim, over_tcp=True),
     "sqlite-accept": partial(run_accept, database="sqlite"),
     "postgres-accept": partial(run_accept, database="postgres"),
     "sqlite-whole": partial(run_whole, database="sqlite"),
     "postgres-whole": partial(run_whole, database="postgres"),
 }
-PEERS = ("postfix", "postfix-opendkim")
+PEERS = ("postfix", "postfix-opendkim", "postfix-opendkim-tcp")
 
 
 def alternate(bench: Bench, sides: Sequence[str], rounds: int) -> dict[str, list[Result]]:

@@ -19,12 +19,12 @@ RESULTS = {
 
 
 def test_a_row_has_medians_spread_and_the_ratio_to_each_peer_that_ran():
-    expected = "| casegate, SQLite, accept | 500 (250-600) |  | 10 (10-10) | 20 (20-20) |  | 2.50 (2.50-3.00) |"
+    expected = "| casegate, SQLite, accept | 500 (250-600) |  | 10 (10-10) | 20 (20-20) |  | 2.50 (2.50-3.00) |  |"
     assert report.row("sqlite-accept", RESULTS) == expected
 
 
 def test_the_whole_path_is_rated_by_its_own_end_and_not_by_the_last_250():
-    expected = "| 450 (210-550) | 400 (200-500) | 10 (10-10) | 20 (20-20) |  | 2.00 (2.00-2.50) |"
+    expected = "| 450 (210-550) | 400 (200-500) | 10 (10-10) | 20 (20-20) |  | 2.00 (2.00-2.50) |  |"
     assert report.row("sqlite-whole", RESULTS).endswith(expected)
 
 
