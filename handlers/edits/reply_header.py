@@ -92,10 +92,10 @@ def _recipients(head: Head, field: Field, plan: "ReplyPlan") -> bytes:
 
 def _decide(address: str, plan: "ReplyPlan") -> bytes | None:
     """Our address becomes the person it stands for; a private one is dropped."""
-    if address in plan.drop or address in map(str.lower, plan.private):
-        return None
     person = plan.addresses.get(address)
-    return KEEP if person is None else mailbox_octets(person)
+    if person is not None:
+        return mailbox_octets(person)
+    return None if address in plan.drop or address in map(str.lower, plan.private) else KEEP
 
 
 def _subject(head: Head, field: Field, plan: "ReplyPlan") -> bytes:

@@ -17,7 +17,6 @@ from handlers.mime_parts import Part, codec
 MAX_LINE_OCTETS = 998  # RFC 5322 §2.1.1, without CRLF
 
 _CHARSET = re.compile(rb';\s*+charset(?:\*[01]?\*?)?\s*+=\s*+(?:"[^"]*+"|[^;\s]*+)', re.IGNORECASE)
-_LONG_LINE = re.compile(rb"[^\n]{1000}")
 
 
 class Replacement(NamedTuple):
@@ -62,7 +61,7 @@ def _transfer_encoded(octets: bytes, encoding: str) -> tuple[str, bytes]:
     """RFC 2045 §6: the part's own encoding, unless the octets have outgrown it."""
     if encoding == "base64":
         return encoding, encodebytes(octets).replace(b"\n", b"\r\n")
-    fits = not _LONG_LINE.search(octets) and (octets.isascii() or encoding == "8bit")
+    fits = not has_long_line(octets) and (octets.isascii() or encoding == "8bit")
     if encoding in ("7bit", "8bit") and fits:
         return encoding, octets
     return "quoted-printable", quoted_printable(octets)
@@ -77,7 +76,9 @@ def quoted_printable(octets: bytes) -> bytes:
 def _redeclared(content: bytes, part: Part, charset: str, encoding: str) -> Replacement:
     """The part's header section with other Content-Type and Content-Transfer-Encoding; the rest keeps its octets."""
     head = scan(part.header.of(content))
-    declared = head.first(b"content-type") or b"text/plain"
+    declared = head.first(b"content-type") or b""
+    if b"/" not in declared.partition(b";")[0]:  # RFC 2045 §5.2: what is no type was read as text/plain
+        declared = part.about.type.encode("ascii", "replace")
     if charset != part.about.charset:
         declared = _CHARSET.sub(b"", declared) + b"; charset=" + charset.encode("ascii")
     gone = (b"content-type", b"content-transfer-encoding")

@@ -2,10 +2,8 @@
 """What a person sees of a mail, and the new words of a reply."""
 
 import json
-import os
 import time
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,9 +11,6 @@ from hypothesis import strategies as st
 
 from handlers.quotes import new_text
 from handlers.reading import read, text_of_html
-
-CORPORA = Path(os.environ.get("CASEGATE_CORPORA", "") or "no-corpora")
-needs_corpora = pytest.mark.skipif(not CORPORA.is_dir(), reason="CASEGATE_CORPORA names no directory")
 
 
 def squeezed(text):
@@ -109,22 +104,20 @@ def test_a_nasty_megabyte_costs_about_what_plain_text_costs(name):
     assert cost(NASTY[name]) < 10 * cost("hello there\n" * 80_000) + 0.5
 
 
-@needs_corpora
 @pytest.mark.corpora
-def test_every_mail_of_the_corpora_is_read():
-    files = [path for folder in ("mime", "replies") for path in (CORPORA / folder).rglob("*.eml")]
+def test_every_mail_of_the_corpora_is_read(corpora):
+    files = [path for folder in ("mime", "replies") for path in (corpora / folder).rglob("*.eml")]
     assert len(files) > 60
     for path in files:
         new_text(read(path.read_bytes()).text)
 
 
-@needs_corpora
 @pytest.mark.corpora
-def test_subject_text_and_files_agree_with_two_other_readers():
+def test_subject_text_and_files_agree_with_two_other_readers(corpora):
     # Reached: 9 of 9, 12 of 16 (the rest are text in place of nothing for broken structure), 15 of 15.
     agreed = {"subject": 0, "text_body": 0, "attachments": 0}
-    for name, expected in json.loads((CORPORA / "mime/mail-parser/expect.json").read_text())["files"].items():
-        content = (CORPORA / "mime/mail-parser" / name).read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    for name, expected in json.loads((corpora / "mime/mail-parser/expect.json").read_text())["files"].items():
+        content = (corpora / "mime/mail-parser" / name).read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         seen = read(content)
         pairs = {
             "subject": (squeezed(seen.subject), squeezed(expected.get("subject"))),
@@ -141,10 +134,9 @@ def test_subject_text_and_files_agree_with_two_other_readers():
     assert agreed["attachments"] >= 15
 
 
-@needs_corpora
 @pytest.mark.corpora
-def test_at_least_half_of_the_replies_are_trimmed_exactly():
-    folder = CORPORA / "replies/email_reply_trimmer"
+def test_at_least_half_of_the_replies_are_trimmed_exactly(corpora):
+    folder = corpora / "replies/email_reply_trimmer"
     same = sum(
         squeezed(new_text(path.read_text())) == squeezed((folder / "trimmed" / path.name).read_text())
         for path in (folder / "emails").iterdir()

@@ -353,3 +353,36 @@ def test_a_nasty_megabyte_costs_about_what_plain_text_costs(name):
         return time.process_time() - start
 
     assert cost(NASTY[name]) < 10 * cost(TO + b"\r\n" + b"hello there\r\n" * 80_000) + 0.5
+
+
+@pytest.mark.corpora
+def test_mail_of_the_world_is_rewritten_and_only_its_texts_change(corpora):
+    done = refused = 0
+    for path in sorted(corpora.rglob("*.eml")):
+        before = path.read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"").replace(b"\n", b"\r\n")
+        try:
+            after = rewritten(before)
+        except CannotRewrite:
+            refused += 1
+            continue
+        done += 1
+        old, new = parts(before), parts(after)
+        assert [part.about.type for part in old] == [part.about.type for part in new], path
+        for left, right in zip(old, new, strict=True):
+            if left.is_leaf and (left.is_attachment or not left.about.type.startswith("text/")):
+                assert right.body.of(after).rstrip() == left.body.of(before).rstrip(), path
+            elif left.is_leaf and left.about.type == "text/plain":
+                assert text(after, right).startswith(text(before, left).rstrip()), path
+    assert done > 20 * refused
+
+
+def test_a_signed_address_of_ours_in_the_words_is_hidden_and_in_to_becomes_the_person():
+    # An agent's signed address is a key to the case; clients write it into the lines above a quote.
+    copy = rewritten(TO + b"\r\nFrom: a.signed@gw.example\r\n", private=("a.signed@gw.example",), signature="")
+    assert body_of(copy) == b"From: support@firm.example\r\n"
+    assert scan(copy).first(b"to") == b"Carl Customer <carl@customer.example>"
+
+
+def test_a_type_that_is_none_becomes_one_when_the_character_set_must_be_said():
+    head = scan(rewritten(MIME + b"Content-Type: text\r\n\r\nhi\r\n", signature="\u00e4"))
+    assert head.first(b"content-type") == b"text/plain; charset=utf-8"
