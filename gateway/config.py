@@ -61,7 +61,7 @@ def _duration(low: str, high: str) -> Reads:
             raise ValueError("out of range")
         return duration
 
-    return Reads(parse, f'a duration from {low} to {high} such as "{low}"', units.show_duration)
+    return Reads(parse, f'a duration from {low} to {high} such as "5s"', units.show_duration)
 
 
 def _size(low: str, high: str) -> Reads:
