@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fixtures do what the other tests believe of them."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import dkim
 import dns.exception
 import dns.resolver
@@ -16,6 +21,7 @@ from tests.support.fake_mx import FakeMx
 from tests.support.postgres_server import PostgresServer, binaries
 from tests.support.smtp_client import Disconnected, RawClient, stuffed
 
+ROOT = Path(__file__).parent.parent
 CONTENT = b"From: a@far.example\r\nSubject: dots\r\n\r\n.one\r\n..two\r\nend\r\n"
 
 
@@ -229,3 +235,33 @@ def test_the_client_stuffs_dots(content, wire):
 def test_ci_forgives_only_the_skips_that_the_list_names(node, reason, expected):
     pairs = skips.allowed("# comment\n\ntests/a.py::test_x[1] | no swaks*\n")
     assert skips.is_allowed(node, reason, pairs) is expected
+
+
+@pytest.mark.parametrize(
+    ("env", "test", "status", "said"),
+    [
+        # At home a skip is only a skip.
+        ({}, "pytest.skip('no such program')", 0, "1 passed, 1 skipped"),
+        # In CI it is red, and the reason stands where one looks first.
+        ({"CI": "1"}, "pytest.skip('no such program')", 1, "test_one.py::test_other | no such program"),
+        # An expected failure is no skip.
+        ({"CI": "1"}, "pytest.xfail('known')", 0, "1 passed, 1 xfailed"),
+    ],
+)
+def test_a_skip_that_nobody_allowed_is_red_in_ci(tmp_path, env, test, status, said):
+    (tmp_path / "conftest.py").write_text(
+        "from tests.support.skips import SkipJudge\ndef pytest_configure(config):\n"
+        "    config.pluginmanager.register(SkipJudge())\n"
+    )
+    (tmp_path / "test_one.py").write_text(f"import pytest\ndef test_sound(): pass\ndef test_other():\n    {test}\n")
+    (tmp_path / "pytest.ini").touch()
+    clean = {key: value for key, value in os.environ.items() if key != "CI"} | env | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env=clean,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    assert said in done.stdout

@@ -28,6 +28,7 @@ class Service:
         identity = {"user": self._user, "group": self._user, "extra_groups": []} if self._user else {}
         process = subprocess.Popen(
             self._command,
+            cwd="/",  # another user may not enter the checkout
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
