@@ -9,6 +9,7 @@ import argparse
 import os
 import shlex
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -44,8 +45,20 @@ def profile(bench: rounds.Bench) -> str:
     return profiled.top(out)
 
 
+def install(sides: list[str]) -> None:
+    """Have the programs that these sides need; only root can install, and only root can run Postfix."""
+    if all(side.startswith("sqlite") for side in sides):
+        return
+    if subprocess.run([ROOT / "bench/prepare.sh"], stdout=sys.stderr).returncode:
+        raise processes.NotReady("programs are missing")
+    if any(side in rounds.PEERS for side in sides) and os.geteuid() != 0:
+        raise processes.NotReady("Postfix runs as root only; without root: --only sqlite-accept,sqlite-whole")
+
+
 def work(given: argparse.Namespace) -> None:
     """Prepare, run, report."""
+    if not given.profile:
+        install(given.sides)
     directory = given.directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     key_file = directory / "dkim.pem"
