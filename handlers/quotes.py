@@ -40,6 +40,7 @@ _DIVIDER = re.compile(
     r"\s{0,3}(?:-{3,}|_{3,})\s?(?:original message|original appointment|forwarded message|reply message|"
     r"ursprüngliche nachricht|message d'origine|mensaje original|messaggio originale|oorspronkelijk bericht)\s?[-_]*",
 )
+_DATE = re.compile(r"(?<!\d)(?:\d{4}-\d\d|\d{1,2}[:.]\d\d|\d{1,2},? \d{4}|\d{1,2} [a-z])")
 _BLOCK_FIRST = re.compile(r"\s{0,3}\*?(?:from|von|de|da|van|från|fra):\*?\s")
 _BLOCK_NEXT = re.compile(r"\s{0,3}\*?(?:sent|date|gesendet|datum|envoyé|enviado|inviato|data|fecha|verzonden|skickat):")
 _SENT_FROM = ("sent from my ", "sent from outlook", "sent via ", "von meinem ", "envoyé de mon ", "get outlook for ")
@@ -53,7 +54,7 @@ def new_text(text: str) -> str:
     end = _quoted_tail(seen, min(end, len(seen)))
     if end == len(seen) < len(lines):
         return text.strip()
-    return "\n".join(lines[: _signature(seen, end)]).strip()
+    return "\n".join(lines[: _signature(seen, end)]).strip() or text.strip()  # all quote: show what there is
 
 
 def _divider(lines: list[str]) -> int:
@@ -61,6 +62,10 @@ def _divider(lines: list[str]) -> int:
     for number, line in enumerate(lines):
         if _DIVIDER.match(line):
             return number
+        if line.rstrip().endswith(_ATTRIBUTION_END) and not any(map(_is_quoted, lines[number + 1 : number + WINDOW])):
+            start = _attribution(lines, number + 1)
+            if start is not None and lines[start].lstrip().startswith(_ATTRIBUTION_START) and _has_date(lines[start]):
+                return start
         if _BLOCK_FIRST.match(line) and any(map(_BLOCK_NEXT.match, lines[number + 1 : number + WINDOW])):
             return number - 1 if number and lines[number - 1].startswith("____") else number
     return len(lines)
@@ -80,13 +85,23 @@ def _quoted_tail(lines: list[str], end: int) -> int:
 
 
 def _attribution(lines: list[str], end: int) -> int | None:
-    """Where "On ... wrote:" begins if it ends at this line."""
-    if not end or not lines[end - 1].rstrip().endswith(_ATTRIBUTION_END):
+    """Where "On ... wrote:" begins if it ends at this line; in other languages a date, an address and a colon."""
+    last = lines[end - 1].rstrip() if end else ""
+    window = range(end - 1, max(end - 1 - WINDOW, -1), -1)
+    if not last.endswith(_ATTRIBUTION_END) and not (last.endswith(":") and any("@" in lines[n] for n in window[:2])):
         return None
-    for number in range(end - 1, max(end - 1 - WINDOW, -1), -1):
-        if lines[number].lstrip().startswith(_ATTRIBUTION_START):
+    for number in window:
+        if lines[number].lstrip().startswith(_ATTRIBUTION_START) or _has_date(lines[number]):
             return number
     return end - 1
+
+
+def _has_date(line: str) -> bool:
+    return _DATE.search(line) is not None
+
+
+def _is_quoted(line: str) -> bool:
+    return line.startswith(">")
 
 
 def _signature(lines: list[str], end: int) -> int:

@@ -68,6 +68,9 @@ def test_the_new_text_is_a_piece_of_the_text(lines):
         ("Yes.\n________________\nFrom: Ann\nSent: Monday\nTo: me\n\nold", "Yes."),
         ("> first?\nyes\n> second?\nno", "> first?\nyes\n> second?\nno"),  # answers between quotes stay
         ("She wrote: hello\nFrom: the hills", "She wrote: hello\nFrom: the hills"),
+        ("Yes.\n\nOn Mon, 1 Jan 2026 at 10:00 Ann <a@b.example> wrote:\nShall we?\n", "Yes."),  # a quote without marks
+        ("Ja.\n\nAnn <a@b.example> schrieb am Di., 16. Aug. 2016 um 12:52 Uhr:\n\n> Hm?\n", "Ja."),
+        ("> only a quote", "> only a quote"),  # in doubt too much rather than nothing
         ("", ""),
     ],
 )
@@ -135,10 +138,17 @@ def test_subject_text_and_files_agree_with_two_other_readers(corpora):
 
 
 @pytest.mark.corpora
-def test_at_least_half_of_the_replies_are_trimmed_exactly(corpora):
+def test_most_of_the_replies_are_trimmed_exactly(corpora):
     folder = corpora / "replies/email_reply_trimmer"
     same = sum(
         squeezed(new_text(path.read_text())) == squeezed((folder / "trimmed" / path.name).read_text())
         for path in (folder / "emails").iterdir()
     )
-    assert same >= 17  # of 35; other programs reach 4, 9 and 14
+    assert same >= 22  # of 35; other programs reach 4, 9 and 14
+
+
+@pytest.mark.corpora
+def test_replies_of_six_clients_are_trimmed_exactly(corpora):
+    folder = corpora / "replies/talon"
+    for name, expected in json.loads((folder / "expect.json").read_text())["files"].items():
+        assert squeezed(new_text(read((folder / name).read_bytes()).text)) == squeezed(expected), name
