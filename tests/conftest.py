@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from redis.exceptions import RedisError
 
 from tests.support import tls
@@ -21,6 +22,9 @@ from tests.support.skips import SkipJudge
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SkipJudge())
+    # The same examples on every run and no time limit on one: red means the code, not the dice or a busy machine.
+    settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+    settings.load_profile("repeatable")
 
 
 @pytest.fixture
