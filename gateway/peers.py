@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is at the other end: the peer's IP address, and the client that a listed proxy names (PROXY v1 and v2).
+
+Enters: a transport, or a header that aiosmtpd has read. Leaves: plain text addresses; "unix" for a local socket.
+"""
+
+import asyncio
+from ipaddress import IPv6Address, ip_address
+
+from aiosmtpd.proxy_protocol import AF, PROTO, V2_CMD, ProxyData
+
+from gateway.receiver import EdgeSettings
+
+
+def peer_of(transport: asyncio.BaseTransport) -> str:
+    """The client's IP address in its plain form; "unix" for a local socket, which has none."""
+    name = transport.get_extra_info("peername")
+    if not isinstance(name, tuple) or not name:
+        return "unix"
+    address = ip_address(str(name[0]).partition("%")[0])
+    return str(address.ipv4_mapped or address) if isinstance(address, IPv6Address) else str(address)
+
+
+def is_listed(peer: str, settings: EdgeSettings) -> bool:
+    if not settings.proxy_from or peer == "unix":
+        return False
+    address = ip_address(peer)
+    return any(address in network for network in settings.proxy_from)
+
+
+def proxied_peer(header: ProxyData) -> str | None:
+    """The client's address; "" where the proxy speaks for itself (LOCAL, UNKNOWN); None for a bad header."""
+    if not header.valid:
+        return None
+    if header.command == V2_CMD.LOCAL or header.family in (AF.UNSPEC, AF.UNIX):
+        return ""
+    return str(header.src_addr) if header.protocol == PROTO.STREAM else None

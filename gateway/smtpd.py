@@ -1,0 +1,374 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One SMTP connection on aiosmtpd's skeleton, and the Edge that all connections of one listener share.
+
+aiosmtpd gives the protocol class, its half of STARTTLS and the PROXY header; the rest of its SMTP class is replaced
+(docs/decisions/0101). Enters: octets. Leaves: responses, and calls of a Receiver. Fails: an exception of ours is 451
+4.3.0 and a traceback in the log; a client that goes away ends its session, never what the Receiver has begun.
+"""
+
+import asyncio
+import base64
+import logging
+import os
+import re
+from asyncio import sslproto
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any
+
+from aiosmtpd.proxy_protocol import get_proxy
+from aiosmtpd.smtp import SMTP
+
+from gateway.commands import COMMANDS, Conversation, failed, obey
+from gateway.lines import AUTH_OCTETS, CHUNK_OCTETS, Fault, Gone, Lines, TooLate, TooMuch
+from gateway.peers import is_listed, peer_of, proxied_peer
+from gateway.receiver import Authenticator, EdgeSettings, Receiver
+from storage.envelope import Session
+from storage.response import (
+    R421_SHUTTING_DOWN,
+    R421_TIMEOUT,
+    R421_TOO_MANY_CONNECTIONS,
+    R421_TOO_MANY_ERRORS,
+    R421_TOO_SLOW,
+    R500_BARE_LINE_END,
+    R500_LINE_TOO_LONG,
+    R500_UNKNOWN_COMMAND,
+    R501_SYNTAX,
+    R554_TOO_EARLY,
+    Response,
+)
+
+log = logging.getLogger(__name__)
+
+LINGER_S = 10.0  # for the last response to leave before the connection is cut
+RESPONSE_OCTETS = 510  # RFC 5321 §4.5.3.1.5, less CR LF
+
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_UNSAYABLE = re.compile(rb"[^\x20-\x7e]")
+
+
+class _Closed(Exception):
+    """The connection is to be closed without a further word."""
+
+
+class Edge:
+    """What the connections of one listener share: settings, deciders, and the count of those that are open."""
+
+    def __init__(self, settings: EdgeSettings, receiver: Receiver, authenticator: Authenticator | None = None) -> None:
+        self.settings = settings
+        self.receiver = receiver
+        self.authenticator = authenticator
+        self.stopping = False
+        self.open: set[Smtpd] = set()
+        self._promises: set[asyncio.Task[Response]] = set()
+
+    def connection(self) -> "Smtpd":
+        """The protocol factory for the listener."""
+        return Smtpd(self)
+
+    async def finish(self, session: Session, answer: Coroutine[Any, Any, Response]) -> Response:
+        """Await an answer that must come to its end although its session may be cancelled meanwhile."""
+        task = asyncio.get_running_loop().create_task(answer)
+        self._promises.add(task)
+        task.add_done_callback(self._promises.discard)
+        task.add_done_callback(lambda done: _log_failure(done, session.id))
+        return await asyncio.shield(task)
+
+    def stop(self) -> None:
+        """Send idle sessions away, let the others finish their mail."""
+        self.stopping = True
+        for connection in tuple(self.open):
+            connection.leave_if_idle()
+
+    async def drained(self) -> None:
+        """Returns when no session is open and no promise is pending."""
+        while self.open or self._promises:
+            await asyncio.wait([*(connection.task for connection in self.open), *self._promises])
+
+    async def cut(self) -> None:
+        """Close what is left; what a Receiver has begun still comes to its end."""
+        for connection in tuple(self.open):
+            connection.abort()
+        await self.drained()
+
+
+def _log_failure(task: asyncio.Task[Response], session_id: str) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("%s: the content could not be judged", session_id, exc_info=error)
+
+
+class Smtpd(SMTP):
+    """One connection. It is in `edge.open` until its task has ended."""
+
+    def __init__(self, edge: Edge) -> None:
+        # aiosmtpd's own constructor searches the whole class for each connection (190 µs) for what we replace (A22).
+        loop = asyncio.get_running_loop()
+        stream = asyncio.StreamReader(limit=CHUNK_OCTETS, loop=loop)
+        asyncio.StreamReaderProtocol.__init__(self, stream, self._cb_client_connected, loop)
+        self.loop = loop
+        self.edge = edge
+        self.transport: Any = None
+        self._handle_hooks: dict[str, Any] = {}  # aiosmtpd looks for its STARTTLS hook here
+        self._tls_protocol: sslproto.SSLProtocol | None = None
+        self._original_transport: Any = None
+        self._unsent = bytearray()
+        self._waiting = False
+        self._errors = 0
+
+    # -- called by the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A new connection, or the same one again after the TLS handshake."""
+        if self._original_transport is not None:
+            super().connection_made(transport)
+            self._over_ssl = True
+            return
+        asyncio.StreamReaderProtocol.connection_made(self, transport)
+        self.transport = transport
+        if len(self.edge.open) >= self.edge.settings.max_connections or self.edge.stopping:
+            self.say(R421_SHUTTING_DOWN if self.edge.stopping else R421_TOO_MANY_CONNECTIONS)
+            self._close()
+            return
+        self.edge.open.add(self)
+        self._lines = Lines(self._reader, self.edge.settings.deadlines, self._flush)
+        self._conversation = Conversation(
+            self.edge.settings,
+            self.edge.receiver,
+            self.edge.authenticator,
+            self,
+            Session(_new_id(), peer_of(transport)),
+        )
+        self.task: asyncio.Task[None] = self.loop.create_task(self._run())
+        self.task.add_done_callback(lambda _task: self.edge.open.discard(self))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Unlike aiosmtpd, cancel nothing: the reader's end is enough for the session to notice (A3)."""
+        if self._original_transport is not None:
+            self._original_transport.close()
+        asyncio.StreamReaderProtocol.connection_lost(self, error)
+        self.transport = None
+
+    def eof_received(self) -> bool | None:
+        """A half-closed client may still read our answers (A3)."""
+        return asyncio.StreamReaderProtocol.eof_received(self)
+
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        """aiosmtpd's one timer is replaced by the deadlines of `lines` (A4)."""
+
+    # -- called by the edge
+
+    def leave_if_idle(self) -> None:
+        """Say 421 and close, unless a mail is on its way."""
+        if self._waiting and self._conversation.transaction is None:
+            self.say(R421_SHUTTING_DOWN)
+            self._close()
+
+    def abort(self) -> None:
+        """Cut the connection now."""
+        if self.transport is not None:
+            self.transport.abort()
+        self.task.cancel()
+
+    # -- the session
+
+    async def _run(self) -> None:
+        try:
+            await self._session()
+        except TooLate:
+            self.say(R421_TIMEOUT)
+        except (Gone, TooMuch, ConnectionError, _Closed):
+            log.debug("%s: the client has gone", self._conversation.session.id)
+        except Exception:
+            log.exception("%s: the session failed", self._conversation.session.id)
+            self.say(failed(self._conversation))
+        finally:
+            self._close()
+
+    async def _session(self) -> None:
+        await self._read_proxy_header()
+        settings = self.edge.settings
+        if settings.tls_implicit:
+            self._conversation.session = replace(
+                self._conversation.session, tls=await self._handshake(self._lines.take_all())
+            )
+        elif await self._talks_early():
+            self.say(R554_TOO_EARLY)
+            return
+        self.say(Response(220, "", f"{settings.name} ESMTP"))
+        while not self._conversation.over:
+            self._waiting = True
+            line = await self._lines.command()
+            self._waiting = False
+            await self._answer(line)
+
+    async def _answer(self, line: bytes | Fault) -> None:
+        """One command and its response; too many refusals end the session."""
+        verb, argument = ("", "") if isinstance(line, Fault) else _parse(line)
+        if isinstance(line, Fault):
+            response: Response | None = R500_LINE_TOO_LONG if line is Fault.TOO_LONG else R500_BARE_LINE_END
+        elif verb not in COMMANDS:
+            response = R500_UNKNOWN_COMMAND
+        elif _CONTROL.search(line):
+            response = R501_SYNTAX
+        else:
+            response = await self._obey(verb, argument)
+        if response is not None:
+            self._count(verb, response)
+            self.say(response)
+        if self._errors >= self.edge.settings.max_errors:
+            self.say(R421_TOO_MANY_ERRORS)
+            self._conversation.over = True
+        elif self.edge.stopping and self._conversation.transaction is None and not self._conversation.over:
+            self.say(R421_SHUTTING_DOWN)
+            self._conversation.over = True
+
+    async def _obey(self, verb: str, argument: str) -> Response | None:
+        try:
+            return await obey(self._conversation, verb, argument)
+        except (Gone, TooLate, TooMuch, ConnectionError, _Closed):
+            raise
+        except Exception:
+            log.exception("%s: %s failed", self._conversation.session.id, verb)
+            return failed(self._conversation)
+
+    def _count(self, verb: str, response: Response) -> None:
+        if response.code >= 400:
+            session = self._conversation.session
+            log.info("%s %s: %s answered %s", session.id, session.peer, verb or "a bad line", response)
+        if response.is_permanent:
+            self._errors += 1
+
+    async def _talks_early(self) -> bool:
+        """RFC 5321 §3.1: a client waits for the greeting; who does not is no mail server."""
+        delay_s = self.edge.settings.greet_delay_s
+        if not delay_s:
+            return False
+        try:
+            async with asyncio.timeout(delay_s):
+                await self._reader.read(1)
+        except TimeoutError:
+            return False
+        return True
+
+    # -- PROXY and TLS
+
+    async def _read_proxy_header(self) -> None:
+        """From listed peers the header is required and names the client; from others it is no command (A20)."""
+        session = self._conversation.session
+        if not is_listed(session.peer, self.edge.settings):
+            return
+        try:
+            async with asyncio.timeout(self.edge.settings.deadlines.proxy_s):
+                peer = proxied_peer(await get_proxy(self._reader))
+        except (TimeoutError, asyncio.IncompleteReadError):
+            peer = None
+        if peer is None:
+            log.warning("%s: no PROXY header from %s", session.id, session.peer)
+            raise _Closed
+        self._conversation.session = replace(session, peer=peer or session.peer)
+
+    async def start_tls(self) -> str:
+        """STARTTLS: octets that came before the handshake were sent in clear text, perhaps by someone else."""
+        await self._flush()
+        if self._lines.take_all():
+            log.warning("%s: clear text after STARTTLS", self._conversation.session.id)
+            raise _Closed
+        return await self._handshake(b"")
+
+    async def _handshake(self, early: bytes) -> str:
+        """Put TLS below us; `early` is what of the handshake came already."""
+        waiter = self.loop.create_future()
+        deadline_s = self.edge.settings.deadlines.handshake_s
+        tls = sslproto.SSLProtocol(
+            self.loop,
+            self,
+            self.edge.settings.tls,  # type: ignore[arg-type, unused-ignore]
+            waiter,
+            server_side=True,
+            ssl_handshake_timeout=deadline_s,  # type: ignore[arg-type]  # typeshed says int
+            ssl_shutdown_timeout=LINGER_S,
+        )
+        self._tls_protocol, self._original_transport = tls, self.transport
+        self._original_transport.set_protocol(tls)
+        self.transport = tls._app_transport
+        tls.connection_made(self._original_transport)
+        if early:
+            tls.get_buffer(len(early))[: len(early)] = early
+            tls.buffer_updated(len(early))
+        try:
+            await waiter
+        except (OSError, asyncio.CancelledError) as error:  # ssl.SSLError is an OSError
+            self._original_transport.abort()
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            log.info("%s: the TLS handshake failed: %s", self._conversation.session.id, type(error).__name__)
+            raise _Closed from None
+        cipher = self.transport.get_extra_info("cipher")
+        return f"{cipher[1]} {cipher[0]}"
+
+    # -- the wire, as commands see it
+
+    def say(self, response: Response) -> None:
+        """Queue one response; it leaves with the others when we next wait for the client (RFC 2920 §3.2)."""
+        self._unsent += _UNSAYABLE.sub(b" ", str(response).encode("ascii", "replace"))[:RESPONSE_OCTETS] + b"\r\n"
+
+    def say_lines(self, code: int, lines: tuple[str, ...]) -> None:
+        """Queue a response of several lines (RFC 5321 §4.2.1)."""
+        *first, last = lines
+        self._unsent += "".join([*(f"{code}-{line}\r\n" for line in first), f"{code} {last}\r\n"]).encode()
+
+    async def ask(self, challenge: bytes) -> bytes | Response:
+        """One step of AUTH (RFC 4954 §4); the line may be long and is not a command."""
+        self._unsent += b"334 " + challenge + b"\r\n"
+        line = await self._lines.command(AUTH_OCTETS)
+        if isinstance(line, Fault):
+            return R500_LINE_TOO_LONG if line is Fault.TOO_LONG else R500_BARE_LINE_END
+        return line
+
+    async def read_content(self, limit_octets: int) -> bytes | Fault:
+        """The content after 354; who is too slow hears why."""
+        try:
+            return await self._lines.content(limit_octets)
+        except TooLate:
+            self.say(R421_TOO_SLOW)
+            raise _Closed from None
+
+    async def finish(self, answer: Coroutine[Any, Any, Response]) -> Response:
+        """Shield what the Receiver has begun from the end of this connection (A3)."""
+        response = await self.edge.finish(self._conversation.session, answer)
+        if self.transport is None:
+            log.warning("%s: the client left before it heard: %s", self._conversation.session.id, response)
+        return response
+
+    async def _flush(self) -> None:
+        if self._unsent and self.transport is not None:
+            self._writer.write(bytes(self._unsent))
+            self._unsent.clear()
+        if self._paused:  # type: ignore[attr-defined]  # asyncio's FlowControlMixin
+            try:
+                async with asyncio.timeout(self.edge.settings.deadlines.command_s):
+                    await self._writer.drain()
+            except TimeoutError:
+                raise _Closed from None
+
+    def _close(self) -> None:
+        """Send what is said, then close; who does not read it is cut off after a while."""
+        transport = self.transport
+        if transport is None:
+            return
+        if self._unsent and not transport.is_closing():
+            transport.write(bytes(self._unsent))
+            self._unsent.clear()
+        transport.close()
+        if transport.get_write_buffer_size():
+            self.loop.call_later(LINGER_S, transport.abort)
+
+
+def _parse(line: bytes) -> tuple[str, str]:
+    """Verb in capitals, and argument; octets that are not UTF-8 survive as surrogates, which no grammar admits."""
+    verb, _, argument = line.partition(b" ")
+    return verb.strip().decode("ascii", "replace").upper(), argument.strip(b" ").decode("utf-8", "surrogateescape")
+
+
+def _new_id() -> str:
+    return base64.b32encode(os.urandom(8))[:12].decode().lower()

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A listener on a free loopback port with a scripted receiver, and TLS by trustme."""
+
+import asyncio
+import contextlib
+import ssl
+from dataclasses import dataclass, field
+
+import pytest
+import trustme
+
+from gateway.listener import bind, serve
+from gateway.receiver import EdgeSettings
+from gateway.smtpd import Edge
+from storage.response import (
+    R235_LOGGED_IN,
+    R250_ACCEPTED,
+    R250_RECIPIENT_OK,
+    R250_SENDER_OK,
+    R535_BAD_LOGIN,
+    R550_NO_SUCH_ADDRESS,
+)
+
+
+@dataclass
+class ScriptedReceiver:
+    """Takes mail for anyone@firm.example, remembers it, and does what its `on_*` functions say."""
+
+    mails: list = field(default_factory=list)
+    on_sender: object = None
+    on_recipient: object = None
+    on_content: object = None
+
+    async def sender(self, session, reverse_path):
+        if self.on_sender:
+            return await self.on_sender(session, reverse_path)
+        return R250_SENDER_OK
+
+    async def recipient(self, session, envelope, recipient):
+        if self.on_recipient:
+            return await self.on_recipient(session, envelope, recipient)
+        return R250_RECIPIENT_OK if recipient.domain == "firm.example" else R550_NO_SUCH_ADDRESS
+
+    async def content(self, session, envelope, content):
+        if self.on_content:
+            return await self.on_content(session, envelope, content)
+        self.mails.append((session, envelope, content))
+        return R250_ACCEPTED.about(f"m{len(self.mails)}")
+
+
+class OneLogin:
+    """ann / correct horse."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def login(self, session, login, password):
+        self.asked.append((login, password))
+        return R235_LOGGED_IN if (login, password) == ("ann", "correct horse") else R535_BAD_LOGIN
+
+
+class Client:
+    """A client that writes octets and reads responses; TLS on demand."""
+
+    def __init__(self, reader, writer):
+        self.reader, self.writer = reader, writer
+
+    async def send(self, octets):
+        self.writer.write(octets)
+        await self.writer.drain()
+
+    async def response(self):
+        """All lines of one response, or b"" when the server has closed."""
+        lines = []
+        while True:
+            line = await asyncio.wait_for(self.reader.readline(), 10)
+            lines.append(line)
+            if line[3:4] != b"-":
+                return b"".join(lines)
+
+    async def say(self, octets):
+        await self.send(octets + b"\r\n")
+        return await self.response()
+
+    async def start_tls(self, context):
+        assert (await self.say(b"STARTTLS")).startswith(b"220 ")
+        await self.writer.start_tls(context, server_hostname="gw.example")
+
+    async def close(self):
+        self.writer.close()
+        with contextlib.suppress(OSError):
+            await self.writer.wait_closed()
+
+
+@dataclass
+class Running:
+    """A listener at work."""
+
+    edge: Edge
+    port: int
+    stop: asyncio.Event
+    task: asyncio.Task
+    clients: list
+
+    async def connect(self, *, greet=True, tls=None):
+        options = {"ssl": tls, "server_hostname": "gw.example"} if tls else {}
+        client = Client(*await asyncio.open_connection("127.0.0.1", self.port, **options))
+        self.clients.append(client)
+        if greet:
+            assert (await client.response()).startswith(b"220 ")
+        return client
+
+
+@pytest.fixture(scope="session")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def server_tls(authority):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("gw.example").configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="session")
+def client_tls(authority):
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+@pytest.fixture
+def receiver():
+    return ScriptedReceiver()
+
+
+@pytest.fixture
+def one_login():
+    return OneLogin()
+
+
+@pytest.fixture
+async def start(receiver):
+    """start(authenticator=None, grace_s=5, **settings) serves on a free port and is stopped after the test."""
+    started = []
+
+    async def start(authenticator=None, grace_s=5.0, address="127.0.0.1:0", **settings):
+        edge = Edge(EdgeSettings("gw.example", **settings), receiver, authenticator)
+        bound = bind(address)
+        stop = asyncio.Event()
+        task = asyncio.create_task(serve([bound], edge, stop, grace_s))
+        running = Running(edge, bound.getsockname()[1], stop, task, [])
+        started.append(running)
+        return running
+
+    yield start
+    for running in started:
+        for client in running.clients:
+            await client.close()
+        running.stop.set()
+        await running.task

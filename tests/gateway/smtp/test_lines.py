@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The line law as tables, and as a law: the same octets give the same answer however they are cut."""
+
+import asyncio
+import base64
+import itertools
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.lines import COMMAND_OCTETS, CommandLines, Content, Deadlines, Fault, Gone, Lines, TooLate, TooMuch
+
+LIMIT = 40
+
+
+def commands(chunks):
+    """Every line or fault that the chunks hold, and what is left."""
+    lines, found = CommandLines(), []
+    for chunk in chunks:
+        lines.feed(chunk)
+        while (line := lines.take(LIMIT)) is not None:
+            found.append(line)
+    return found
+
+
+def content(chunks, limit=LIMIT):
+    """(content or fault, the octets after the final dot), or None when it did not end."""
+    machine, rest = Content(limit), None
+    for chunk in chunks:
+        rest = machine.feed(chunk) if rest is None else rest + chunk
+    return None if rest is None else (machine.fault or machine.octets(), rest)
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"),
+    [
+        # CR LF ends a line
+        (b"NOOP\r\nQUIT\r\n", [b"NOOP", b"QUIT"]),
+        # an empty line is a line
+        (b"\r\n", [b""]),
+        # without its end there is none
+        (b"NOOP\r", []),
+        # a bare LF is answered where it stands
+        (b"NOOP\nQUIT\r\n", [Fault.BARE_LINE_END, b"QUIT"]),
+        (b"\n", [Fault.BARE_LINE_END]),
+        # a bare CR spoils its line
+        (b"NO\rOP\r\n", [Fault.BARE_LINE_END]),
+        (b"NOOP\r\r\n", [Fault.BARE_LINE_END]),
+        # the longest line that passes, CR LF counted, and one octet more
+        (b"x" * (LIMIT - 2) + b"\r\n", [b"x" * (LIMIT - 2)]),
+        (b"x" * (LIMIT - 1) + b"\r\nQUIT\r\n", [Fault.TOO_LONG, b"QUIT"]),
+        # AUTH may be longer (RFC 4954 §4)
+        (b"auth PLAIN " + b"x" * 5000 + b"\r\n", [b"auth PLAIN " + b"x" * 5000]),
+        (b"AUTH PLAIN " + b"x" * 12288 + b"\r\nQUIT\r\n", [Fault.TOO_LONG, b"QUIT"]),
+    ],
+)
+def test_a_command_line_ends_in_cr_lf_only_and_is_bounded(octets, expected):
+    assert commands([octets]) == expected
+    assert commands([octets[i : i + 1] for i in range(len(octets))]) == expected
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"),
+    [
+        # no octets at all
+        (b".\r\n", (b"", b"")),
+        # what follows belongs to the next command
+        (b"a\r\n.\r\nQUIT\r\n", (b"a\r\n", b"QUIT\r\n")),
+        # one dot of each line goes (RFC 5321 §4.5.2)
+        (b"..\r\n.x\r\n...\r\n.\r\n", (b".\r\nx\r\n..\r\n", b"")),
+        # a dot inside a line stays
+        (b"a.b\r\n.\r\n", (b"a.b\r\n", b"")),
+        # a bare line end or NUL ends nothing, and is told at the end
+        (b"a\n.\r\nb\r\n.\r\n", (Fault.BARE_LINE_END, b"")),
+        (b"a\r.\r\nb\r\n.\r\n", (Fault.BARE_LINE_END, b"")),
+        (b"a\r\n.\nb\r\n.\r\n", (Fault.BARE_LINE_END, b"")),
+        (b"a\r\n.\rb\r\n.\r\n", (Fault.BARE_LINE_END, b"")),
+        (b"a\0b\r\n.\r\n", (Fault.BARE_LINE_END, b"")),
+        (b"\r\r\n.\r\n", (Fault.BARE_LINE_END, b"")),
+        # without its end there is none
+        (b"a\r\n.\r", None),
+        (b"a\r\n. \r\n", None),
+        # the limit is the last size that passes; a stuffed dot does not count
+        (b".." + b"x" * (LIMIT - 3) + b"\r\n.\r\n", (b"." + b"x" * (LIMIT - 3) + b"\r\n", b"")),
+        (b"x" * (LIMIT - 1) + b"\r\n.\r\nQUIT\r\n", (Fault.TOO_LONG, b"QUIT\r\n")),
+        # too big is said rather than bare
+        (b"\n" * (LIMIT + 1) + b"\r\n.\r\n", (Fault.TOO_LONG, b"")),
+    ],
+)
+def test_content_ends_at_cr_lf_dot_cr_lf_only(octets, expected):
+    assert content([octets]) == expected
+    assert content([octets[i : i + 1] for i in range(len(octets))]) == expected
+
+
+def cut(octets, places):
+    edges = [0, *sorted(min(place, len(octets)) for place in places), len(octets)]
+    return [octets[start:end] for start, end in itertools.pairwise(edges)]
+
+
+PIECES = st.lists(
+    st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"\r\n.", b"..", b"\r\n.\r\n", b"\0", b"x", b"AUTH ", b"x" * 30]),
+    max_size=25,
+).map(b"".join)
+PLACES = st.lists(st.integers(0, 400), max_size=12)
+
+
+@given(PIECES, PLACES)
+def test_content_does_not_depend_on_how_it_is_cut(octets, places):
+    assert content(cut(octets, places)) == content([octets])
+
+
+@given(PIECES, PLACES)
+def test_command_lines_do_not_depend_on_how_they_are_cut(octets, places):
+    assert commands(cut(octets, places)) == commands([octets])
+
+
+@given(st.lists(st.binary(max_size=30).map(lambda line: line.translate(None, b"\r\n\0")), max_size=12))
+def test_stuffing_and_unstuffing_give_back_the_content(lines):
+    original = b"".join(line + b"\r\n" for line in lines)
+    stuffed = b"".join((b"." + line if line.startswith(b".") else line) + b"\r\n" for line in lines)
+    assert content([stuffed + b".\r\n"], limit=10_000) == (original, b"")
+
+
+def test_what_is_beyond_the_limit_is_not_kept():
+    machine, lines = Content(1000), CommandLines()
+    for _ in range(200):
+        machine.feed(b"x" * 60_000)
+        lines.feed(b"x" * 60_000)
+        assert lines.take() is None
+    assert machine.fault is Fault.TOO_LONG
+    assert len(machine._held) == 0
+    assert len(lines._held) <= COMMAND_OCTETS
+
+
+def test_a_big_content_costs_little_time():
+    line = b"." + b"y" * 76 + b"\r\n"
+    chunk = line * 800
+    machine = Content(30_000_000)
+    start = time.process_time()
+    for _ in range(25_000_000 // len(chunk)):
+        machine.feed(chunk)
+    assert machine.feed(b".\r\n") == b""
+    assert len(machine.octets()) > 24_000_000
+    assert time.process_time() - start < 1.0
+
+
+def sequences():
+    folder = Path(os.environ.get("CASEGATE_CORPORA", "/nowhere"))
+    path = folder / "spoofing" / "smuggling.json"
+    if not path.exists():
+        return []
+    return [pytest.param(row, id=row["id"]) for row in json.loads(path.read_text())["sequences"]]
+
+
+@pytest.mark.corpora
+@pytest.mark.skipif(not sequences(), reason="CASEGATE_CORPORA does not name the corpora")
+@pytest.mark.parametrize("row", sequences() or [pytest.param(None, id="none")])
+def test_a_smuggling_sequence_ends_content_only_where_it_should(row):
+    octets = b"one" + base64.b64decode(row["bytes_b64"]) + b"MAIL FROM:<x@y.example>\r\n"
+    assert (content([octets], limit=1000) is not None) == row["ends_data"]
+    assert (content([octets[i : i + 1] for i in range(len(octets))], limit=1000) is not None) == row["ends_data"]
+
+
+async def nothing():
+    """Nothing waits to be sent."""
+
+
+def reader(**deadlines):
+    stream = asyncio.StreamReader()
+    return stream, Lines(stream, Deadlines(**deadlines), nothing)
+
+
+async def test_the_end_of_the_connection_is_gone_in_a_line_and_in_content():
+    stream, lines = reader()
+    stream.feed_data(b"NOO")
+    stream.feed_eof()
+    with pytest.raises(Gone):
+        await lines.command()
+    with pytest.raises(Gone):
+        await lines.content(100)
+
+
+async def test_a_silent_client_is_too_late():
+    _, lines = reader(command_s=0.01, content_idle_s=0.01)
+    with pytest.raises(TooLate):
+        await lines.command()
+    with pytest.raises(TooLate):
+        await lines.content(100)
+
+
+async def test_noop_does_not_renew_the_session_for_ever():
+    stream, lines = reader(command_s=100, session_s=0.02)
+    stream.feed_data(b"NOOP\r\n")
+    assert await lines.command() == b"NOOP"
+    with pytest.raises(TooLate):
+        await lines.command()
+
+
+async def drip(stream, loop, octet=b"x"):
+    """One octet at each turn of the loop: never idle, always slow."""
+    while True:
+        stream.feed_data(octet)
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    "deadlines",
+    [
+        # below the minimum rate once the grace is over
+        {"content_grace_s": 0.05, "content_octets_per_s": 10_000_000},
+        # at the absolute end, however fast
+        {"content_grace_s": 100, "content_s": 0.05},
+    ],
+)
+async def test_a_client_that_is_never_idle_cannot_hold_data_open(deadlines):
+    stream, lines = reader(**deadlines)
+    dripping = asyncio.create_task(drip(stream, asyncio.get_running_loop()))
+    with pytest.raises(TooLate):
+        await lines.content(100_000_000)
+    dripping.cancel()
+
+
+async def test_a_line_that_trickles_in_has_one_deadline():
+    stream, lines = reader(command_s=0.05)
+    dripping = asyncio.create_task(drip(stream, asyncio.get_running_loop()))
+    with pytest.raises(TooLate):
+        await lines.command()
+    dripping.cancel()
+
+
+async def test_content_far_beyond_the_limit_ends_the_session():
+    stream, lines = reader()
+    dripping = asyncio.create_task(drip(stream, asyncio.get_running_loop(), b"x" * 30_000))
+    with pytest.raises(TooMuch):
+        await lines.content(1000)
+    dripping.cancel()
