@@ -96,7 +96,7 @@ def scan(content: bytes) -> Head:
                 return Head(content, tuple(fields), position, truncated=True)
             end = len(content)
         first = content[position]
-        if (first == 13 and end - position == 2) or first == 10:
+        if first == 10 or content.startswith(b"\r\n", position):
             _close(fields, name, start, position)
             return Head(content, tuple(fields), end)
         if first not in b" \t" or position == start:

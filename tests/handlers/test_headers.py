@@ -51,6 +51,8 @@ def test_a_header_section_is_cut_into_its_fields() -> None:
         (b"garbage\r\n more\r\nTo: b\r\n\r\nx", [b"", b"to"], b"x"),
         # A field without a name is none.
         (b": x\r\n\r\n", [b""], b""),
+        # A bare CR is no empty line.
+        (b"From: a\r\n\rx", [b"from", b""], b""),
         # No header section at all.
         (b"\r\nbody", [], b"body"),
         # No body, no last line end.
