@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One mail over one SMTP session: MAIL, RCPT for each recipient, DATA; one response for each recipient.
+
+The content leaves octet for octet, only dots are stuffed (RFC 5321 §4.5.2). Never raises for what the remote does.
+The one instant that matters: from the final dot on, a lost connection means that the remote may have taken the mail;
+its recipients get R451_UNKNOWN, and the next attempt may make a duplicate.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from aiosmtplib import SMTP
+from aiosmtplib.errors import SMTPException, SMTPResponseException, SMTPServerDisconnected
+
+from gateway.routes.responses import (
+    R451_LOST,
+    R451_UNKNOWN,
+    R552_TOO_BIG,
+    R553_BAD_ADDRESS,
+    R553_NO_UTF8,
+    from_remote,
+)
+from gateway.routes.session import Limits
+from handlers.ports import Departure
+from storage.address import Address, BadAddress, parse
+from storage.response import Response
+
+
+class Transaction:
+    """`run` once, then read `responses`: every recipient is in it, whatever happened."""
+
+    def __init__(self, client: SMTP, departure: Departure, recipients: Sequence[str], limits: Limits) -> None:
+        self._client = client
+        self._departure = departure
+        self._limits = limits
+        self._accepted: list[str] = []
+        self._content_sent = False
+        self._given: dict[str, Response] = {}
+        self._recipients = tuple(recipients)
+
+    async def run(self) -> None:
+        """Say it all, within the total time, and hang up."""
+        try:
+            async with asyncio.timeout(self._limits.total_s):
+                if await self._mail() and await self._rcpt():
+                    await self._data()
+            self._quit()
+        except (SMTPException, OSError):
+            pass  # who has no response yet gets one from `responses`
+        finally:
+            self._client.close()
+
+    @property
+    def responses(self) -> dict[str, Response]:
+        """One for each recipient."""
+        missing = R451_UNKNOWN if self._content_sent else R451_LOST
+        return {recipient: self._given.get(recipient, missing) for recipient in self._recipients}
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether the content left and its response did not come."""
+        return R451_UNKNOWN in self.responses.values()
+
+    async def _mail(self) -> bool:
+        """MAIL with what the host understands and this mail needs; False when nobody is left to send to."""
+        path = self._path(self._departure.reverse_path)
+        size = self._client.esmtp_extensions.get("size", "")
+        if size.isdecimal() and 0 < int(size[:18]) < len(self._departure.content):
+            return self._settle(R552_TOO_BIG)  # RFC 1870 §6.1
+        if isinstance(path, Response):
+            return self._settle(path)
+        response = await self._say(b"MAIL", b"FROM:<" + path + b">", *self._parameters(path))
+        return response.is_positive or self._settle(response)
+
+    def _parameters(self, path: bytes) -> list[bytes]:
+        """SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531)."""
+        has = self._client.supports_extension
+        paths = [path, *(found for found in map(self._path, self._recipients) if isinstance(found, bytes))]
+        wanted = {
+            b"SIZE=%d" % len(self._departure.content): has("size"),
+            b"BODY=8BITMIME": has("8bitmime") and not self._departure.content.isascii(),
+            b"SMTPUTF8": not all(found.isascii() for found in paths),
+        }
+        return [parameter for parameter, needed in wanted.items() if needed]
+
+    async def _rcpt(self) -> bool:
+        for recipient in self._recipients:
+            path = self._path(recipient)
+            response = path if isinstance(path, Response) else await self._say(b"RCPT", b"TO:<" + path + b">")
+            if response.is_positive:
+                self._accepted.append(recipient)
+            else:
+                self._given[recipient] = response
+        return bool(self._accepted)
+
+    async def _data(self) -> None:
+        """What DATA and the final dot are answered with holds for all accepted recipients (RFC 5321 §3.3)."""
+        start = await self._client.execute_command(b"DATA", timeout=self._limits.command_s)
+        protocol = self._client.protocol
+        if start.code != 354 or protocol is None:
+            self._settle(from_remote(start.code if start.code >= 400 else 0, start.message))
+            return
+        content = self._departure.content.replace(b"\r\n.", b"\r\n..")
+        self._content_sent = True
+        protocol.write((b"." if content.startswith(b".") else b"") + content + b".\r\n")
+        try:
+            response = await protocol.read_response(timeout=self._limits.content_s)
+        except SMTPResponseException as error:  # not SMTP at all
+            self._settle(from_remote(error.code, error.message))
+            return
+        self._settle(from_remote(response.code, response.message))
+
+    async def _say(self, *words: bytes) -> Response:
+        """One command; after a 421 the host is gone (RFC 5321 §3.8), so the rest is lost."""
+        response = await self._client.execute_command(*words, timeout=self._limits.command_s)
+        answer = from_remote(response.code, response.message)
+        if answer.code == 421:
+            self._settle(answer)
+            raise SMTPServerDisconnected("the host closed the session")
+        return answer
+
+    def _settle(self, response: Response) -> bool:
+        """The response for everyone who has none yet; always False: there is nothing more to say."""
+        for recipient in self._recipients:
+            self._given.setdefault(recipient, response)
+        return False
+
+    def _path(self, text: str | None) -> bytes | Response:
+        """What stands between < and >; an ASCII local part makes do with the A-labels of its domain (RFC 5890)."""
+        if text is None:
+            return b""
+        try:
+            address = parse(text)
+        except BadAddress:
+            return R553_BAD_ADDRESS
+        if text.isascii():
+            return str(address).encode()
+        return _a_labels(address) or (text.encode() if self._client.supports_extension("smtputf8") else R553_NO_UTF8)
+
+    def _quit(self) -> None:
+        """Say QUIT and do not wait for the response: the mail is settled."""
+        if self._client.protocol is not None and self._client.is_connected:
+            self._client.protocol.write(b"QUIT\r\n")
+
+
+def _a_labels(address: Address) -> bytes | None:
+    if not address.local.isascii():
+        return None
+    try:
+        return address.local.encode() + b"@" + address.domain.encode("idna")
+    except UnicodeError:
+        return None
