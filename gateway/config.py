@@ -19,6 +19,7 @@ from gateway import units
 from gateway.config_errors import Reads, Refused, complaint, first_complaint, mask, read_toml, show_found
 from gateway.units import Endpoint, MxRoute, Network, OutboundRoute
 
+WEAK_BELOW = 1024  # bits of an RSA key, RFC 8301 §3.2
 ENVIRONMENT = ("CASEGATE_DATABASE_PASSWORD", "CASEGATE_REDIS_PASSWORD", "CASEGATE_OUTBOUND_PASSWORD")
 
 
@@ -196,7 +197,7 @@ class Policy(Section):
 
 
 class Dkim(Section):
-    min_key_bits: Annotated[int, _whole(1024, 4096)] = 1024  # RFC 8301 §3.2: never below 1024
+    min_key_bits: Annotated[int, _whole(512, 4096)] = 1024
     max_signatures: Annotated[int, _whole(1, 50)] = 8
     selector: HostName = "casegate"
 
@@ -246,6 +247,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         raise first_complaint(path, Config, error) from None
     _check_listeners(path, config)
     _check_outbound(path, config.outbound)
+    _check_dkim(path, config)
     config._source = path
     config._environment = {name: environ[name] for name in ENVIRONMENT if environ.get(name)}
     return config
@@ -291,6 +293,13 @@ def _check_outbound(path: Path, outbound: Outbound) -> None:
         raise complaint(
             path, ("outbound", "username"), show_found(outbound.username), '"" unless route is "smtp://..."'
         )
+
+
+def _check_dkim(path: Path, config: Config) -> None:
+    bits = config.dkim.min_key_bits
+    if bits < WEAK_BELOW and config.policy.mode != "annotate":
+        expected = f'a whole number from {WEAK_BELOW} to 4096 unless policy.mode is "annotate"'
+        raise complaint(path, ("dkim", "min_key_bits"), str(bits), expected)
 
 
 def effective(config: BaseModel) -> dict[str, Any]:

@@ -8,7 +8,9 @@
 | third party | authenticated, not a participant, with evidence                            | a linked case           |
 | unproven    | anything else                                                              | a new case, linked      |
 
-Until SPF and DMARC are evaluated `likely` is never reached: what was not looked at does not count as not failed.
+A bounce to our signed bounce address joins the thread of the mail it speaks of as a third party's: it is marked, and
+changes no status. Until SPF and DMARC are evaluated `likely` is never reached: not looked at is not the same as not
+failed.
 """
 
 from collections.abc import Sequence
@@ -20,6 +22,9 @@ _SPF_NOT_FAIL = frozenset({"pass", "neutral", "none", "softfail"})
 
 def decide(author: Author, candidates: Sequence[Candidate], domain_has_passed: bool) -> Decision:
     """Join the best candidate that the author has proof for, else begin a new thread beside the best one."""
+    for candidate in candidates:
+        if candidate.is_bounce:
+            return Decision(Proof.THIRD_PARTY, join=candidate.thread_id)
     if author.aligned:
         return _decide_aligned(candidates)
     for candidate in candidates:

@@ -90,12 +90,28 @@ class Accepted:
 
 def accept(unit: Unit, arrival: Arrival, decide: Decide) -> Accepted:
     """Write one inbound mail; the 250 may be said once the unit of work is durable."""
-    first = _claim_digest(unit, arrival)
+    key = digest_of(arrival.envelope, arrival.header.message_id, arrival.content)
+    first = claim_digest(unit, key, arrival.id, arrival.received_at)
     if first is not None:
         return Accepted(first, repeated=True, state=arrival.state)
     placed = _place(unit, arrival, decide) if arrival.state is MessageState.ACCEPTED else None
     unit.execute(_INSERT, _row(unit, arrival, placed))
     return Accepted(arrival.id, repeated=False, state=arrival.state)
+
+
+def digest_of(envelope: Envelope, message_id: str, octets: bytes) -> bytes:
+    """What makes two deliveries the same one: reverse-path, recipients, Message-ID and content."""
+    parts = [envelope.reverse_path_text, *sorted(address.key for address in envelope.recipients), message_id]
+    text = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(text + b"\0" + hashlib.sha256(octets).digest()).digest()
+
+
+def claim_digest(unit: Unit, key: bytes, message_id: str, now: datetime) -> str | None:
+    """The id of the first delivery with this digest, or None when this is the first."""
+    row = {"digest": key, "message_id": message_id, "created_at": now}
+    if unit.execute(_NEW_DIGEST, row).rowcount == 1:
+        return None
+    return str(unit.execute(select(digest.c.message_id).where(digest.c.digest == key)).scalar_one())
 
 
 def claim(unit: Unit, ids: Sequence[str], now: datetime, lease: timedelta) -> list[tuple[str, int]]:
@@ -196,17 +212,6 @@ def to_json(value: object) -> str:
 def people_json(people: Sequence[Person]) -> str:
     """Names and addresses as stored text."""
     return to_json([[person.name, person.address] for person in people])
-
-
-def _claim_digest(unit: Unit, arrival: Arrival) -> str | None:
-    """The id of the first delivery of this very mail, or None when this is the first."""
-    parts = [arrival.envelope.reverse_path_text, *sorted(r.key for r in arrival.envelope.recipients)]
-    text = "\0".join([*parts, arrival.header.message_id]).encode("utf-8", "surrogatepass")
-    key = hashlib.sha256(text + b"\0" + hashlib.sha256(arrival.content).digest()).digest()
-    row = {"digest": key, "message_id": arrival.id, "created_at": arrival.received_at}
-    if unit.execute(_NEW_DIGEST, row).rowcount == 1:
-        return None
-    return str(unit.execute(select(digest.c.message_id).where(digest.c.digest == key)).scalar_one())
 
 
 def _place(unit: Unit, arrival: Arrival, decide: Decide) -> tuple[int, str, Decision]:

@@ -52,12 +52,14 @@ class Person:
 class Pointer:
     """Something in a mail that names a thread: by its public ID, or by the hash of another mail's Message-ID.
 
-    `evidence` marks the two kinds that only we can have made: a keyed Message-ID and a signed reply address.
+    `evidence` marks the two kinds that only we can have made: a keyed Message-ID and a signed address; `is_bounce` a
+    report that came to our signed bounce address.
     """
 
     thread_token: str | None = None
     key: bytes | None = None
     evidence: bool = False
+    is_bounce: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class Candidate:
     thread_id: int
     evidence: bool
     participant: bool
+    is_bounce: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +115,15 @@ def key_of(message_id: str) -> bytes:
 
 def candidates(unit: Unit, pointers: Iterable[Pointer], author: Author) -> list[Candidate]:
     """The threads that the pointers name, best pointer first, each once."""
-    found: dict[int, bool] = {}
+    found: dict[int, tuple[bool, bool]] = {}
     for pointer in pointers:
         for thread_id in _resolve(unit, pointer, author):
-            found[thread_id] = found.get(thread_id, False) or pointer.evidence
+            evidence, is_bounce = found.get(thread_id, (False, False))
+            found[thread_id] = (evidence or pointer.evidence, is_bounce or pointer.is_bounce)
     if not found:
         return []
     inside = _threads_with(unit, found, author)
-    return [Candidate(thread_id, evidence, thread_id in inside) for thread_id, evidence in found.items()]
+    return [Candidate(thread_id, facts[0], thread_id in inside, facts[1]) for thread_id, facts in found.items()]
 
 
 def by_token(unit: Unit, token: str) -> int | None:

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One inbound mail while it is judged: each step of handlers/policy.py gives it back with one thing more."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from handlers.authentication import DkimResult
+from handlers.classification import Class
+from handlers.destinations import Destination
+from handlers.headers import Head, Span
+from handlers.identity import Mailbox
+from storage.envelope import Envelope, Session
+from storage.messages import Verdict
+from storage.response import Response
+from storage.threads import Pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """The mail as received, and what the steps so far found out; `refusal` ends the judging."""
+
+    id: str
+    received_at: datetime
+    session: Session
+    envelope: Envelope
+    head: Head
+    destinations: tuple[Destination, ...]
+    results: tuple[DkimResult, ...] = ()
+    author: Mailbox | None = None
+    aligned: bool = False
+    classification: Class = Class.PERSON
+    verdicts: tuple[Verdict, ...] = ()
+    disposition: str = "accept"
+    reason: str = ""
+    refusal: Response | None = None
+    pointers: tuple[Pointer, ...] = ()
+    stamp: bytes = b""
+    left_out: tuple[Span, ...] = ()
+
+    @property
+    def content(self) -> bytes:
+        return self.head.content

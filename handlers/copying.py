@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An agent's copy of a customer's mail, put into the outbox: new header section, the body where it lies, our signature.
+
+The copy comes from the thread's own stand-in address, so that quoting it names neither customer nor agent wrongly, and
+answers go to the agent's signed reply address. Unverified mail says so in subject and display name.
+"""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from handlers import message_ids, tokens
+from handlers.copies import CopyPlan, agent_copy
+from handlers.headers import printable
+from handlers.identity import Mailbox
+from handlers.work import Work
+from storage import outbox
+from storage.address import BadAddress, parse
+from storage.cases import Event, add_event
+from storage.database import Unit
+from storage.outbox import Outgoing
+
+AGENT_ADDRESS_LIFE = timedelta(days=365)
+
+_VERIFIED = frozenset({"proven"})
+
+
+def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
+    """Write the copy of one message for one agent; a retired agent gets none, and the timeline says so."""
+    agent = work.office.desk.agent_by_id(agent_id)
+    if agent is None:
+        add_event(unit, case.id, Event("casegate", "not_copied", {"message": work.row.id}), work.now)
+        return
+    keys, token = work.office.keys, case.thread_token
+    name = tokens.new_name(work.now)
+    rows = outbox.ids_in_thread(unit, work.row.thread_id)
+    side = message_ids.chain(message_ids.agents_side(rows, agent_id), work.row.seq)
+    reply_to = tokens.reply_address(
+        keys, token, agent.value.address.key, tokens.Role.AGENT, work.now + AGENT_ADDRESS_LIFE
+    )
+    plan = CopyPlan(
+        stamp=bytes(work.row.stamp),
+        left_out=_spans(work.row.left_out),
+        sender=Mailbox(_shown_author(case, work), parse(tokens.thread_address(keys, token))),
+        reply_to=parse(reply_to),
+        message_id=tokens.message_id(keys, token, name),
+        in_reply_to=side[-1] if side else None,
+        references=side,
+        is_unverified=work.row.proof not in _VERIFIED,
+        case_number=case.number,
+        author=_author_address(work.row.author_address),
+    )
+    section, body_offset = agent_copy(work.content, plan)
+    signatures = work.signer.sign_all(section + work.content[body_offset:], (work.office.name,))
+    outbox.put(
+        unit,
+        Outgoing(
+            name=name,
+            kind="copy",
+            thread_id=work.row.thread_id,
+            message_seq=work.row.seq,
+            agent_id=agent_id,
+            message_id=plan.message_id,
+            reverse_path=tokens.bounce_address(keys, token, name),
+            head=signatures + section,
+            content_id=work.row.content_id,
+            body_offset=body_offset,
+            recipients=(str(agent.value.address),),
+        ),
+        work.now,
+    )
+
+
+def _shown_author(case: Any, work: Work) -> str:
+    """ "Carl Customer via Firm Support": the team's name tells the agent whose mail it is."""
+    author = printable(work.row.author_name or work.row.author_address or "unknown author")
+    team = work.office.desk.teams.get(case.team_id)
+    return f"{author} via {team.value.display_name}" if team is not None else author
+
+
+def _author_address(text: str) -> Any:
+    try:
+        return parse(text) if text else None
+    except BadAddress:
+        return None
+
+
+def _spans(stored: str) -> tuple[tuple[int, int], ...]:
+    return tuple((start, end) for start, end in json.loads(stored))

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a recipient is to us: a verified routing address, a signed reply address, a bounce address, or nothing of ours.
+
+Asked at RCPT on the MX, so that a mail for nobody is refused before its content comes (550 5.1.1).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from handlers import tokens
+from handlers.office import Office
+from storage.address import Address
+from storage.desk import AddressRow
+from storage.response import R550_NO_SUCH_ADDRESS, R550_USE_SUBMISSION, Response
+
+
+class Kind(Enum):
+    """The three sorts of address that take mail at the MX."""
+
+    ROUTING = "routing"
+    REPLY = "reply"
+    BOUNCE = "bounce"
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A recipient that is ours. `evidence` holds for a signed address that has not expired."""
+
+    address: Address
+    kind: Kind
+    row: AddressRow | None = None
+    thread_id: str | None = None
+    evidence: bool = False
+    outbox_name: str | None = None
+
+
+def destination(office: Office, recipient: Address, now: datetime) -> Destination | Response:
+    """What this recipient is to the MX, or the refusal."""
+    row = office.desk.addresses.get(recipient.key)
+    if row is not None:
+        return Destination(recipient, Kind.ROUTING, row=row) if row.value.verified else R550_NO_SUCH_ADDRESS
+    if recipient.domain != office.keys.host:
+        return R550_NO_SUCH_ADDRESS
+    reply = tokens.read_reply_address(office.keys, recipient.local, now)
+    if reply is not None:
+        if reply.role is tokens.Role.AGENT:
+            return R550_USE_SUBMISSION
+        return Destination(recipient, Kind.REPLY, thread_id=reply.thread_id, evidence=not reply.expired)
+    bounce = tokens.read_bounce_address(office.keys, recipient.local)
+    if bounce is not None:
+        return Destination(
+            recipient, Kind.BOUNCE, thread_id=bounce.thread_id, evidence=True, outbox_name=bounce.outbox_name
+        )
+    return R550_NO_SUCH_ADDRESS

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A judged mail becomes the value that storage accepts: header text scrubbed, people named, verdicts as JSON."""
+
+from collections.abc import Iterable
+
+from handlers import tokens
+from handlers.arrival import Incoming
+from handlers.authentication import DkimResult
+from handlers.headers import decode_text
+from handlers.identity import Mailbox, claimed_author, mailboxes
+from handlers.office import Office
+from handlers.pointers import foreign_keys, key_of_mail, message_id_of
+from storage.messages import Arrival, Header, Placing, to_json
+from storage.states import MessageState
+from storage.threads import Author, Person
+
+MAX_SUBJECT_CHARACTERS = 1000
+MAX_COPIED = 50  # people whom one mail may bring into a thread
+
+_STATES = {
+    "accept": MessageState.ACCEPTED,
+    "quarantine": MessageState.QUARANTINED,
+    "discard": MessageState.DISCARDED,
+}
+
+
+def arrival(mail: Incoming, office: Office) -> Arrival:
+    """Everything that the accepting transaction writes."""
+    header = _header(mail)
+    return Arrival(
+        id=mail.id,
+        received_at=mail.received_at,
+        session=mail.session,
+        envelope=mail.envelope,
+        content=mail.content,
+        header=header,
+        placing=_placing(mail, office, header),
+        authentication=authentication_json(mail.results, aligned=mail.aligned),
+        classification=mail.classification.value,
+        state=_STATES[mail.disposition],
+        disposition=mail.disposition,
+        reason=mail.reason,
+        verdicts=mail.verdicts,
+        stamp=mail.stamp,
+        left_out=mail.left_out,
+    )
+
+
+def authentication_json(results: Iterable[DkimResult], *, aligned: bool) -> str:
+    """The results as stored and shown; what is not evaluated yet says none."""
+    dkim = [
+        {
+            "result": result.result,
+            "domain": result.domain,
+            "selector": result.selector,
+            "algorithm": result.algorithm,
+            "reason": result.reason,
+        }
+        for result in results
+    ]
+    none = {"result": "none"}
+    return to_json({"spf": none, "dkim": dkim, "dmarc": none, "arc": none, "aligned": aligned})
+
+
+def person(mailbox: Mailbox) -> Person:
+    """A mailbox as storage keeps it."""
+    return Person(mailbox.name, str(mailbox.address), mailbox.address.key)
+
+
+def _header(mail: Incoming) -> Header:
+    """Without one undisputed author the claim is kept for people to read, and no address."""
+    shown = person(mail.author) if mail.author is not None else Person(claimed_author(mail.head), "", "")
+    return Header(
+        author=shown,
+        to=tuple(person(one) for one in mailboxes(mail.head, b"to")),
+        cc=tuple(person(one) for one in mailboxes(mail.head, b"cc")),
+        subject=decode_text(mail.head.first(b"subject") or b"")[:MAX_SUBJECT_CHARACTERS],
+        message_id=message_id_of(mail.head),
+    )
+
+
+def _placing(mail: Incoming, office: Office, header: Header) -> Placing:
+    return Placing(
+        author=Author(person(mail.author) if mail.author is not None else None, mail.aligned),
+        pointers=mail.pointers,
+        own_key=key_of_mail(mail.head),
+        referred_keys=foreign_keys(mail.head, office),
+        copied=_copied(header, office),
+        new_token=tokens.new_thread_id(office.keys),
+    )
+
+
+def _copied(header: Header, office: Office) -> tuple[Person, ...]:
+    """Those whom the author copies; our own addresses and the agents' are no customers."""
+    ours = office.desk.addresses.keys() | {key.lower() for key in office.desk.private_addresses}
+    return tuple(
+        one
+        for one in (*header.to, *header.cc)[:MAX_COPIED]
+        if one.key not in ours and not one.key.endswith(f"@{office.keys.host}")
+    )

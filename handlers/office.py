@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every verb knows of the place it works in: our name, our keys, the desk in force; built by gateway."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from handlers.authentication import DkimPolicy
+from handlers.tokens import Keys
+from storage.desk import AddressRow, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """`annotate` accepts every mail and only writes down what would have been done (policy.mode)."""
+
+    name: str
+    authserv_id: str
+    keys: Keys
+    desk: Snapshot
+    dkim: DkimPolicy
+    annotate: bool
+
+
+class Lookups(Protocol):
+    """The two questions that admission asks the store."""
+
+    def is_known_contact(self, key: str) -> bool:
+        """Whether this address is a contact of the desk or was confirmed by an agent's reply."""
+        ...
+
+    def address_of_thread(self, thread_id: str) -> AddressRow | None:
+        """The routing address that the case of this thread came in by."""
+        ...

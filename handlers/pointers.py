@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What in a mail points to a thread, best first: signed addresses, our keyed ids, foreign ids, the public thread ID.
+
+Only the first two are evidence. Foreign ids are looked up by hash; the mail's own Message-ID is among them, so that a
+first mail that comes twice by two ways meets itself.
+"""
+
+from dataclasses import replace
+
+from handlers import tokens
+from handlers.arrival import Incoming
+from handlers.classification import Class
+from handlers.destinations import Destination, Kind
+from handlers.headers import Head, message_ids
+from handlers.office import Office
+from storage.threads import Pointer, key_of
+
+MAX_FOREIGN = 20
+_REFERRING = (b"in-reply-to", b"references")
+
+
+def find_pointers(mail: Incoming, office: Office) -> Incoming:
+    """Gather them from envelope and header section; each thread once is enough."""
+    found = [_of_destination(mail, one) for one in mail.destinations if one.thread_id is not None]
+    for text in referred_ids(mail.head):
+        own = tokens.read_message_id(office.keys, text)
+        if own is not None:
+            found.append(Pointer(thread_token=own.thread_id, evidence=True))
+    found += [Pointer(key=key) for key in foreign_keys(mail.head, office)]
+    own_key = key_of_mail(mail.head)
+    if own_key is not None:
+        found.append(Pointer(key=own_key))
+    stamped = (mail.head.first(b"x-casegate-thread") or b"").decode("ascii", "replace").strip()
+    if tokens.is_thread_id(office.keys, stamped):
+        found.append(Pointer(thread_token=stamped))
+    return replace(mail, pointers=tuple(dict.fromkeys(found)))
+
+
+def _of_destination(mail: Incoming, one: Destination) -> Pointer:
+    """A bounce address lets a bounce join the thread of the mail it speaks of; nothing else that comes there."""
+    is_bounce = one.kind is Kind.BOUNCE and mail.classification is Class.BOUNCE
+    return Pointer(thread_token=one.thread_id, evidence=one.evidence, is_bounce=is_bounce)
+
+
+def referred_ids(head: Head) -> tuple[str, ...]:
+    """In-Reply-To, then References from the nearest ancestor to the root (RFC 5322 §3.6.4)."""
+    answered = [text for value in head.all(b"in-reply-to")[:3] for text in message_ids(value)]
+    chain = [text for value in head.all(b"references")[:3] for text in reversed(message_ids(value))]
+    return tuple(dict.fromkeys(answered + chain))
+
+
+def foreign_keys(head: Head, office: Office) -> tuple[bytes, ...]:
+    """Hashes of the ids it refers to that are not ours: the nearest ones, and the root."""
+    foreign = [text for text in referred_ids(head) if tokens.read_message_id(office.keys, text) is None]
+    kept = foreign if len(foreign) <= MAX_FOREIGN else [*foreign[: MAX_FOREIGN - 1], foreign[-1]]
+    return tuple(key_of(text) for text in kept)
+
+
+def message_id_of(head: Head) -> str:
+    """The mail's own Message-ID without angle brackets, or nothing."""
+    return next(iter(message_ids(head.first(b"message-id") or b"")), "")
+
+
+def key_of_mail(head: Head) -> bytes | None:
+    """The hash of the mail's own Message-ID."""
+    text = message_id_of(head)
+    return key_of(text) if text else None

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The order of steps on one screen, one tuple a path; what a step does stands in the module it is imported from."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from handlers import authentication, classification, identity
+from handlers.admission import admit
+from handlers.arrival import Incoming
+from handlers.office import Lookups, Office
+from handlers.pointers import find_pointers
+from handlers.ports import Answer
+from handlers.stamp import put_stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What the steps may look at beside the mail."""
+
+    office: Office
+    keys: Mapping[str, Answer]
+    lookups: Lookups
+
+
+Step = Callable[[Incoming, Bench], Incoming]
+
+
+def _verify_signatures(mail: Incoming, bench: Bench) -> Incoming:
+    results = authentication.verify(mail.head, bench.keys, bench.office.dkim, mail.received_at)
+    return replace(mail, results=results)
+
+
+def _name_author(mail: Incoming, _: Bench) -> Incoming:
+    author = identity.author(mail.head)
+    aligned = author is not None and authentication.aligned(author.address, mail.results)
+    return replace(mail, author=author, aligned=aligned)
+
+
+def _classify(mail: Incoming, bench: Bench) -> Incoming:
+    found = classification.classify(mail.head, mail.envelope, bench.office.keys)
+    return replace(mail, classification=found)
+
+
+ON_ARRIVAL: tuple[Step, ...] = (
+    _verify_signatures,  # handlers/authentication.py: which domains vouch
+    _name_author,  # handlers/identity.py: the one author, and whether a pass is theirs
+    _classify,  # handlers/classification.py: person or machine
+    lambda mail, bench: admit(mail, bench.office, bench.lookups),  # accept, quarantine, discard, or a refusal
+    lambda mail, bench: find_pointers(mail, bench.office),  # which thread it speaks of
+    lambda mail, bench: put_stamp(mail, bench.office),  # what we say about it in front
+)
+
+
+def judge(mail: Incoming, bench: Bench) -> Incoming:
+    """Take a mail through the steps; a refusal ends them. Storing it (storage/messages.py) makes the promise."""
+    for step in ON_ARRIVAL:
+        mail = step(mail, bench)
+        if mail.refusal is not None:
+            break
+    return mail

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An agent's mail on the submission relay becomes a reply to a case: recognised, allowed, rewritten, signed.
+
+Enters: the session's login, the envelope, the content. Leaves: a Submission for storage/replies.py, or the response
+that tells the agent why not. The login decides who the agent is; addresses and ids only point to the thread. Signing
+comes last: no signature, no send (451).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from handlers import intake, message_ids, tokens
+from handlers.headers import Head, decode_text, scan
+from handlers.identity import Mailbox, mailboxes
+from handlers.office import Office
+from handlers.pointers import message_id_of, referred_ids
+from handlers.rewrite import CannotRewrite, ReplyPlan, rewrite_reply
+from handlers.signing import Signer, SigningFailed
+from storage.address import Address, parse
+from storage.desk import AgentRow, TeamRow
+from storage.envelope import Envelope, Session
+from storage.messages import Header
+from storage.replies import Conversation, Submission
+from storage.response import (
+    R250_RECIPIENT_OK,
+    R451_NO_SIGNATURE,
+    R550_COLLEAGUE,
+    R550_NO_SUCH_ADDRESS,
+    R554_CANNOT_REWRITE,
+    R554_NOT_A_REPLY,
+    R554_TWO_CASES,
+    Response,
+)
+from storage.threads import Person
+
+CUSTOMER_ADDRESS_LIFE = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A mail as an agent sent it."""
+
+    session: Session
+    envelope: Envelope
+    head: Head
+    agent: AgentRow
+    received_at: datetime
+
+
+def recipient(office: Office, agent: AgentRow, address: Address, now: datetime) -> Response:
+    """At RCPT on the relay: our own addresses must be real, and a colleague's private one is never written to."""
+    if address.domain == office.keys.host:
+        return R250_RECIPIENT_OK if _thread_named_by(office, address, now) else R550_NO_SUCH_ADDRESS
+    mine = agent.value.address.key
+    if address.key != mine and address.key in {text.lower() for text in office.desk.private_addresses}:
+        return R550_COLLEAGUE
+    return R250_RECIPIENT_OK
+
+
+def thread_of(office: Office, draft: Draft) -> str | Response:
+    """The thread ID that recipients and ids point to, or the refusal where there is none or more than one."""
+    named = [_thread_named_by(office, address, draft.received_at) for address in draft.envelope.recipients]
+    found = {token for token in named if token is not None}
+    if not found:
+        found = _first_own(office, draft.head)
+    if len(found) > 1:
+        return R554_TWO_CASES
+    return found.pop() if found else R554_NOT_A_REPLY
+
+
+def submission(
+    office: Office, signer: Signer, draft: Draft, conversation: Conversation | None
+) -> Submission | Response:
+    """Rewrite and sign a reply in this conversation; the response says why it cannot be sent."""
+    if conversation is None or conversation.team_id not in draft.agent.team_ids:
+        return R554_NOT_A_REPLY
+    team = office.desk.teams[conversation.team_id]
+    outbox_name = tokens.new_name(draft.received_at)
+    plan = _plan(office, draft, conversation, team, outbox_name)
+    people = _recipients(office, draft, conversation)
+    if not people:
+        return R554_NOT_A_REPLY
+    try:
+        content = rewrite_reply(draft.head.content, plan)
+    except CannotRewrite as refusal:
+        return R554_CANNOT_REWRITE.about(refusal.reason)
+    domains = dict.fromkeys((office.name, team.value.sender.domain))
+    try:
+        signatures = signer.sign_all(content, domains)
+    except SigningFailed:
+        return R451_NO_SIGNATURE
+    offset = scan(content).body_offset
+    return Submission(
+        message_id=tokens.new_name(draft.received_at),
+        received_at=draft.received_at,
+        session=draft.session,
+        envelope=draft.envelope,
+        content=draft.head.content,
+        header=_header(draft),
+        agent_id=draft.agent.id,
+        agent_login=draft.agent.value.login,
+        conversation=conversation,
+        outbox_name=outbox_name,
+        own_message_id=plan.message_id,
+        reverse_path=tokens.bounce_address(office.keys, conversation.thread_token, outbox_name),
+        head=signatures + content[:offset],
+        body=content[offset:],
+        recipients=people,
+    )
+
+
+def _plan(office: Office, draft: Draft, conversation: Conversation, team: TeamRow, outbox_name: str) -> ReplyPlan:
+    keys, token = office.keys, conversation.thread_token
+    side = message_ids.customers_side(conversation.rows)
+    answered = _answered(office, draft.head, conversation)
+    chain = message_ids.chain(side, conversation.next_seq if answered is None else answered + 1)
+    customer = _answered_person(conversation, answered)
+    mailbox = Mailbox(customer.name, parse(customer.address))
+    expires_at = draft.received_at + CUSTOMER_ADDRESS_LIFE
+    reply_to = tokens.reply_address(keys, token, customer.key, tokens.Role.CUSTOMER, expires_at)
+    return ReplyPlan(
+        sender=Mailbox(team.value.display_name, team.value.sender),
+        reply_to=parse(reply_to),
+        message_id=tokens.message_id(keys, token, outbox_name),
+        in_reply_to=chain[-1] if chain else None,
+        references=chain,
+        thread_id=token,
+        signature=draft.agent.value.signature,
+        own_domain=keys.host,
+        addresses={address.key: mailbox for address in _own_addresses(office, draft)},
+        drop=frozenset(text.lower() for text in office.desk.private_addresses),
+        private=_private(office, draft),
+        date=draft.received_at,
+    )
+
+
+def _private(office: Office, draft: Draft) -> tuple[str, ...]:
+    """Agents' addresses and the secret reply addresses of the agent's own side."""
+    own = [str(address) for address in _own_addresses(office, draft) if address.local.startswith("a.")]
+    return tuple(dict.fromkeys([*office.desk.private_addresses, *own]))
+
+
+def _own_addresses(office: Office, draft: Draft) -> list[Address]:
+    """Addresses of the gateway's own domain anywhere in the mail's recipients."""
+    shown = [one.address for name in (b"to", b"cc") for one in mailboxes(draft.head, name)]
+    return [one for one in dict.fromkeys([*draft.envelope.recipients, *shown]) if one.domain == office.keys.host]
+
+
+def _recipients(office: Office, draft: Draft, conversation: Conversation) -> tuple[Person, ...]:
+    """Who gets it: the customer for our own address, and the people the agent added; never our desk itself."""
+    names = {one.address.key: one.name for name in (b"to", b"cc") for one in mailboxes(draft.head, name)}
+    inside = office.desk.addresses.keys() | {text.lower() for text in office.desk.private_addresses}
+    people: dict[str, Person] = {}
+    for address in draft.envelope.recipients:
+        if address.domain == office.keys.host:
+            customer = _answered_person(conversation, _answered(office, draft.head, conversation))
+            people[customer.key] = customer
+        elif address.key not in inside:
+            people[address.key] = Person(names.get(address.key, ""), str(address), address.key)
+    return tuple(people.values())
+
+
+def _answered(office: Office, head: Head, conversation: Conversation) -> int | None:
+    """The number of the message that the agent answers, as their client's In-Reply-To says."""
+    sent = {row.sent_id: row.seq for row in conversation.rows if row.sent_id}
+    return next((sent[text] for text in referred_ids(head) if text in sent), None)
+
+
+def _answered_person(conversation: Conversation, seq: int | None) -> Person:
+    """The customer who wrote the answered message, if they belong to the thread, else the case's contact."""
+    authors = {row.seq: row.author_address.lower() for row in conversation.rows if row.direction == "inbound"}
+    wanted = authors.get(seq) if seq is not None else None
+    return next((one for one in conversation.participants if one.key == wanted), conversation.contact)
+
+
+def _thread_named_by(office: Office, address: Address, now: datetime) -> str | None:
+    """A signed agent address, expired or not, or the thread's own address: the login is the proof here."""
+    if address.domain != office.keys.host:
+        return None
+    signed = tokens.read_reply_address(office.keys, address.local, now)
+    if signed is not None:
+        return signed.thread_id if signed.role is tokens.Role.AGENT else None
+    token = address.local.upper()
+    return token if tokens.is_thread_id(office.keys, token) else None
+
+
+def _first_own(office: Office, head: Head) -> set[str]:
+    for text in referred_ids(head):
+        own = tokens.read_message_id(office.keys, text)
+        if own is not None:
+            return {own.thread_id}
+    return set()
+
+
+def _header(draft: Draft) -> Header:
+    value = draft.agent.value
+    return Header(
+        author=Person(value.name, str(value.address), value.address.key),
+        to=tuple(intake.person(one) for one in mailboxes(draft.head, b"to")),
+        cc=tuple(intake.person(one) for one in mailboxes(draft.head, b"cc")),
+        subject=decode_text(draft.head.first(b"subject") or b"")[: intake.MAX_SUBJECT_CHARACTERS],
+        message_id=message_id_of(draft.head),
+    )

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The job of one accepted message, in one unit of work: case found or made, linked, assigned, copied, acknowledged.
+
+Enters: a claimed message. Leaves: rows; nothing is sent here. Doing it twice is harmless, for the row leaves `accepted`
+in the same unit of work. Mail of a thread goes in the order of acceptance. Fails by exception, which costs the message
+an attempt; after the third, `shunt` makes a case in the fallback queue.
+"""
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from handlers import acknowledging, copying
+from handlers.office import Office
+from handlers.work import Work
+from storage import cases, content, messages, threads
+from storage.cases import Event, Opening
+from storage.database import Unit
+from storage.desk import TeamRow
+from storage.states import MessageState
+
+ORDER_WAIT = timedelta(seconds=1)  # how long a mail waits for an earlier one of its thread
+
+_CUSTOMER_WROTE = frozenset({"proven", "likely"})
+
+
+def route(unit: Unit, work: Work) -> bool:
+    """Turn an accepted message into case, assignment, copy and acknowledgement; False while an earlier one waits."""
+    row, now = work.row, work.now
+    if messages.has_unfinished_before(unit, row.thread_id, row.seq):
+        messages.put_back(unit, row.id, now + ORDER_WAIT)
+        return False
+    case = cases.of_thread(unit, row.thread_id)
+    is_new = case is None
+    if case is None:
+        case = _open_case(unit, work)
+    _note_arrival(unit, case, work, is_new=is_new)
+    owner = work.office.desk.agent_by_id(case.owner_id)
+    agent_id = owner.id if owner is not None else assign(unit, case, now)
+    if agent_id is not None:
+        copying.copy_to_agent(unit, case, agent_id, work)
+    if is_new:
+        acknowledging.acknowledge(unit, case, work)
+    messages.finish(unit, row.seq, MessageState.ROUTED)
+    return True
+
+
+def assign_waiting(unit: Unit, case_id: int, work: Work) -> bool:
+    """Give a case that waited in its queue to an agent who has become available, with a copy of all its mail so far."""
+    case = cases.lock(unit, case_id)
+    if case is None or case.queue is None:
+        return False
+    agent_id = assign(unit, case, work.now)
+    if agent_id is None:
+        return False
+    for thread_id in cases.threads_of(unit, case_id):
+        for row in messages.of_thread(unit, thread_id):
+            if row.direction == "inbound" and row.state == MessageState.ROUTED.value:
+                mail = replace(work, row=row, content=content.load(unit, row.content_id))
+                copying.copy_to_agent(unit, case, agent_id, mail)
+    return True
+
+
+def assign(unit: Unit, case: Any, now: datetime) -> int | None:
+    """Give a case to the team's available agent with the fewest open cases; None leaves it in its queue."""
+    agent = cases.least_loaded(unit, case.team_id)
+    if agent is None:
+        return None
+    cases.give(unit, case.id, agent.id)
+    cases.add_event(unit, case.id, Event("casegate", "assigned", {"agent": agent.login}), now)
+    return int(agent.id)
+
+
+def shunt(unit: Unit, row: Any, office: Office, reason: str, now: datetime) -> None:
+    """The last resort: a case in the fallback queue with the mail attached, made without reading the mail."""
+    case = cases.of_thread(unit, row.thread_id)
+    if case is None:
+        team = _team_of(unit, row, office)
+        case = cases.make(unit, _opening(unit, row, team, cases.FALLBACK_QUEUE), now)
+    cases.add_event(unit, case.id, Event("casegate", "routing_failed", {"message": row.id, "reason": reason}), now)
+    messages.finish(unit, row.seq, MessageState.SHUNTED)
+
+
+def _open_case(unit: Unit, work: Work) -> Any:
+    row = work.row
+    team = _team_of(unit, row, work.office)
+    case = cases.make(unit, _opening(unit, row, team, team.value.name), work.now)
+    cases.add_event(unit, case.id, Event("casegate", "created", {"team": team.value.name}), work.now)
+    if row.linked_thread_id is not None:
+        other = cases.of_thread(unit, row.linked_thread_id)
+        if other is not None:
+            cases.add_link(unit, case.id, other.id, row.link_kind)
+            told = {"kind": row.link_kind, "number": other.number}
+            cases.add_event(unit, case.id, Event("casegate", "linked", told), work.now)
+    return case
+
+
+def _opening(unit: Unit, row: Any, team: TeamRow, queue: str) -> Opening:
+    return Opening(
+        thread_id=row.thread_id,
+        thread_token=threads.token_of(unit, row.thread_id),
+        team_id=team.id,
+        queue=queue,
+        contact_name=row.author_name,
+        contact_address=row.author_address,
+        routing_address=_routing_address(row) or _address_of_linked(unit, row),
+        subject=row.subject,
+    )
+
+
+def _team_of(unit: Unit, row: Any, office: Office) -> TeamRow:
+    """The team of the routing address, else of the case it points to, else the first: mail is never without a team."""
+    address = office.desk.addresses.get(_routing_address(row).lower())
+    if address is not None:
+        return office.desk.teams[address.team_id]
+    linked = cases.of_thread(unit, row.linked_thread_id) if row.linked_thread_id is not None else None
+    if linked is not None and linked.team_id in office.desk.teams:
+        return office.desk.teams[linked.team_id]
+    return office.desk.teams[min(office.desk.teams)]
+
+
+def _routing_address(row: Any) -> str:
+    """The first routing address that accepted the mail."""
+    accepted = (v for v in json.loads(row.recipients) if v["disposition"] == "accept" or row.disposition == "accept")
+    return next((str(v["routing_address"]) for v in accepted if v["routing_address"]), "")
+
+
+def _address_of_linked(unit: Unit, row: Any) -> str:
+    linked = cases.of_thread(unit, row.linked_thread_id) if row.linked_thread_id is not None else None
+    return str(linked.routing_address) if linked is not None else ""
+
+
+def _note_arrival(unit: Unit, case: Any, work: Work, *, is_new: bool) -> None:
+    """Tell the timeline; a customer who writes again wakes a case that waited for them, a machine does not."""
+    row = work.row
+    actor = f"contact:{row.author_address}" if row.author_address else "contact:unknown"
+    told = {"message": row.id, "class": row.classification, "proof": row.proof}
+    cases.add_event(unit, case.id, Event(actor, "message", told), work.now)
+    wakes = row.proof in _CUSTOMER_WROTE and row.classification in ("person", "list")
+    if not is_new and wakes and case.status not in ("new", "open"):
+        cases.set_status(unit, case.id, "open")
+        change = {"before": case.status, "after": "open"}
+        cases.add_event(unit, case.id, Event("casegate", "status", change), work.now)

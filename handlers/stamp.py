@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What we put in front of the content as we show it, Received and Authentication-Results, and what we leave out.
+
+The received octets stay as they are; stamp and spans are kept beside them. Only a lone recipient is named in Received,
+for several would tell each of them of the others.
+"""
+
+import re
+from dataclasses import replace
+from email.utils import format_datetime
+
+from handlers.arrival import Incoming
+from handlers.authentication_results import forged_spans, results_field
+from handlers.headers import fold
+from handlers.office import Office
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
+_OURS = b"x-casegate-"
+
+
+def put_stamp(mail: Incoming, office: Office) -> Incoming:
+    """Write our trace fields (RFC 5321 §4.4, RFC 8601 §5) and find those that only pretend to be ours."""
+    forged = forged_spans(mail.head, office.authserv_id)
+    pretended = tuple((field.start, field.end) for field in mail.head.fields if field.name.startswith(_OURS))
+    stamp = b"".join(
+        (
+            results_field(office.authserv_id, mail.results),
+            _received(mail, office),
+            fold(b"X-Casegate-Message", mail.id.encode()),
+        )
+    )
+    return replace(mail, stamp=stamp, left_out=tuple(sorted({*forged, *pretended})))
+
+
+def _received(mail: Incoming, office: Office) -> bytes:
+    session = mail.session
+    peer = f"[IPv6:{session.peer}]" if ":" in session.peer else f"[{session.peer}]"
+    protocol = ("ESMTP" if session.esmtp else "SMTP") + ("S" if session.tls else "")  # RFC 3848
+    helo = _UNSAFE.sub("?", session.helo)[:255] or "unknown"
+    recipients = mail.envelope.recipients
+    lone = f" for <{recipients[0]}>" if len(recipients) == 1 else ""
+    text = (
+        f"from {helo} ({peer}) by {office.name} with {protocol} id {mail.id}{lone}; {format_datetime(mail.received_at)}"
+    )
+    return fold(b"Received", text.encode())

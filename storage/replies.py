@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An agent's reply in the store: the conversation it answers, and the one transaction that promises to send it.
+
+The agent's own octets are kept as the message; what leaves is an outbox row with its own head and body. A reply that a
+client sends again after a lost 250 finds its digest and is not sent twice.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, insert, select
+
+from storage import cases, content, desk, messages, outbox, threads
+from storage.cases import Event
+from storage.database import Unit
+from storage.envelope import Envelope, Session
+from storage.messages import Accepted, Header, people_json, to_json
+from storage.outbox import Outgoing
+from storage.schema import message
+from storage.states import MessageState
+from storage.threads import Person
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What a reply needs to know of its case; `rows` is the Message-ID map, `next_seq` lies behind all of it."""
+
+    thread_id: int
+    thread_token: str
+    case_id: int
+    case_number: int
+    team_id: int
+    contact: Person
+    participants: tuple[Person, ...]
+    rows: tuple[Any, ...]
+    next_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A reply rewritten and signed, ready to be promised; `content` is what the agent sent."""
+
+    message_id: str
+    received_at: datetime
+    session: Session
+    envelope: Envelope
+    content: bytes
+    header: Header
+    agent_id: int
+    agent_login: str
+    conversation: Conversation
+    outbox_name: str
+    own_message_id: str
+    reverse_path: str
+    head: bytes
+    body: bytes
+    recipients: tuple[Person, ...]
+    content_id: int | None = None  # where its chunks already arrived
+    body_content_id: int | None = None
+
+
+def conversation(unit: Unit, thread_token: str) -> Conversation | None:
+    """The conversation of a thread, once it has a case and a contact who can be answered."""
+    thread_id = threads.by_token(unit, thread_token)
+    case = cases.of_thread(unit, thread_id) if thread_id is not None else None
+    if thread_id is None or case is None:
+        return None
+    participants = threads.participants(unit, thread_id, "customer")
+    contact = next((one for one in participants if one.key == case.contact_address.lower()), None)
+    if contact is None:
+        return None
+    last = unit.execute(select(func.max(message.c.seq))).scalar() or 0
+    return Conversation(
+        thread_id=thread_id,
+        thread_token=case.thread_token,
+        case_id=case.id,
+        case_number=case.number,
+        team_id=case.team_id,
+        contact=contact,
+        participants=tuple(participants),
+        rows=tuple(outbox.ids_in_thread(unit, thread_id)),
+        next_seq=last + 1,
+    )
+
+
+def submit(unit: Unit, reply: Submission) -> Accepted:
+    """Promise to send a reply: message, outbox row, participants and events in one unit of work."""
+    key = messages.digest_of(reply.envelope, reply.header.message_id, reply.content)
+    first = messages.claim_digest(unit, key, reply.message_id, reply.received_at)
+    if first is not None:
+        return Accepted(first, repeated=True, state=MessageState.SUBMITTED)
+    seq = _write_message(unit, reply)
+    _write_outbox(unit, reply, seq)
+    _tell_case(unit, reply)
+    return Accepted(reply.message_id, repeated=False, state=MessageState.SUBMITTED)
+
+
+def _write_message(unit: Unit, reply: Submission) -> int:
+    header, now = reply.header, reply.received_at
+    values = {
+        "id": reply.message_id,
+        "direction": "outbound",
+        "state": MessageState.SUBMITTED.value,
+        "due_at": None,
+        "attempts": 0,
+        "received_at": now,
+        "content_id": _kept(unit, reply.content, reply.content_id, now),
+        "thread_id": reply.conversation.thread_id,
+        "session": to_json(asdict(reply.session)),
+        "reverse_path": reply.envelope.reverse_path_text,
+        "recipients": to_json([{"address": str(address)} for address in reply.envelope.recipients]),
+        "author_name": header.author.name,
+        "author_address": header.author.address,
+        "to_": people_json(header.to),
+        "cc": people_json(header.cc),
+        "subject": header.subject,
+        "message_id": header.message_id,
+        "authentication": to_json(
+            {
+                "spf": {"result": "none"},
+                "dkim": [],
+                "dmarc": {"result": "none"},
+                "arc": {"result": "none"},
+                "login": reply.agent_login,
+            }
+        ),
+        "classification": "person",
+        "disposition": "accept",
+        "reason": "",
+        "proof": "proven",
+        "stamp": b"",
+        "left_out": "[]",
+    }
+    return int(unit.execute(insert(message).returning(message.c.seq), values).scalar_one())
+
+
+def _write_outbox(unit: Unit, reply: Submission, seq: int) -> None:
+    outgoing = Outgoing(
+        name=reply.outbox_name,
+        kind="reply",
+        thread_id=reply.conversation.thread_id,
+        message_seq=seq,
+        agent_id=reply.agent_id,
+        message_id=reply.own_message_id,
+        reverse_path=reply.reverse_path,
+        head=reply.head,
+        content_id=_kept(unit, reply.body, reply.body_content_id, reply.received_at),
+        body_offset=0,
+        recipients=tuple(person.address for person in reply.recipients),
+    )
+    outbox.put(unit, outgoing, reply.received_at)
+
+
+def _kept(unit: Unit, octets: bytes, content_id: int | None, now: datetime) -> int:
+    if content_id is None:
+        return content.keep(unit, octets, now)
+    content.flip(unit, content_id)
+    return content_id
+
+
+def _tell_case(unit: Unit, reply: Submission) -> None:
+    """Those written to belong to the thread and are known contacts; the case waits for them."""
+    where, now = reply.conversation, reply.received_at
+    threads.add_participants(unit, where.thread_id, "customer", reply.recipients)
+    threads.add_participants(unit, where.thread_id, "agent", (reply.header.author,))
+    for person in reply.recipients:
+        desk.confirm_contact(unit, person.name, person.address)
+    actor = f"agent:{reply.agent_login}"
+    told: dict[str, object] = {"message": reply.message_id, "to": [person.address for person in reply.recipients]}
+    cases.add_event(unit, where.case_id, Event(actor, "reply", told), now)
+    case = cases.lock(unit, where.case_id)
+    if case is not None and case.owner_id is None:
+        cases.give(unit, where.case_id, reply.agent_id)
+        cases.add_event(unit, where.case_id, Event(actor, "assigned", {"agent": reply.agent_login}), now)
+    if case is not None and case.status in ("new", "open"):
+        cases.set_status(unit, where.case_id, "pending")
+        change = {"before": case.status, "after": "pending"}
+        cases.add_event(unit, where.case_id, Event("casegate", "status", change), now)
