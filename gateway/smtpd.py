@@ -2,7 +2,7 @@
 """One SMTP connection on aiosmtpd's skeleton, and the Edge that all connections of one listener share.
 
 aiosmtpd gives the protocol class, its half of STARTTLS and the PROXY header; the rest of its SMTP class is replaced
-(docs/decisions/0101). Enters: octets. Leaves: responses, and calls of a Receiver. Fails: an exception of ours is 451
+(docs/decisions/0010). Enters: octets. Leaves: responses, and calls of a Receiver. Fails: an exception of ours is 451
 4.3.0 and a traceback in the log; a client that goes away ends its session, never what the Receiver has begun.
 """
 
@@ -354,14 +354,15 @@ class Smtpd(SMTP):
     def _close(self) -> None:
         """Send what is said, then close; who does not read it is cut off after a while."""
         transport = self.transport
-        if transport is None:
+        if transport is None or transport.is_closing():
             return
-        if self._unsent and not transport.is_closing():
+        if self._unsent:
             transport.write(bytes(self._unsent))
             self._unsent.clear()
+        lingers = transport.get_write_buffer_size() > 0
         transport.close()
-        if transport.get_write_buffer_size():
-            self.loop.call_later(LINGER_S, transport.abort)
+        if lingers:
+            self.loop.call_later(LINGER_S, (self._original_transport or transport).abort)
 
 
 def _parse(line: bytes) -> tuple[str, str]:

@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each trap of aiosmtpd that was measured (A1 to A22), as the symptom that must not show here."""
+
+import asyncio
+import base64
+import ipaddress
+import json
+import logging
+import os
+import smtplib
+import ssl
+import struct
+from pathlib import Path
+
+import pytest
+
+from gateway.lines import Deadlines
+from storage.response import R250_ACCEPTED
+
+MAIL = b"MAIL FROM:<carl@customer.example>\r\nRCPT TO:<support@firm.example>\r\nDATA\r\n"
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
+
+
+async def until(condition):
+    """Let the loop turn until it is so."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
+async def send_for_ever(client):
+    """One line without end, until the server has cut the connection."""
+    for _ in range(1000):
+        await client.send(b"x" * 60_000)
+    await client.reader.readexactly(1)
+
+
+async def ready(client):
+    """EHLO, MAIL, RCPT, DATA, up to 354."""
+    await client.send(b"EHLO client.example\r\n" + MAIL)
+    for code in (b"250", b"250", b"250", b"354"):
+        assert (await client.response()).startswith(code)
+
+
+async def test_a1_the_mx_never_offers_auth_in_clear_text_or_under_tls(start, server_tls, client_tls):
+    client = await (await start(tls=server_tls)).connect()
+    assert b"AUTH" not in await client.say(b"EHLO a")
+    await client.start_tls(client_tls)
+    assert b"AUTH" not in await client.say(b"EHLO a")
+
+
+async def test_a1_submission_offers_auth_only_under_tls(start, server_tls, client_tls, one_login):
+    client = await (await start(one_login, tls=server_tls)).connect()
+    assert b"AUTH" not in await client.say(b"EHLO a")
+    await client.start_tls(client_tls)
+    answer = await client.say(b"EHLO a")
+    assert b"AUTH PLAIN LOGIN\r\n" in answer
+    assert b"STARTTLS" not in answer
+
+
+@pytest.mark.parametrize("step", ["on_sender", "on_recipient", "on_content"])
+async def test_a2_an_exception_is_451_without_its_text_and_the_session_goes_on(start, receiver, caplog, step):
+    async def broken(*_args):
+        raise RuntimeError("db password is hunter2")
+
+    setattr(receiver, step, broken)
+    client = await (await start()).connect()
+    await client.send(b"EHLO a\r\n" + MAIL + (b"Hello\r\n.\r\n" if step == "on_content" else b""))
+    answers = [await client.response() for _ in range(5 if step == "on_content" else 4)]
+    failure = next(answer for answer in answers if answer.startswith(b"451 4.3.0 "))
+    assert b"hunter2" not in b"".join(answers)
+    assert not any(answer.startswith(b"354") for answer in answers) or step == "on_content"
+    assert failure.split()[-1].decode() in caplog.text
+    assert "hunter2" in caplog.text
+    assert (await client.say(b"NOOP")).startswith(b"250")
+    assert (await client.say(b"MAIL FROM:<>")).startswith(b"451" if step == "on_sender" else b"250")
+
+
+@pytest.mark.parametrize("how", ["half close", "close", "reset"])
+async def test_a3_a_client_that_leaves_does_not_cancel_what_has_begun(start, receiver, how):
+    begun, go, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def slow(_session, _envelope, content):
+        begun.set()
+        await go.wait()
+        receiver.mails.append(content)
+        done.set()
+        return R250_ACCEPTED
+
+    receiver.on_content = slow
+    running = await start()
+    client = await running.connect()
+    await ready(client)
+    await client.send(b"Hello\r\n.\r\n")
+    await asyncio.wait_for(begun.wait(), 5)
+    connection = next(iter(running.edge.open))
+    if how == "half close":
+        client.writer.write_eof()
+    elif how == "close":
+        await client.close()
+    else:
+        client.writer.get_extra_info("socket").setsockopt(1, 13, struct.pack("ii", 1, 0))  # SOL_SOCKET, SO_LINGER
+        client.writer.transport.abort()
+    await until(lambda: connection._reader.at_eof() or connection._reader.exception() is not None)
+    go.set()
+    await asyncio.wait_for(done.wait(), 5)
+    assert receiver.mails == [b"Hello\r\n"]
+    if how == "half close":
+        assert (await client.response()).startswith(b"250 2.6.0")
+
+
+async def test_a3_a_session_that_is_cut_at_the_end_of_the_grace_still_finishes_its_commit(start, receiver):
+    begun = asyncio.Event()
+
+    async def slow(_session, _envelope, content):
+        begun.set()
+        await until(lambda: not running.edge.open)
+        receiver.mails.append(content)
+        return R250_ACCEPTED
+
+    receiver.on_content = slow
+    running = await start(grace_s=0.05)
+    client = await running.connect()
+    await ready(client)
+    await client.send(b"Hello\r\n.\r\n")
+    await asyncio.wait_for(begun.wait(), 5)
+    running.stop.set()
+    await asyncio.wait_for(running.task, 5)
+    assert receiver.mails == [b"Hello\r\n"]
+
+
+async def test_a4_a_silent_client_hears_421_and_is_closed(start):
+    client = await (await start(deadlines=Deadlines(command_s=0.05))).connect(greet=False)
+    assert (await client.response()).startswith(b"220")
+    assert (await client.response()).startswith(b"421 4.4.2")
+    assert await client.response() == b""
+
+
+async def test_a4_content_that_stops_coming_is_421_and_the_end(start):
+    client = await (await start(deadlines=Deadlines(content_idle_s=0.05))).connect()
+    await ready(client)
+    await client.send(b"Hello")
+    assert (await client.response()).startswith(b"421 4.4.2")
+    assert await client.response() == b""
+
+
+async def test_a5_one_endless_line_is_cut_off_without_taking_memory(start, receiver):
+    running = await start(max_size_octets=10_000)
+    client = await running.connect()
+    await ready(client)
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await send_for_ever(client)
+    assert receiver.mails == []
+
+
+def sequences():
+    path = Path(os.environ.get("CASEGATE_CORPORA", "/nowhere")) / "spoofing" / "smuggling.json"
+    return json.loads(path.read_text())["sequences"] if path.exists() else []
+
+
+@pytest.mark.corpora
+async def test_a6_no_sequence_smuggles_a_second_mail_over_the_wire(start, receiver, corpora):
+    running = await start(max_errors=100)
+    for row in sequences():
+        receiver.mails.clear()
+        client = await running.connect()
+        await ready(client)
+        inner = b"MAIL FROM:<evil@y.example>\r\nRCPT TO:<support@firm.example>\r\nDATA\r\nevil\r\n.\r\n"
+        await client.send(b"one" + base64.b64decode(row["bytes_b64"]) + inner + b"QUIT\r\n")
+        answers = (await client.reader.read()).decode()
+        senders = [str(envelope.reverse_path) for _, envelope, _ in receiver.mails]
+        if not row["ends_data"]:
+            assert "evil@y.example" not in senders, row["id"]
+            assert answers.startswith(("554 5.6.0", "250 2.6.0")), row["id"]
+            assert all(b"evil" in content for _, _, content in receiver.mails), row["id"]
+
+
+async def test_a7_a_line_of_100000_octets_is_taken(start, receiver):
+    client = await (await start()).connect()
+    await ready(client)
+    await client.send(b"x" * 100_000 + b"\r\n.\r\n")
+    assert (await client.response()).startswith(b"250 2.6.0")
+    assert receiver.mails[0][2] == b"x" * 100_000 + b"\r\n"
+
+
+async def test_a8_what_is_offered_is_what_is_kept(start, server_tls):
+    client = await (await start(tls=server_tls, max_size_octets=1000)).connect()
+    lines = (await client.say(b"EHLO a")).decode().split("\r\n")
+    offered = {line[4:] for line in lines[1:-1]}
+    assert offered == {"SIZE 1000", "PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "SMTPUTF8", "STARTTLS"}
+
+
+async def test_a9_and_a10_the_envelope_keeps_letter_case_and_the_null_path_is_none(start, receiver):
+    client = await (await start()).connect()
+    await client.send(b"EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<SuPport+Tag@FIRM.example>\r\nDATA\r\n.\r\n")
+    for _ in range(5):
+        await client.response()
+    session, envelope, content = receiver.mails[0]
+    assert envelope.reverse_path is None
+    assert [str(each) for each in envelope.recipients] == ["SuPport+Tag@firm.example"]
+    assert (session.helo, session.peer, session.tls, session.login, content) == ("a", "127.0.0.1", None, None, b"")
+    assert len(session.id) == 12
+
+
+async def test_a12_implicit_tls_counts_as_tls(start, receiver, server_tls, client_tls, one_login):
+    client = await (await start(one_login, tls=server_tls, tls_implicit=True)).connect(tls=client_tls)
+    assert b"AUTH PLAIN LOGIN" in await client.say(b"EHLO a")
+    assert (await client.say(b"AUTH PLAIN " + base64.b64encode(b"\0ann\0correct horse"))).startswith(b"235")
+    await client.send(MAIL + b".\r\n")
+    answers = [await client.response() for _ in range(4)]
+    assert answers[-1].startswith(b"250 2.6.0")
+    assert receiver.mails[0][0].login == "ann"
+    assert receiver.mails[0][0].tls.startswith("TLSv1.3 TLS_")
+
+
+async def test_a13_a_failing_authenticator_is_451(start, server_tls, client_tls, one_login, monkeypatch):
+    async def broken(*_args):
+        raise RuntimeError("hunter2")
+
+    monkeypatch.setattr(one_login, "login", broken)
+    client = await (await start(one_login, tls=server_tls)).connect()
+    await client.start_tls(client_tls)
+    await client.say(b"EHLO a")
+    assert (await client.say(b"AUTH PLAIN AGEAYg==")).startswith(b"451 4.3.0")
+
+
+async def test_a14_one_connection_too_many_is_421(start):
+    running = await start(max_connections=2)
+    first, _ = await running.connect(), await running.connect()
+    third = await running.connect(greet=False)
+    assert (await third.response()).startswith(b"421 4.7.0")
+    assert await third.response() == b""
+    assert (await first.say(b"QUIT")).startswith(b"221")
+    assert await first.response() == b""
+    await until(lambda: len(running.edge.open) == 1)
+    assert (await (await running.connect()).say(b"NOOP")).startswith(b"250")
+
+
+async def test_a14_a_tls_handshake_that_never_comes_is_cut(start, server_tls):
+    client = await (await start(tls=server_tls, deadlines=Deadlines(handshake_s=0.05))).connect()
+    assert (await client.say(b"STARTTLS")).startswith(b"220")
+    assert await client.reader.read() == b""
+
+
+async def test_a14_a_broken_tls_handshake_ends_only_its_own_session(start, server_tls, caplog):
+    running = await start(tls=server_tls)
+    client = await running.connect()
+    await client.say(b"STARTTLS")
+    await client.send(b"this is not a handshake\r\n")
+    await client.reader.read()
+    assert "Traceback" not in caplog.text
+    assert (await (await running.connect()).say(b"NOOP")).startswith(b"250")
+
+
+async def test_a15_ehlo_again_and_again_grows_no_limit(start):
+    client = await (await start()).connect()
+    for _ in range(40):
+        await client.say(b"EHLO a")
+    assert (await client.say(b"MAIL FROM:<" + b"x" * 2100 + b"@a.example>")).startswith(b"500 5.5.2")
+
+
+async def test_a16_who_speaks_before_the_greeting_is_refused(start):
+    client = await (await start(greet_delay_s=5)).connect(greet=False)
+    await client.send(b"EHLO a\r\n")
+    assert (await client.response()).startswith(b"554")
+
+
+async def test_a16_who_waits_for_the_greeting_is_greeted(start):
+    client = await (await start(greet_delay_s=0.02)).connect()
+    assert (await client.say(b"NOOP")).startswith(b"250")
+
+
+async def test_a18_no_password_is_logged(start, server_tls, client_tls, one_login, caplog):
+    caplog.set_level(logging.DEBUG)
+    client = await (await start(one_login, tls=server_tls)).connect()
+    await client.start_tls(client_tls)
+    await client.say(b"EHLO a")
+    blob = base64.b64encode(b"\0ann\0canary-7391")
+    assert (await client.say(b"AUTH PLAIN " + blob)).startswith(b"535")
+    assert (await client.say(b"AUTH PLAIN " + blob + b"\x01")).startswith(b"501")
+    assert "canary" not in caplog.text
+    assert blob.decode() not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("header", "peer"),
+    [
+        # version 1
+        (b"PROXY TCP4 192.0.2.7 127.0.0.1 4000 25\r\n", "192.0.2.7"),
+        (b"PROXY TCP6 2001:db8::7 ::1 4000 25\r\n", "2001:db8::7"),
+        # the proxy does not know: its own address counts
+        (b"PROXY UNKNOWN\r\n", "127.0.0.1"),
+        # version 2: TCP over IPv4, and LOCAL (a health check)
+        (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x07\x7f\0\0\x01\x0f\xa0\0\x19", "192.0.2.7"),
+        (b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", "127.0.0.1"),
+    ],
+)
+async def test_a20_a_listed_proxy_names_the_client(start, receiver, header, peer):
+    client = await (await start(proxy_from=LOOPBACK)).connect(greet=False)
+    await client.send(header)
+    assert (await client.response()).startswith(b"220")
+    await client.send(b"EHLO a\r\n" + MAIL + b".\r\n")
+    for _ in range(5):
+        await client.response()
+    assert receiver.mails[0][0].peer == peer
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [b"EHLO a\r\n", b"PROXY TCP4 no where 1 2\r\n", b"PROXY TCP4 \r\n", b"PROXY " + b"x" * 5000 + b"\r\n", b""],
+)
+async def test_a20_a_listed_proxy_without_a_good_header_is_cut(start, octets):
+    client = await (await start(proxy_from=LOOPBACK, deadlines=Deadlines(proxy_s=0.05))).connect(greet=False)
+    await client.send(octets)
+    assert await client.reader.read() == b""
+
+
+async def test_a20_proxy_comes_before_implicit_tls_even_in_one_segment(start, server_tls, client_tls):
+    running = await start(tls=server_tls, tls_implicit=True, proxy_from=LOOPBACK)
+    client = await running.connect(greet=False)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = client_tls.wrap_bio(incoming, outgoing, server_hostname="gw.example")
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    await client.send(b"PROXY TCP4 192.0.2.7 127.0.0.1 4000 25\r\n" + outgoing.read())
+    while True:
+        incoming.write(await asyncio.wait_for(client.reader.read(65536), 5))
+        try:
+            tls.do_handshake()
+            await client.send(outgoing.read())
+            greeting = tls.read()
+            break
+        except ssl.SSLWantReadError:
+            await client.send(outgoing.read())
+    assert greeting.startswith(b"220 gw.example")
+
+
+async def test_a22_the_greeting_names_no_software(start):
+    client = await (await start()).connect(greet=False)
+    assert await client.response() == b"220 gw.example ESMTP\r\n"
+
+
+def talk(port):
+    with smtplib.SMTP("127.0.0.1", port, "pc.example", timeout=10) as client:
+        return client.sendmail("carl@customer.example", ["support@firm.example"], "Subject: hi\n\n.dot\n")
+
+
+async def test_an_independent_client_is_understood(start, receiver):
+    running = await start()
+    assert await asyncio.get_running_loop().run_in_executor(None, talk, running.port) == {}
+    assert receiver.mails[0][2] == b"Subject: hi\r\n\r\n.dot\r\n"
