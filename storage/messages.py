@@ -165,6 +165,15 @@ def put_back(unit: Unit, message_id: str, due_at: datetime) -> None:
     )
 
 
+def postpone(unit: Unit, message_id: str, due_at: datetime) -> None:
+    """Let a message whose attempt failed wait until then."""
+    unit.execute(
+        update(message)
+        .where(message.c.id == message_id, message.c.state == MessageState.ACCEPTED.value)
+        .values(due_at=due_at)
+    )
+
+
 def finish(unit: Unit, seq: int, state: MessageState) -> None:
     """accepted -> routed or shunted."""
     unit.execute(_FINISH, {"s": seq, "new": state.value})

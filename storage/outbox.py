@@ -107,9 +107,19 @@ def take(unit: Unit, now: datetime, lease: timedelta, limit: int) -> list[Taken]
     return sorted((Taken(*row) for row in rows), key=lambda taken: taken.recipient_id)
 
 
+def is_due(unit: Unit, now: datetime) -> bool:
+    """Whether `take` would find anything; asked without the write lock."""
+    return unit.execute(_ANY_DUE, {"now": now}).first() is not None
+
+
+def row_of(unit: Unit, outbox_id: int) -> Row[tuple[object, ...]]:
+    """An outbox row without the octets it points to."""
+    return unit.execute(_LOAD, {"o": outbox_id}).one()
+
+
 def load(unit: Unit, outbox_id: int) -> tuple[Row[tuple[object, ...]], bytes]:
     """An outbox row and the octets that leave."""
-    row = unit.execute(_LOAD, {"o": outbox_id}).one()
+    row = row_of(unit, outbox_id)
     octets = bytes(row.head)
     if row.content_id is not None:
         octets += contents.load(unit, row.content_id)[row.body_offset :]
@@ -178,6 +188,7 @@ _DUE = (
     .order_by(outbox_recipient.c.id)
     .with_for_update(skip_locked=True)
 )
+_ANY_DUE = select(outbox_recipient.c.id).where(outbox_recipient.c.due_at <= bindparam("now")).limit(1)
 _SETTLE = (
     update(outbox_recipient)
     .where(

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sends the outbox: a thread with its own loop, so that a slow remote host never keeps a mail from being routed.
+
+It takes what is due by lease, as many at once as configured, sends each mail over the route with one response for each
+recipient, and settles each in the next commit group. What it took and did not settle comes back when the lease ends.
+"""
+
+import asyncio
+import logging
+import random
+import threading
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from gateway.jobs import Tools
+from gateway.promise import keep
+from handlers import settling
+from handlers.ports import Departure, Route
+from handlers.schedule import Schedule
+from storage import outbox
+from storage.commit_group import GroupCommitter
+from storage.outbox import Taken
+from storage.response import R451_TRY_LATER, Response
+from storage.states import Move
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How delivery goes about it; `period_s` is the sweep's."""
+
+    schedule: Schedule
+    lease: timedelta
+    concurrency: int
+    period_s: float
+
+
+class Deliverer:
+    """Runs until `stop`; `wake` makes it look at once."""
+
+    def __init__(self, tools: Tools, route: Route, terms: Terms) -> None:
+        self._tools, self._route, self._terms = tools, route, terms
+        self._database, self._clock = tools.database, tools.clock
+        self._committer = GroupCommitter(tools.database)
+        self._loop = asyncio.new_event_loop()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._busy: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=self._run, name="deliverer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Something may be due; safe from any thread."""
+        self._loop.call_soon_threadsafe(self._wake.set)
+
+    def stop(self) -> None:
+        """Take nothing more, finish what is under way, then end."""
+        self._stopping = True
+        self.wake()
+        self._thread.join()
+        self._committer.close()
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                is_more = await self._take()
+            except Exception:
+                log.exception("the outbox cannot be read, trying again in a moment")
+                is_more = False
+            if not is_more or len(self._busy) >= self._terms.concurrency:
+                await self._pause()
+        if self._busy:
+            await asyncio.wait(self._busy)
+
+    async def _pause(self) -> None:
+        """Until something is due, a place is free or the sweep's period is over."""
+        woken = asyncio.ensure_future(self._wake.wait())
+        full = len(self._busy) >= self._terms.concurrency
+        waited = {woken, *self._busy} if full else {woken}
+        await asyncio.wait(waited, timeout=self._terms.period_s, return_when=asyncio.FIRST_COMPLETED)
+        woken.cancel()
+
+    async def _take(self) -> bool:
+        free = self._terms.concurrency - len(self._busy)
+        if free <= 0:
+            return False
+        now, lease = self._clock.now(), self._terms.lease
+        if not await asyncio.to_thread(self._is_due):
+            return False
+        taken = await keep(self._committer, Move.TAKE, lambda unit: outbox.take(unit, now, lease, free))
+        mails: dict[int, list[Taken]] = defaultdict(list)
+        for one in taken:
+            mails[one.outbox_id].append(one)
+        for recipients in mails.values():
+            task = self._loop.create_task(self._deliver(recipients))
+            self._busy.add(task)
+            task.add_done_callback(self._busy.discard)
+        return len(taken) == free
+
+    def _is_due(self) -> bool:
+        """Look without the write lock before taking with it."""
+        with self._database.read() as unit:
+            return outbox.is_due(unit, self._clock.now())
+
+    async def _deliver(self, recipients: Sequence[Taken]) -> None:
+        try:
+            row, octets = await asyncio.to_thread(self._load, recipients[0].outbox_id)
+            departure = Departure(
+                name=row.name,
+                reverse_path=row.reverse_path or None,
+                recipients=tuple(one.address for one in recipients),
+                content=octets,
+            )
+            responses = await self._send(departure)
+            await asyncio.gather(*(self._settle(one, responses[one.address]) for one in recipients))
+        except Exception:
+            log.exception("outbox row %d is left to its lease", recipients[0].outbox_id)
+
+    async def _send(self, departure: Departure) -> dict[str, Response]:
+        try:
+            responses = await self._route.send(departure)
+        except Exception:
+            log.exception("outbox row %s could not be sent", departure.name)
+            responses = {}
+        return {address: responses.get(address, R451_TRY_LATER) for address in departure.recipients}
+
+    def _load(self, outbox_id: int) -> tuple[Any, bytes]:
+        with self._database.read() as unit:
+            return outbox.load(unit, outbox_id)
+
+    async def _settle(self, taken: Taken, response: Response) -> None:
+        ending = settling.Ending(
+            taken=taken,
+            response=response,
+            schedule=self._terms.schedule,
+            jitter=random.random(),  # noqa: S311 (spreads retries, guards nothing)
+            office=await self._tools.reception.office(),
+            signer=self._tools.signer,
+            now=self._clock.now(),
+        )
+        outcome = await keep(self._committer, Move.SETTLE, lambda unit: settling.settle(unit, ending))
+        log.info("outbox: %s %s: %s", taken.address, outcome, response)
+        if outcome == "failed":
+            self._wake.set()

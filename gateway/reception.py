@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The office of one process: name and keys for good, the desk as its last version says.
+
+The desk's version is asked for at most once a second, and at once before an address is called unknown: a new address
+takes mail as soon as it is applied. Reading runs in a thread; the event loop never waits for the store.
+"""
+
+import asyncio
+import threading
+import time
+
+from gateway.config import Config
+from handlers.authentication import DkimPolicy
+from handlers.office import Office
+from handlers.tokens import Keys
+from storage import cases, desk, threads
+from storage.database import Database
+from storage.desk import AddressRow, Snapshot
+
+FRESH_FOR_S = 1.0
+
+
+class Reception:
+    """Gives the office in force; safe for threads."""
+
+    def __init__(self, config: Config, keys: Keys, database: Database) -> None:
+        self._config, self._keys, self._database = config, keys, database
+        self._office: Office | None = None
+        self._checked_at = 0.0
+        self._lock = threading.Lock()
+
+    async def office(self) -> Office:
+        """The office, its desk at most a second old."""
+        if self._office is not None and time.monotonic() - self._checked_at < FRESH_FOR_S:
+            return self._office
+        return await asyncio.to_thread(self.fresh_office)
+
+    def fresh_office(self) -> Office:
+        """The office with the desk as it is now."""
+        with self._lock:
+            known = self._office.desk if self._office is not None else None
+            with self._database.read() as unit:
+                if known is None or desk.version(unit) != known.version:
+                    self._office = self._build(desk.snapshot(unit))
+            self._checked_at = time.monotonic()
+            if self._office is None:
+                raise LookupError("the desk could not be read")
+            return self._office
+
+    def _build(self, snapshot: Snapshot) -> Office:
+        dkim = DkimPolicy(min_key_bits=self._config.dkim.min_key_bits, max_signatures=self._config.dkim.max_signatures)
+        return Office(
+            name=self._config.server.name,
+            authserv_id=self._config.server.authserv_id,
+            keys=self._keys,
+            desk=snapshot,
+            dkim=dkim,
+            annotate=self._config.policy.mode == "annotate",
+        )
+
+
+class StoreLookups:
+    """handlers.office.Lookups on the real store."""
+
+    def __init__(self, database: Database, office: Office) -> None:
+        self._database, self._office = database, office
+
+    def is_known_contact(self, key: str) -> bool:
+        with self._database.read() as unit:
+            return desk.is_known_contact(unit, key)
+
+    def address_of_thread(self, thread_id: str) -> AddressRow | None:
+        with self._database.read() as unit:
+            found = threads.by_token(unit, thread_id)
+            case = cases.of_thread(unit, found) if found is not None else None
+        return None if case is None else self._office.desk.addresses.get(case.routing_address.lower())

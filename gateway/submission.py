@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The submission relay's receiver: agents answer cases through it, with their ordinary mail clients.
+
+The login decides who the agent is; From and the reverse-path prove nothing and are not looked at. Rewriting and signing
+run in a thread. 250 is said only after the commit that makes the outbox row.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from gateway.bell import Bell
+from gateway.outer import Outer
+from gateway.promise import arrive, keep
+from gateway.reception import Reception
+from handlers import replies
+from handlers.headers import scan
+from handlers.office import Office
+from handlers.replies import Draft
+from handlers.signing import Signer
+from storage import replies as replies_in_store
+from storage.address import Address
+from storage.commit_group import GroupCommitter
+from storage.database import Database
+from storage.desk import AgentRow
+from storage.envelope import Envelope, Session
+from storage.messages import Accepted
+from storage.replies import Submission
+from storage.response import R250_ACCEPTED, R250_SENDER_OK, R530_LOGIN_FIRST, Response
+from storage.states import Move
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What makes a mail leave in the team's name: the signer, and the outer world."""
+
+    signer: Signer
+    outer: Outer
+
+
+class SubmissionReceiver:
+    """gateway.receiver.Receiver for agents who have logged in."""
+
+    def __init__(
+        self, reception: Reception, database: Database, committer: GroupCommitter, bell: Bell, signing: Signing
+    ) -> None:
+        self._reception, self._database, self._committer, self._bell = reception, database, committer, bell
+        self._signer, self._clock = signing.signer, signing.outer.clock
+
+    async def sender(self, session: Session, reverse_path: Address | None) -> Response:
+        agent = _agent(await self._reception.office(), session)
+        return R250_SENDER_OK if agent is not None else R530_LOGIN_FIRST
+
+    async def recipient(self, session: Session, envelope: Envelope, recipient: Address) -> Response:
+        office = await self._reception.office()
+        agent = _agent(office, session)
+        return R530_LOGIN_FIRST if agent is None else replies.recipient(office, agent, recipient, self._clock.now())
+
+    async def content(self, session: Session, envelope: Envelope, content: bytes) -> Response:
+        office = await asyncio.to_thread(self._reception.fresh_office)
+        agent = _agent(office, session)
+        if agent is None:
+            return R530_LOGIN_FIRST
+        draft = Draft(session, envelope, scan(content), agent, self._clock.now())
+        made = await asyncio.to_thread(self._make, office, draft)
+        if isinstance(made, Response):
+            log.info("session %s: reply of %s refused: %s", session.id, agent.value.login, made)
+            return made
+        accepted = await keep(self._committer, Move.SUBMIT, _submission(await self._ahead(made)))
+        self._bell.ring(())
+        return R250_ACCEPTED.about(accepted.id)
+
+    def _make(self, office: Office, draft: Draft) -> Submission | Response:
+        token = replies.thread_of(office, draft)
+        if isinstance(token, Response):
+            return token
+        with self._database.read() as unit:
+            conversation = replies_in_store.conversation(unit, token)
+        return replies.submission(office, self._signer, draft, conversation)
+
+    async def _ahead(self, reply: Submission) -> Submission:
+        """Write large content ahead of the promise."""
+        now = reply.received_at
+        return replace(
+            reply,
+            content_id=await arrive(self._committer, reply.content, now),
+            body_content_id=await arrive(self._committer, reply.body, now),
+        )
+
+
+def _submission(reply: Submission) -> Callable[..., Accepted]:
+    return lambda unit: replies_in_store.submit(unit, reply)
+
+
+def _agent(office: Office, session: Session) -> AgentRow | None:
+    return office.desk.agents.get(session.login) if session.login is not None else None

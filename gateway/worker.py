@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A worker process: routes messages, delivers the outbox, sweeps. With Redis its main thread serves RQ, else it waits
+at its own doorbell; the jobs are the same.
+
+The sweep runs every period whatever the bell does, and takes every row whose lease or due time has passed. Redis may be
+away for as long as it likes: only the bell is silent then.
+"""
+
+import logging
+import select
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+
+from gateway.bell import QUEUE_NAME
+from gateway.deliverer import Deliverer
+from gateway.jobs import DOORS, Jobs
+
+log = logging.getLogger(__name__)
+
+TIDY_EVERY_SWEEPS = 60
+RINGS_OCTETS = 64
+
+
+class Worker:
+    """The work of one process; `stop` may be called from a signal handler."""
+
+    def __init__(self, jobs: Jobs, deliverer: Deliverer, period_s: float) -> None:
+        self._jobs, self._deliverer, self._period_s = jobs, deliverer, period_s
+        self._lock = threading.Lock()  # jobs of the bell and of the sweep take turns
+        self.stopping = threading.Event()
+        self._sweeps = 0
+
+    def answer(self, ids: list[str]) -> None:
+        """The bell rang: route these, and look into the outbox."""
+        if ids:
+            with self._lock:
+                self._jobs.route(ids)
+        self._deliverer.wake()
+
+    def sweep(self) -> bool:
+        """Take what is due, rung or not; returns whether there was anything."""
+        try:
+            with self._lock:
+                worked = self._jobs.route_due() + self._jobs.assign_waiting()
+        except Exception:
+            log.exception("the sweep failed, the next one tries again")
+            return False
+        if worked:
+            self._deliverer.wake()
+        return bool(worked)
+
+    def tidy(self) -> None:
+        """Now and then, with the sweep."""
+        self._sweeps += 1
+        if self._sweeps % TIDY_EVERY_SWEEPS == 1:
+            try:
+                with self._lock:
+                    self._jobs.tidy()
+            except Exception:
+                log.exception("old rows could not be deleted, the next time tries again")
+
+    def sweep_for_ever(self) -> None:
+        """For a thread beside RQ."""
+        while not self.stopping.wait(self._period_s):
+            self.tidy()
+            while self.sweep() and not self.stopping.is_set():
+                pass
+
+
+def serve_own(worker: Worker, door: Path, period_s: float) -> None:
+    """Without Redis: sleep until the doorbell or the sweep's period, then take everything that is due."""
+    door.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell:
+        bell.bind(str(door))
+        bell.setblocking(False)
+        wake_up, alarm = socket.socketpair()
+        _on_stop(worker.stopping.set, alarm)
+        while not worker.stopping.is_set():
+            worker.tidy()
+            while worker.sweep() and not worker.stopping.is_set():
+                _drain(bell)
+            worker.answer([])
+            select.select([bell, wake_up], [], [], period_s)
+            _drain(bell)
+    door.unlink(missing_ok=True)
+
+
+def serve_rq(worker: Worker, connection: Redis, period_s: float) -> None:
+    """With Redis: RQ's simple worker in this thread, the sweep in another; a lost Redis is waited for."""
+    DOORS["route"] = worker.answer
+    sweeper = threading.Thread(target=worker.sweep_for_ever, name="sweep", daemon=True)
+    sweeper.start()
+    _on_stop(worker.stopping.set, None)
+    while not worker.stopping.is_set():
+        try:
+            rq = SimpleWorker(
+                [Queue(QUEUE_NAME, connection=connection, serializer="json")],
+                connection=connection,
+                serializer="json",
+                log_job_description=False,
+            )
+            rq.work(logging_level="WARNING")
+            worker.stopping.set()  # RQ ends only when it is told to
+        except (RedisError, OSError) as error:
+            log.warning("Redis is away, the sweep goes on: %s", error)
+            _on_stop(worker.stopping.set, None)
+            worker.stopping.wait(period_s)
+    sweeper.join()
+
+
+def _drain(bell: socket.socket) -> None:
+    """Rings that came meanwhile are one ring."""
+    try:
+        while True:
+            bell.recv(RINGS_OCTETS)
+    except BlockingIOError:
+        return
+
+
+def _on_stop(stop: Callable[[], None], alarm: socket.socket | None) -> None:
+    def handle(_signum: int, _frame: FrameType | None) -> Any:
+        stop()
+        if alarm is not None:
+            alarm.send(b"!")
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
