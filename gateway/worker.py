@@ -19,6 +19,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
 
 from gateway.bell import QUEUE_NAME
 from gateway.deliverer import Deliverer
@@ -94,27 +95,38 @@ def serve_own(worker: Worker, door: Path, period_s: float) -> None:
     door.unlink(missing_ok=True)
 
 
+class _Listener(SimpleWorker):
+    """RQ's worker, which tells ours when it is asked to stop: otherwise it also ends when Redis goes away."""
+
+    stopping: threading.Event
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        self.stopping.set()
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+
 def serve_rq(worker: Worker, connection: Redis, period_s: float) -> None:
     """With Redis: RQ's simple worker in this thread, the sweep in another; a lost Redis is waited for."""
     DOORS["route"] = worker.answer
     sweeper = threading.Thread(target=worker.sweep_for_ever, name="sweep", daemon=True)
     sweeper.start()
-    _on_stop(worker.stopping.set, None)
     while not worker.stopping.is_set():
+        _on_stop(worker.stopping.set, None)
         try:
-            rq = SimpleWorker(
-                [Queue(QUEUE_NAME, connection=connection, serializer="json")],
-                connection=connection,
-                serializer="json",
-                log_job_description=False,
-            )
-            rq.work(logging_level="WARNING")
-            worker.stopping.set()  # RQ ends only when it is told to
+            _listen(worker.stopping, connection)
+        except StopRequested:
+            worker.stopping.set()
         except (RedisError, OSError) as error:
             log.warning("Redis is away, the sweep goes on: %s", error)
-            _on_stop(worker.stopping.set, None)
-            worker.stopping.wait(period_s)
+        worker.stopping.wait(period_s)
     sweeper.join()
+
+
+def _listen(stopping: threading.Event, connection: Redis) -> None:
+    jobs = Queue(QUEUE_NAME, connection=connection, serializer="json")
+    listener = _Listener([jobs], connection=connection, serializer="json", log_job_description=False)
+    listener.stopping = stopping
+    listener.work(logging_level="WARNING")
 
 
 def _drain(bell: socket.socket) -> None:

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each process builds and serves: MX, submission, worker. Everything is opened here, after the fork."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway import credentials, opening
+from gateway.auth import PasswordAuthenticator
+from gateway.bell import Bell, own_bell, redis_connection, rq_bell
+from gateway.checkpointer import Checkpointer
+from gateway.clock import SystemClock
+from gateway.config import Config
+from gateway.deliverer import Deliverer, Terms
+from gateway.dns import DnsResolver
+from gateway.jobs import Jobs, Tools
+from gateway.lines import Deadlines
+from gateway.listener import serve
+from gateway.mx import MxReceiver
+from gateway.outer import Outer
+from gateway.receiver import EdgeSettings
+from gateway.reception import Reception
+from gateway.routes.build import RouteSettings, build_route
+from gateway.smtpd import Edge
+from gateway.submission import Signing, SubmissionReceiver
+from gateway.worker import Worker, serve_own, serve_rq
+from handlers.schedule import Schedule
+from handlers.signing import Signer
+from storage import desk
+from storage.commit_group import GroupCommitter
+from storage.database import Database
+
+log = logging.getLogger(__name__)
+
+Ready = Callable[[], None]
+SHARE_OF_LEASE = 0.4  # a smarthost may use it twice, for the session and for the mail
+
+
+@dataclass(frozen=True, slots=True)
+class _Store:
+    """What every process opens."""
+
+    database: Database
+    reception: Reception
+    signer: Signer
+    bell: Bell
+    outer: Outer
+
+
+@contextlib.contextmanager
+def _open(config: Config) -> Iterator[_Store]:
+    database = opening.open_store(config)
+    keys, dkim_key = opening.open_keys(config, database)
+    checkpointer = Checkpointer(database, config.server.state_dir)
+    checkpointer.start()
+    bell = _bell(config)
+    clock = SystemClock()
+    nameservers = tuple(str(endpoint) for endpoint in config.dns.nameservers)
+    resolver = DnsResolver(nameservers, config.dns.timeout.total_seconds())
+    signer = Signer(dkim_key, config.dkim.selector, clock)
+    try:
+        yield _Store(database, Reception(config, keys, database), signer, bell, Outer(resolver, clock))
+    finally:
+        bell.close()
+        checkpointer.stop()
+        database.close()
+
+
+def _bell(config: Config) -> Bell:
+    url = credentials.redis_url(config)
+    return rq_bell(url) if url else own_bell(_doors(config))
+
+
+def _doors(config: Config) -> Path:
+    """Where the doorbells of casegate's own workers are."""
+    directory = config.server.state_dir / "run"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    return directory
+
+
+def serve_mx(config: Config, sockets: Sequence[socket.socket], ready: Ready) -> None:
+    """One MX process."""
+    with _open(config) as store:
+        committer = GroupCommitter(store.database)
+        receiver = MxReceiver(store.reception, store.database, committer, store.bell, store.outer)
+        edge = Edge(_mx_settings(config), receiver)
+        asyncio.run(_serve([(sockets, edge)], ready))
+        committer.close()
+
+
+def serve_submission(
+    config: Config, sockets: tuple[Sequence[socket.socket], Sequence[socket.socket]], ready: Ready
+) -> None:
+    """The submission process: one edge for STARTTLS, one for implicit TLS, one count of failed logins."""
+    with _open(config) as store:
+        committer = GroupCommitter(store.database)
+        signing = Signing(store.signer, store.outer)
+        receiver = SubmissionReceiver(store.reception, store.database, committer, store.bell, signing)
+        authenticator = PasswordAuthenticator(lambda login: _password_hash(store.database, login))
+        edges = [
+            (bound, Edge(_submission_settings(config, tls_implicit=implicit), receiver, authenticator))
+            for bound, implicit in zip(sockets, (False, True), strict=True)
+        ]
+        asyncio.run(_serve(edges, ready))
+        authenticator.close()
+        committer.close()
+
+
+def serve_worker(config: Config, ready: Ready) -> None:
+    """One worker process, under RQ where there is a Redis."""
+    with _open(config) as store:
+        lease, period_s = config.queue.lease, config.queue.sweep_period.total_seconds()
+        tools = Tools(store.database, store.reception, store.signer, store.outer.clock, store.bell, lease)
+        schedule = Schedule(config.outbound.retry, config.outbound.give_up)
+        terms = Terms(schedule, lease, config.outbound.concurrency, period_s)
+        deliverer = Deliverer(tools, build_route(_route_settings(config), store.outer.resolver), terms)
+        deliverer.start()
+        worker = Worker(Jobs(tools), deliverer, period_s)
+        url = credentials.redis_url(config)
+        ready()
+        if url:
+            serve_rq(worker, redis_connection(url), period_s)
+        else:
+            serve_own(worker, _doors(config), period_s)
+        deliverer.stop()
+
+
+async def _serve(listeners: Sequence[tuple[Sequence[socket.socket], Edge]], ready: Ready) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    serving = [asyncio.ensure_future(serve(sockets, edge, stop)) for sockets, edge in listeners if sockets]
+    ready()
+    await asyncio.gather(*serving)
+
+
+def _password_hash(database: Database, login: str) -> str | None:
+    with database.read() as unit:
+        return desk.password_hash(unit, login)
+
+
+def _mx_settings(config: Config) -> EdgeSettings:
+    mx = config.mx
+    deadlines = Deadlines(
+        command_s=mx.command_timeout.total_seconds(),
+        content_s=mx.content_timeout.total_seconds(),
+        content_octets_per_s=mx.min_rate,
+    )
+    return EdgeSettings(
+        name=config.server.name,
+        max_size_octets=mx.max_size,
+        max_recipients=mx.max_recipients,
+        max_connections=mx.max_connections,
+        deadlines=deadlines,
+        tls=_tls(config, required=False),
+        proxy_from=mx.proxy_protocol_from,
+    )
+
+
+def _submission_settings(config: Config, *, tls_implicit: bool) -> EdgeSettings:
+    return EdgeSettings(
+        name=config.server.name,
+        max_size_octets=config.submission.max_size,
+        max_recipients=config.submission.max_recipients,
+        tls=_tls(config, required=True),
+        tls_implicit=tls_implicit,
+    )
+
+
+def _tls(config: Config, *, required: bool) -> ssl.SSLContext | None:
+    """The server's certificate; an MX without one only stops offering STARTTLS (RFC 3207 §4.1)."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(config.tls.certificate, config.tls.key)
+    except (OSError, ssl.SSLError):
+        if required:
+            raise
+        log.warning("tls.certificate cannot be used, the MX offers no STARTTLS")
+        return None
+    return context
+
+
+def _route_settings(config: Config) -> RouteSettings:
+    outbound = config.outbound
+    return RouteSettings(
+        route=str(outbound.route),
+        own_name=config.server.name,
+        username=outbound.username,
+        password=credentials.outbound_password(config),
+        tls=outbound.tls,
+        timeout_s=outbound.timeout.total_seconds(),
+        total_s=config.queue.lease.total_seconds() * SHARE_OF_LEASE,
+    )
