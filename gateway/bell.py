@@ -7,11 +7,13 @@ the log once a minute; the sweep finds the rows.
 """
 
 import logging
+import os
 import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -113,23 +115,42 @@ def rq_bell(url: str) -> BellThread:
     return BellThread(strike)
 
 
-class Doorbells:
-    """The sockets of casegate's own workers: one datagram socket a worker process in one directory."""
+class Doors:
+    """The doorbells of casegate's own workers: one datagram socket a worker process in one directory.
+
+    The directory is named by its descriptor, for a Unix socket's path may have 107 octets only.
+    """
 
     def __init__(self, directory: Path) -> None:
+        directory.mkdir(mode=0o700, exist_ok=True)
         self._directory = directory
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
+        self._handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    @contextmanager
+    def bell(self) -> Iterator[socket.socket]:
+        """This process's own doorbell, for as long as it listens."""
+        name = f"worker-{os.getpid()}.sock"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell:
+            bell.bind(f"/proc/self/fd/{self._handle}/{name}")
+            bell.setblocking(False)
+            try:
+                yield bell
+            finally:
+                os.unlink(name, dir_fd=self._handle)
 
     def strike(self, _: list[str]) -> None:
-        """Wake every worker; one that is gone, or has rings waiting, needs none."""
-        for path in self._directory.glob("worker-*.sock"):
-            try:
-                self._socket.sendto(b"!", str(path))
-            except (BlockingIOError, ConnectionRefusedError, FileNotFoundError):
-                continue
+        """Wake every worker; one that has rings waiting needs none, and one that has died rings no more."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as striker:
+            striker.setblocking(False)
+            for name in os.listdir(self._handle):
+                try:
+                    striker.sendto(b"!", f"/proc/self/fd/{self._handle}/{name}")
+                except ConnectionRefusedError:
+                    os.unlink(name, dir_fd=self._handle)
+                except (BlockingIOError, FileNotFoundError):
+                    continue
 
 
-def own_bell(directory: Path) -> BellThread:
+def own_bell(doors: Doors) -> BellThread:
     """Rings by waking casegate's own workers."""
-    return BellThread(Doorbells(directory).strike)
+    return BellThread(doors.strike)

@@ -23,7 +23,7 @@ def set_up(level: str, log_format: str, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("mail.log", "mail.debug", "asyncio"):  # aiosmtpd writes every command at info
+    for noisy in ("mail.log", "mail.debug", "asyncio", "alembic"):  # they write every command and step at info
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

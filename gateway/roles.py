@@ -9,11 +9,10 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from gateway import credentials, opening
 from gateway.auth import PasswordAuthenticator
-from gateway.bell import Bell, own_bell, redis_connection, rq_bell
+from gateway.bell import Bell, Doors, own_bell, redis_connection, rq_bell
 from gateway.checkpointer import Checkpointer
 from gateway.clock import SystemClock
 from gateway.config import Config
@@ -77,11 +76,8 @@ def _bell(config: Config) -> Bell:
     return rq_bell(url) if url else own_bell(_doors(config))
 
 
-def _doors(config: Config) -> Path:
-    """Where the doorbells of casegate's own workers are."""
-    directory = config.server.state_dir / "run"
-    directory.mkdir(mode=0o700, exist_ok=True)
-    return directory
+def _doors(config: Config) -> Doors:
+    return Doors(config.server.state_dir / "run")
 
 
 def serve_mx(config: Config, sockets: Sequence[socket.socket], ready: Ready) -> None:

@@ -60,18 +60,19 @@ def _keep_running(config: Config, wanted: Sequence[str]) -> int:
         opening.open_keys(config, database)
     finally:
         database.close()
-    return Supervisor(_posts(config, wanted)).run()
+    with contextlib.ExitStack() as sockets:
+        return Supervisor(_posts(config, wanted, sockets)).run()
 
 
-def _posts(config: Config, wanted: Sequence[str]) -> list[Post]:
+def _posts(config: Config, wanted: Sequence[str], open_sockets: contextlib.ExitStack) -> list[Post]:
     posts = []
     if "mx" in wanted and config.mx.listen:
-        sockets = _bind_all(config, ("mx", "listen"), config.mx.listen)
+        sockets = _bind_all(config, ("mx", "listen"), open_sockets)
         for number in range(config.mx.processes):
             posts.append(Post(f"mx-{number}", lambda ready: roles.serve_mx(config, sockets, ready)))
     if "submission" in wanted and (config.submission.listen or config.submission.listen_tls):
-        clear = _bind_all(config, ("submission", "listen"), config.submission.listen)
-        tls = _bind_all(config, ("submission", "listen_tls"), config.submission.listen_tls)
+        clear = _bind_all(config, ("submission", "listen"), open_sockets)
+        tls = _bind_all(config, ("submission", "listen_tls"), open_sockets)
         posts.append(Post("submission", lambda ready: roles.serve_submission(config, (clear, tls), ready)))
     if "worker" in wanted:
         for number in range(config.queue.workers):
@@ -79,11 +80,12 @@ def _posts(config: Config, wanted: Sequence[str]) -> list[Post]:
     return posts
 
 
-def _bind_all(config: Config, key: tuple[str, str], endpoints: Sequence[Endpoint]) -> list[socket.socket]:
+def _bind_all(config: Config, key: tuple[str, str], open_sockets: contextlib.ExitStack) -> list[socket.socket]:
     bound = []
+    endpoints: Sequence[Endpoint] = getattr(getattr(config, key[0]), key[1])
     for index, endpoint in enumerate(endpoints):
         try:
-            bound.append(bind(str(endpoint)))
+            bound.append(open_sockets.enter_context(bind(str(endpoint))))
         except OSError as error:
             place = f"{config.source}: {key[0]}.{key[1]}[{index}]"
             raise ConfigError(
@@ -120,7 +122,14 @@ class Supervisor:
         sdnotify.stopping()
         log.info("stopping")
         self._end_all()
+        self._close()
         return 0
+
+    def _close(self) -> None:
+        self._alarm.close()
+        self._signals.close()
+        os.close(self._news)
+        os.close(self._tell)
 
     def _catch_signals(self) -> None:
         def note(signum: int, _frame: FrameType | None) -> None:

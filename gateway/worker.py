@@ -12,7 +12,6 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -21,7 +20,7 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
 
-from gateway.bell import QUEUE_NAME
+from gateway.bell import QUEUE_NAME, Doors
 from gateway.deliverer import Deliverer
 from gateway.jobs import DOORS, Jobs
 
@@ -77,13 +76,10 @@ class Worker:
                 pass
 
 
-def serve_own(worker: Worker, door: Path, period_s: float) -> None:
+def serve_own(worker: Worker, doors: Doors, period_s: float) -> None:
     """Without Redis: sleep until the doorbell or the sweep's period, then take everything that is due."""
-    door.unlink(missing_ok=True)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell:
-        bell.bind(str(door))
-        bell.setblocking(False)
-        wake_up, alarm = socket.socketpair()
+    wake_up, alarm = socket.socketpair()
+    with doors.bell() as bell, wake_up, alarm:
         _on_stop(worker.stopping.set, alarm)
         while not worker.stopping.is_set():
             worker.tidy()
@@ -92,7 +88,6 @@ def serve_own(worker: Worker, door: Path, period_s: float) -> None:
             worker.answer([])
             select.select([bell, wake_up], [], [], period_s)
             _drain(bell)
-    door.unlink(missing_ok=True)
 
 
 class _Listener(SimpleWorker):
