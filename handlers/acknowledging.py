@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from handlers import tokens
+from handlers.classification import Class, may_answer
+from handlers.headers import scan
 from handlers.identity import Mailbox
 from handlers.notices import AcknowledgementPlan, acknowledgement
 from handlers.work import Work
@@ -27,9 +29,11 @@ CUSTOMER_ADDRESS_LIFE = timedelta(days=365)
 def acknowledge(unit: Unit, case: Any, work: Work) -> None:
     """Write the acknowledgement into the outbox if everything speaks for it."""
     address = work.office.desk.addresses.get(case.routing_address.lower())
-    if address is None or not address.value.acknowledge or not _is_due(work.row):
+    if address is None or not address.value.acknowledge or not _is_due(work):
         return
     author = parse(work.row.author_address)
+    if author.key in work.office.inside:
+        return
     if not cases.may_acknowledge(unit, case.id, author.key, work.now - A_DAY, MOST_A_DAY):
         return
     cases.note_acknowledgement(unit, case.id, author.key, work.now)
@@ -37,9 +41,10 @@ def acknowledge(unit: Unit, case: Any, work: Work) -> None:
     cases.add_event(unit, case.id, Event("casegate", "acknowledged", {"to": str(author)}), work.now)
 
 
-def _is_due(row: Any) -> bool:
-    """RFC 3834 §2: only a person's mail, and only where the author is proven and the reverse-path is theirs."""
-    return row.classification == "person" and row.proof == "proven" and bool(row.reverse_path)
+def _is_due(work: Work) -> bool:
+    """RFC 3834 §2: only a person's mail that leaves room for an answer, and only where the author is proven."""
+    is_persons = work.row.classification == Class.PERSON.value and work.row.proof == "proven"
+    return is_persons and may_answer(scan(work.content), work.row.reverse_path)
 
 
 def _outgoing(case: Any, address: AddressRow, author: Any, work: Work) -> Outgoing:

@@ -11,24 +11,30 @@ from dataclasses import replace
 
 from handlers.arrival import Incoming
 from handlers.authentication import needs_retry
+from handlers.classification import Class
 from handlers.destinations import Destination, Kind
 from handlers.office import Lookups, Office
 from storage.desk import AddressRow
 from storage.messages import Verdict
 from storage.response import R451_DNS, R550_NOT_ALLOWED, R554_TOO_MANY_HEADER_FIELDS
 
-_BEST_FIRST = ("accept", "quarantine", "discard", "reject")
+_BEST_FIRST = ("accept", "quarantine", "reject", "discard")
 _NOT_KNOWN = "the author is not a known contact with an aligned DKIM pass"
+_LOOP = "a loop: a mail of ours came back, or one that has been through too many hosts"
+_OF_AGENT = "an automatic answer of an agent's own mailbox"
 
 
 def admit(mail: Incoming, office: Office, lookups: Lookups) -> Incoming:
     """Decide about one mail; in annotate mode nothing is refused, only written down."""
     if mail.head.truncated and not office.annotate:
         return replace(mail, refusal=R554_TOO_MANY_HEADER_FIELDS)
-    if mail.author is not None and needs_retry(mail.author.address, mail.results) and not office.annotate:
-        return replace(mail, refusal=R451_DNS)
+    going_in_circles = _stopped(mail, office)
+    if going_in_circles is not None:
+        return going_in_circles
     verdicts = tuple(_verdict(mail, one, lookups) for one in mail.destinations)
     disposition = _of_all(verdicts)
+    if not office.annotate and _waits_for_dns(mail, verdicts, lookups):
+        return replace(mail, refusal=R451_DNS)
     reason = "" if disposition == "accept" else _NOT_KNOWN
     if office.annotate:
         noted = f"would have been {disposition}: {reason}" if reason else ""
@@ -39,10 +45,44 @@ def admit(mail: Incoming, office: Office, lookups: Lookups) -> Incoming:
     return replace(mail, verdicts=softened, disposition=disposition, reason=reason)
 
 
+def _stopped(mail: Incoming, office: Office) -> Incoming | None:
+    """Mail that would come round again is kept for people to see, in either mode, and never worked."""
+    if mail.classification is Class.LOOP:
+        disposition, reason = "quarantine", _LOOP
+    elif mail.classification is Class.AUTO_REPLY and mail.author is not None and _is_agent(mail, office):
+        disposition, reason = "discard", _OF_AGENT
+    else:
+        return None
+    verdicts = tuple(
+        Verdict(str(one.address), _routing_address(one, one.row), disposition) for one in mail.destinations
+    )
+    return replace(mail, verdicts=verdicts, disposition=disposition, reason=reason)
+
+
+def _is_agent(mail: Incoming, office: Office) -> bool:
+    private = {text.lower() for text in office.desk.private_addresses}
+    return mail.author is not None and mail.author.address.key in private
+
+
+def _waits_for_dns(mail: Incoming, verdicts: Sequence[Verdict], lookups: Lookups) -> bool:
+    """Whether the key that DNS could not give would change the outcome: admission's verdicts, or the author's proof."""
+    if mail.author is None or not needs_retry(mail.author.address, mail.results):
+        return False
+    if all(one.kind is Kind.BOUNCE for one in mail.destinations) and mail.classification is Class.BOUNCE:
+        return False
+    if _of_all(verdicts) == "accept":
+        return True
+    if_aligned = replace(mail, aligned=True)
+    return tuple(_verdict(if_aligned, one, lookups) for one in mail.destinations) != tuple(verdicts)
+
+
 def _verdict(mail: Incoming, one: Destination, lookups: Lookups) -> Verdict:
     row = _policy_of(one, lookups)
-    routing_address = str(row.value.address) if row is not None and one.kind is Kind.ROUTING else ""
-    return Verdict(str(one.address), routing_address, _disposition(mail, one, row, lookups))
+    return Verdict(str(one.address), _routing_address(one, row), _disposition(mail, one, row, lookups))
+
+
+def _routing_address(one: Destination, row: AddressRow | None) -> str:
+    return str(row.value.address) if row is not None and one.kind is Kind.ROUTING else ""
 
 
 def _policy_of(one: Destination, lookups: Lookups) -> AddressRow | None:

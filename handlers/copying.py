@@ -2,7 +2,8 @@
 """An agent's copy of a customer's mail, put into the outbox: new header section, the body where it lies, our signature.
 
 The copy comes from the thread's own stand-in address, so that quoting it names neither customer nor agent wrongly, and
-answers go to the agent's signed reply address. Unverified mail says so in subject and display name.
+answers go to the agent's signed reply address. Unverified mail says so in subject and display name. A machine's mail is
+copied with the null reverse-path and every copy asks for silence: a dead or answering mailbox must not feed the case.
 """
 
 import json
@@ -10,8 +11,11 @@ from datetime import timedelta
 from typing import Any
 
 from handlers import message_ids, tokens
+from handlers.classification import Class
 from handlers.copies import CopyPlan, agent_copy
-from handlers.headers import printable
+from handlers.edits.recipients import KEEP, edit_mailboxes
+from handlers.edits.reply_header import mailbox_octets
+from handlers.headers import Field, Head, fold, printable, scan
 from handlers.identity import Mailbox
 from handlers.work import Work
 from storage import outbox
@@ -23,6 +27,8 @@ from storage.outbox import Outgoing
 AGENT_ADDRESS_LIFE = timedelta(days=365)
 
 _VERIFIED = frozenset({"proven"})
+_PEOPLE = frozenset({Class.PERSON.value, Class.LIST.value})
+_SILENCE = b"X-Auto-Response-Suppress: OOF, AutoReply\r\n"
 
 
 def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
@@ -39,7 +45,7 @@ def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
         keys, token, agent.value.address.key, tokens.Role.AGENT, work.now + AGENT_ADDRESS_LIFE
     )
     plan = CopyPlan(
-        stamp=bytes(work.row.stamp),
+        stamp=bytes(work.row.stamp) + _SILENCE,
         left_out=_spans(work.row.left_out),
         sender=Mailbox(_shown_author(case, work), parse(tokens.thread_address(keys, token))),
         reply_to=parse(reply_to),
@@ -51,6 +57,7 @@ def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
         author=_author_address(work.row.author_address),
     )
     section, body_offset = agent_copy(work.content, plan)
+    section = _readdressed(section, case, work)
     signatures = work.signer.sign_all(section + work.content[body_offset:], (work.office.name,))
     outbox.put(
         unit,
@@ -61,7 +68,7 @@ def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
             message_seq=work.row.seq,
             agent_id=agent_id,
             message_id=plan.message_id,
-            reverse_path=tokens.bounce_address(keys, token, name),
+            reverse_path=tokens.bounce_address(keys, token, name) if work.row.classification in _PEOPLE else "",
             head=signatures + section,
             content_id=work.row.content_id,
             body_offset=body_offset,
@@ -69,6 +76,35 @@ def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
         ),
         work.now,
     )
+
+
+def _readdressed(section: bytes, case: Any, work: Work) -> bytes:
+    """A customer's own reply address, to which they wrote, becomes the team: an agent's Reply-All must not hold it."""
+    team = work.office.desk.teams.get(case.team_id)
+    if team is None:
+        return section
+    shown = mailbox_octets(Mailbox(team.value.display_name, team.value.sender))
+    head = scan(section)
+    if head.truncated:  # the signer will refuse it
+        return section
+    return b"".join(_field(head, field, shown, work) for field in head.fields) + section[head.body_offset - 2 :]
+
+
+def _field(head: Head, field: Field, shown: bytes, work: Work) -> bytes:
+    raw = head.raw(field)
+    if field.name not in (b"to", b"cc"):
+        return raw
+    value = raw.partition(b":")[2].strip()
+    edited = edit_mailboxes(value, lambda address: shown if _is_customers(address, work) else KEEP)
+    return raw if edited in (value, None) else fold(field.name.title(), edited or b"")
+
+
+def _is_customers(address: str, work: Work) -> bool:
+    local, _, domain = address.rpartition("@")
+    if domain != work.office.keys.host:
+        return False
+    signed = tokens.read_reply_address(work.office.keys, local, work.now)
+    return signed is not None and signed.role is tokens.Role.CUSTOMER
 
 
 def _shown_author(case: Any, work: Work) -> str:

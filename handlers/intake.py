@@ -92,7 +92,7 @@ def _placing(mail: Incoming, office: Office, header: Header) -> Placing:
 
 def _copied(header: Header, office: Office) -> tuple[Person, ...]:
     """Those whom the author copies; our own addresses and the agents' are no customers."""
-    ours = office.desk.addresses.keys() | {key.lower() for key in office.desk.private_addresses}
+    ours = office.inside
     return tuple(
         one
         for one in (*header.to, *header.cc)[:MAX_COPIED]

@@ -2,7 +2,8 @@
 """The two-sided map of Message-IDs: each side sees one thread, made of ids that it has seen.
 
 The customers' side knows their own mails by their own ids and our replies by ours; an agent's side knows the customers'
-mails by the ids of their copies and their own replies by the ids their client gave. No id crosses over.
+mails by the ids of their copies and their own replies by the ids their client gave. No id crosses over. An id that is
+not ASCII is left out: few servers take such a header section (RFC 6532).
 """
 
 from collections.abc import Iterable
@@ -27,7 +28,7 @@ def customers_side(rows: Iterable[Carried]) -> dict[int, str]:
     side: dict[int, str] = {}
     for row in rows:
         known = row.own_id if row.direction == "inbound" else row.sent_id if row.kind == "reply" else None
-        if known:
+        if known and known.isascii():
             side.setdefault(row.seq, known)
     return side
 
@@ -38,7 +39,7 @@ def agents_side(rows: Iterable[Carried], agent_id: int) -> dict[int, str]:
     for row in rows:
         if row.agent_id == agent_id and row.kind in ("copy", "reply"):
             known = row.sent_id if row.kind == "copy" else row.own_id
-            if known:
+            if known and known.isascii():
                 side.setdefault(row.seq, known)
     return side
 

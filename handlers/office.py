@@ -6,6 +6,7 @@ from typing import Protocol
 
 from handlers.authentication import DkimPolicy
 from handlers.tokens import Keys
+from storage.address import Address
 from storage.desk import AddressRow, Snapshot
 
 
@@ -19,6 +20,17 @@ class Office:
     desk: Snapshot
     dkim: DkimPolicy
     annotate: bool
+
+    @property
+    def inside(self) -> frozenset[str]:
+        """Keys of our own people and addresses: none of them is a customer."""
+        private = (text.lower() for text in self.desk.private_addresses)
+        senders = (row.value.sender.key for row in self.desk.teams.values())
+        return frozenset((*self.desk.addresses, *private, *senders))
+
+    def makes(self, address: Address) -> bool:
+        """Whether this is an address of the sort that we make: in our own domain, and none of the desk's."""
+        return address.domain == self.keys.host and address.key not in self.inside
 
 
 class Lookups(Protocol):

@@ -1,22 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """What in a mail points to a thread, best first: signed addresses, our keyed ids, foreign ids, the public thread ID.
 
-Only the first two are evidence. Foreign ids are looked up by hash; the mail's own Message-ID is among them, so that a
-first mail that comes twice by two ways meets itself.
+Only the first two are evidence; the thread ID counts in X-Casegate-Thread and in the subject. Foreign ids are looked up
+by hash; the mail's own Message-ID is among them, so that a first mail that comes twice by two ways meets itself.
 """
 
+import re
 from dataclasses import replace
 
 from handlers import tokens
 from handlers.arrival import Incoming
 from handlers.classification import Class
 from handlers.destinations import Destination, Kind
-from handlers.headers import Head, message_ids
+from handlers.headers import Head, decode_text, message_ids
 from handlers.office import Office
 from storage.threads import Pointer, key_of
 
 MAX_FOREIGN = 20
-_REFERRING = (b"in-reply-to", b"references")
+MAX_SUBJECT_OCTETS = 2000
+MAX_SHOWN = 5  # thread IDs in one subject
+
+_SHOWN_ID = re.compile(r"(?<![A-Za-z0-9])[A-Z2-7]{12}(?![A-Za-z0-9])")
 
 
 def find_pointers(mail: Incoming, office: Office) -> Incoming:
@@ -30,16 +34,22 @@ def find_pointers(mail: Incoming, office: Office) -> Incoming:
     own_key = key_of_mail(mail.head)
     if own_key is not None:
         found.append(Pointer(key=own_key))
-    stamped = (mail.head.first(b"x-casegate-thread") or b"").decode("ascii", "replace").strip()
-    if tokens.is_thread_id(office.keys, stamped):
-        found.append(Pointer(thread_token=stamped))
+    found += [Pointer(thread_token=text) for text in _shown_ids(mail.head) if tokens.is_thread_id(office.keys, text)]
     return replace(mail, pointers=tuple(dict.fromkeys(found)))
 
 
 def _of_destination(mail: Incoming, one: Destination) -> Pointer:
     """A bounce address lets a bounce join the thread of the mail it speaks of; nothing else that comes there."""
     is_bounce = one.kind is Kind.BOUNCE and mail.classification is Class.BOUNCE
-    return Pointer(thread_token=one.thread_id, evidence=one.evidence, is_bounce=is_bounce)
+    evidence = one.evidence and (one.kind is Kind.REPLY or is_bounce)
+    return Pointer(thread_token=one.thread_id, evidence=evidence, is_bounce=is_bounce)
+
+
+def _shown_ids(head: Head) -> list[str]:
+    """What looks like a thread ID in the two places where we show it."""
+    stamped = (head.first(b"x-casegate-thread") or b"").decode("ascii", "replace").strip().upper()
+    subject = decode_text((head.first(b"subject") or b"")[:MAX_SUBJECT_OCTETS])
+    return [stamped, *_SHOWN_ID.findall(subject)[:MAX_SHOWN]]
 
 
 def referred_ids(head: Head) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ class Draft:
 
 def recipient(office: Office, agent: AgentRow, address: Address, now: datetime) -> Response:
     """At RCPT on the relay: our own addresses must be real, and a colleague's private one is never written to."""
-    if address.domain == office.keys.host:
+    if office.makes(address):
         return R250_RECIPIENT_OK if _thread_named_by(office, address, now) else R550_NO_SUCH_ADDRESS
     mine = agent.value.address.key
     if address.key != mine and address.key in {text.lower() for text in office.desk.private_addresses}:
@@ -79,7 +79,7 @@ def submission(
     plan = _plan(office, draft, conversation, team, outbox_name)
     people = _recipients(office, draft, conversation)
     if not people:
-        return R554_NOT_A_REPLY
+        return R554_CANNOT_REWRITE.about("nobody outside your desk would receive it")
     try:
         content = rewrite_reply(draft.head.content, plan)
     except CannotRewrite as refusal:
@@ -143,16 +143,19 @@ def _private(office: Office, draft: Draft) -> tuple[str, ...]:
 def _own_addresses(office: Office, draft: Draft) -> list[Address]:
     """Addresses of the gateway's own domain anywhere in the mail's recipients."""
     shown = [one.address for name in (b"to", b"cc") for one in mailboxes(draft.head, name)]
-    return [one for one in dict.fromkeys([*draft.envelope.recipients, *shown]) if one.domain == office.keys.host]
+    return [one for one in dict.fromkeys([*draft.envelope.recipients, *shown]) if office.makes(one)]
 
 
 def _recipients(office: Office, draft: Draft, conversation: Conversation) -> tuple[Person, ...]:
-    """Who gets it: the customer for our own address, and the people the agent added; never our desk itself."""
+    """Who gets it: the customer for our own address, and the people the agent added.
+
+    Never our desk itself: a copy to the agent's own address would make them a customer, and their client keeps one.
+    """
     names = {one.address.key: one.name for name in (b"to", b"cc") for one in mailboxes(draft.head, name)}
-    inside = office.desk.addresses.keys() | {text.lower() for text in office.desk.private_addresses}
+    inside = office.inside
     people: dict[str, Person] = {}
     for address in draft.envelope.recipients:
-        if address.domain == office.keys.host:
+        if office.makes(address):
             customer = _answered_person(conversation, _answered(office, draft.head, conversation))
             people[customer.key] = customer
         elif address.key not in inside:
@@ -163,6 +166,7 @@ def _recipients(office: Office, draft: Draft, conversation: Conversation) -> tup
 def _answered(office: Office, head: Head, conversation: Conversation) -> int | None:
     """The number of the message that the agent answers, as their client's In-Reply-To says."""
     sent = {row.sent_id: row.seq for row in conversation.rows if row.sent_id}
+    sent |= {row.own_id: row.seq for row in conversation.rows if row.direction == "outbound" and row.own_id}
     return next((sent[text] for text in referred_ids(head) if text in sent), None)
 
 
@@ -175,7 +179,7 @@ def _answered_person(conversation: Conversation, seq: int | None) -> Person:
 
 def _thread_named_by(office: Office, address: Address, now: datetime) -> str | None:
     """A signed agent address, expired or not, or the thread's own address: the login is the proof here."""
-    if address.domain != office.keys.host:
+    if not office.makes(address):
         return None
     signed = tokens.read_reply_address(office.keys, address.local, now)
     if signed is not None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from handlers import acknowledging, copying
+from handlers.classification import Class
 from handlers.office import Office
 from handlers.work import Work
 from storage import cases, content, messages, threads
@@ -23,12 +24,14 @@ from storage.states import MessageState
 ORDER_WAIT = timedelta(seconds=1)  # how long a mail waits for an earlier one of its thread
 
 _CUSTOMER_WROTE = frozenset({"proven", "likely"})
+_PEOPLE = frozenset({Class.PERSON.value, Class.LIST.value})
+_CLOSED = cases.CLOSED_STATUSES
 
 
 def route(unit: Unit, work: Work) -> bool:
     """Turn an accepted message into case, assignment, copy and acknowledgement; False while an earlier one waits."""
     row, now = work.row, work.now
-    if messages.has_unfinished_before(unit, row.thread_id, row.seq):
+    if _must_wait(unit, row):
         messages.put_back(unit, row.id, now + ORDER_WAIT)
         return False
     case = cases.of_thread(unit, row.thread_id)
@@ -36,8 +39,13 @@ def route(unit: Unit, work: Work) -> bool:
     if case is None:
         case = _open_case(unit, work)
     _note_arrival(unit, case, work, is_new=is_new)
-    owner = work.office.desk.agent_by_id(case.owner_id)
-    agent_id = owner.id if owner is not None else assign(unit, case, now)
+    agent_id = _owner_of(case, work.office)
+    if agent_id is None:
+        agent_id = assign(unit, case, work)
+        if agent_id is None:
+            _wait_in_queue(unit, case, work)
+        elif not is_new:
+            _copy_all_so_far(unit, case, agent_id, work)
     if agent_id is not None:
         copying.copy_to_agent(unit, case, agent_id, work)
     if is_new:
@@ -49,26 +57,22 @@ def route(unit: Unit, work: Work) -> bool:
 def assign_waiting(unit: Unit, case_id: int, work: Work) -> bool:
     """Give a case that waited in its queue to an agent who has become available, with a copy of all its mail so far."""
     case = cases.lock(unit, case_id)
-    if case is None or case.queue is None:
+    if case is None or case.queue in (None, cases.FALLBACK_QUEUE) or case.status in _CLOSED:
         return False
-    agent_id = assign(unit, case, work.now)
+    agent_id = assign(unit, case, work)
     if agent_id is None:
         return False
-    for thread_id in cases.threads_of(unit, case_id):
-        for row in messages.of_thread(unit, thread_id):
-            if row.direction == "inbound" and row.state == MessageState.ROUTED.value:
-                mail = replace(work, row=row, content=content.load(unit, row.content_id))
-                copying.copy_to_agent(unit, case, agent_id, mail)
+    _copy_all_so_far(unit, case, agent_id, work)
     return True
 
 
-def assign(unit: Unit, case: Any, now: datetime) -> int | None:
+def assign(unit: Unit, case: Any, work: Work) -> int | None:
     """Give a case to the team's available agent with the fewest open cases; None leaves it in its queue."""
     agent = cases.least_loaded(unit, case.team_id)
-    if agent is None:
+    if agent is None or work.office.desk.agent_by_id(agent.id) is None:  # newer than this desk: the next look sees them
         return None
     cases.give(unit, case.id, agent.id)
-    cases.add_event(unit, case.id, Event("casegate", "assigned", {"agent": agent.login}), now)
+    cases.add_event(unit, case.id, Event("casegate", "assigned", {"agent": agent.login}), work.now)
     return int(agent.id)
 
 
@@ -78,8 +82,44 @@ def shunt(unit: Unit, row: Any, office: Office, reason: str, now: datetime) -> N
     if case is None:
         team = _team_of(unit, row, office)
         case = cases.make(unit, _opening(unit, row, team, cases.FALLBACK_QUEUE), now)
+        cases.add_event(unit, case.id, Event("casegate", "created", {"team": team.value.name}), now)
+        _link(unit, case, row, now)
+    else:
+        cases.set_queue(unit, case.id, cases.FALLBACK_QUEUE, case.owner_id)
     cases.add_event(unit, case.id, Event("casegate", "routing_failed", {"message": row.id, "reason": reason}), now)
     messages.finish(unit, row.seq, MessageState.SHUNTED)
+
+
+def _must_wait(unit: Unit, row: Any) -> bool:
+    """Mail of a thread goes in the order of acceptance, and a linked case after the one it is linked to."""
+    linked = row.linked_thread_id
+    return messages.has_unfinished_before(unit, row.thread_id, row.seq) or (
+        linked is not None and messages.has_unfinished_before(unit, linked, row.seq)
+    )
+
+
+def _owner_of(case: Any, office: Office) -> int | None:
+    """Who owns the case and may still answer it: a retired agent, or one who left the team, does not."""
+    owner = office.desk.agent_by_id(case.owner_id)
+    return owner.id if owner is not None and case.team_id in owner.team_ids else None
+
+
+def _wait_in_queue(unit: Unit, case: Any, work: Work) -> None:
+    """A case whose owner is gone waits for another one; one in the fallback queue stays there."""
+    if case.queue is None:
+        team = work.office.desk.teams.get(case.team_id)
+        queue = team.value.name if team is not None else cases.FALLBACK_QUEUE
+        cases.set_queue(unit, case.id, queue, None)
+        cases.add_event(unit, case.id, Event("casegate", "queued", {"queue": queue}), work.now)
+
+
+def _copy_all_so_far(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
+    """An agent new to a case gets all of the customer's mail that has been routed."""
+    for thread_id in cases.threads_of(unit, case.id):
+        for row in messages.of_thread(unit, thread_id):
+            if row.direction == "inbound" and row.state == MessageState.ROUTED.value:
+                mail = replace(work, row=row, content=content.load(unit, row.content_id))
+                copying.copy_to_agent(unit, case, agent_id, mail)
 
 
 def _open_case(unit: Unit, work: Work) -> Any:
@@ -87,13 +127,19 @@ def _open_case(unit: Unit, work: Work) -> Any:
     team = _team_of(unit, row, work.office)
     case = cases.make(unit, _opening(unit, row, team, team.value.name), work.now)
     cases.add_event(unit, case.id, Event("casegate", "created", {"team": team.value.name}), work.now)
-    if row.linked_thread_id is not None:
-        other = cases.of_thread(unit, row.linked_thread_id)
-        if other is not None:
-            cases.add_link(unit, case.id, other.id, row.link_kind)
-            told = {"kind": row.link_kind, "number": other.number}
-            cases.add_event(unit, case.id, Event("casegate", "linked", told), work.now)
+    _link(unit, case, row, work.now)
     return case
+
+
+def _link(unit: Unit, case: Any, row: Any, now: datetime) -> None:
+    """Both timelines tell of a link."""
+    other = cases.of_thread(unit, row.linked_thread_id) if row.linked_thread_id is not None else None
+    if other is None:
+        return
+    cases.add_link(unit, case.id, other.id, row.link_kind)
+    for one, number in ((case, other.number), (other, case.number)):
+        told = {"kind": row.link_kind, "number": number}
+        cases.add_event(unit, one.id, Event("casegate", "linked", told), now)
 
 
 def _opening(unit: Unit, row: Any, team: TeamRow, queue: str) -> Opening:
@@ -121,9 +167,10 @@ def _team_of(unit: Unit, row: Any, office: Office) -> TeamRow:
 
 
 def _routing_address(row: Any) -> str:
-    """The first routing address that accepted the mail."""
-    accepted = (v for v in json.loads(row.recipients) if v["disposition"] == "accept" or row.disposition == "accept")
-    return next((str(v["routing_address"]) for v in accepted if v["routing_address"]), "")
+    """The first routing address that accepted the mail; in annotate mode none may have."""
+    named = [verdict for verdict in json.loads(row.recipients) if verdict["routing_address"]]
+    accepted = [verdict for verdict in named if verdict["disposition"] == "accept"]
+    return next((str(verdict["routing_address"]) for verdict in accepted + named), "")
 
 
 def _address_of_linked(unit: Unit, row: Any) -> str:
@@ -137,7 +184,7 @@ def _note_arrival(unit: Unit, case: Any, work: Work, *, is_new: bool) -> None:
     actor = f"contact:{row.author_address}" if row.author_address else "contact:unknown"
     told = {"message": row.id, "class": row.classification, "proof": row.proof}
     cases.add_event(unit, case.id, Event(actor, "message", told), work.now)
-    wakes = row.proof in _CUSTOMER_WROTE and row.classification in ("person", "list")
+    wakes = row.proof in _CUSTOMER_WROTE and row.classification in _PEOPLE
     if not is_new and wakes and case.status not in ("new", "open"):
         cases.set_status(unit, case.id, "open")
         change = {"before": case.status, "after": "open"}

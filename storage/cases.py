@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from storage.database import Unit
 from storage.messages import to_json
 from storage.schema import acknowledgement, agent, agent_team, case, case_event, case_link, counter, team, thread
+from storage.upsert import Upsert
 
 CLOSED_STATUSES = ("solved", "closed")
 FALLBACK_QUEUE = "fallback"
@@ -102,8 +102,8 @@ def add_event(unit: Unit, case_id: int, event: Event, now: datetime) -> None:
 def add_link(unit: Unit, case_id: int, other_id: int, kind: str) -> None:
     """Let two cases stand beside each other, seen from both."""
     if case_id != other_id:
-        unit.execute(
-            _NEW_LINK,
+        _NEW_LINK.write(
+            unit,
             [
                 {"case_id": case_id, "other_id": other_id, "kind": kind},
                 {"case_id": other_id, "other_id": case_id, "kind": kind},
@@ -120,6 +120,11 @@ def least_loaded(unit: Unit, team_id: int) -> Row[tuple[object, ...]] | None:
 def give(unit: Unit, case_id: int, agent_id: int) -> None:
     """Take the case out of its queue and make this agent its owner."""
     unit.execute(_GIVE, {"c": case_id, "a": agent_id})
+
+
+def set_queue(unit: Unit, case_id: int, queue: str, owner_id: int | None) -> None:
+    """Let the case wait in this queue, with or without its owner."""
+    unit.execute(update(case).where(case.c.id == case_id).values(queue=queue, owner_id=owner_id))
 
 
 def set_status(unit: Unit, case_id: int, status: str) -> None:
@@ -199,7 +204,7 @@ def _shown() -> Select[Any]:
 _OF_THREAD = select(case).join(thread, thread.c.case_id == case.c.id).where(thread.c.id == bindparam("t"))
 _INSERT = insert(case).returning(case.c.id)
 _INSERT_EVENT = insert(case_event)
-_NEW_LINK = upsert(case_link).on_conflict_do_nothing()
+_NEW_LINK = Upsert(case_link)
 _SET_THREAD = update(thread).where(thread.c.id == bindparam("t")).values(case_id=bindparam("c"))
 _NEXT_NUMBER = (
     update(counter).where(counter.c.name == "case").values(value=counter.c.value + 1).returning(counter.c.value)
