@@ -61,7 +61,10 @@ class Database:
                 self._lock = WriterLock(self.path.with_name(self.path.name + ".writer"))
                 self._writer, self._reader = _sqlite_engines(url)
             else:
-                self._writer = self._reader = create_engine(url, pool_size=4, max_overflow=12, pool_pre_ping=True)
+                self._writer = create_engine(url, pool_size=4, max_overflow=12, pool_pre_ping=True)
+                self._reader = self._writer.execution_options(
+                    postgresql_readonly=True, isolation_level="REPEATABLE READ"
+                )
         except OSError as error:
             raise DatabaseUnavailable(f"database.url: cannot open {self.path}: {error.strerror}") from error
 

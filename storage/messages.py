@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Row, bindparam, delete, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from storage import content as contents
 from storage import threads
@@ -21,6 +20,7 @@ from storage.envelope import Envelope, Session
 from storage.schema import digest, message, outbox, thread
 from storage.states import MessageState
 from storage.threads import Author, Decide, Decision, Person, Pointer, Proof
+from storage.upsert import Upsert
 
 DIGEST_AGE = timedelta(days=5)
 
@@ -109,16 +109,21 @@ def digest_of(envelope: Envelope, message_id: str, octets: bytes) -> bytes:
 def claim_digest(unit: Unit, key: bytes, message_id: str, now: datetime) -> str | None:
     """The id of the first delivery with this digest, or None when this is the first."""
     row = {"digest": key, "message_id": message_id, "created_at": now}
-    if unit.execute(_NEW_DIGEST, row).rowcount == 1:
+    if _NEW_DIGEST.write(unit, row).first() is not None:
         return None
-    return str(unit.execute(select(digest.c.message_id).where(digest.c.digest == key)).scalar_one())
+    return str(unit.execute(_FIRST, {"d": key}).scalar_one())
 
 
 def claim(unit: Unit, ids: Sequence[str], now: datetime, lease: timedelta) -> list[tuple[str, int]]:
     """Take these messages for one lease, counting the attempt; returns (id, attempts) of those that were due."""
+    free = (
+        select(message.c.seq)
+        .where(message.c.id.in_(ids), message.c.state == MessageState.ACCEPTED.value, message.c.due_at <= now)
+        .with_for_update(skip_locked=True)  # what another worker is claiming at this moment is not free
+    )
     rows = unit.execute(
         update(message)
-        .where(message.c.id.in_(ids), message.c.state == MessageState.ACCEPTED.value, message.c.due_at <= now)
+        .where(message.c.seq.in_(free))
         .values(due_at=now + lease, attempts=message.c.attempts + 1)
         .returning(message.c.seq, message.c.id, message.c.attempts)
     )
@@ -294,7 +299,8 @@ def _row(unit: Unit, arrival: Arrival, placed: tuple[int, str, Decision] | None)
 
 
 _INSERT = insert(message)
-_NEW_DIGEST = upsert(digest).on_conflict_do_nothing()
+_NEW_DIGEST = Upsert(digest, None, digest.c.digest)
+_FIRST = select(digest.c.message_id).where(digest.c.digest == bindparam("d"))
 _OPEN = select(message).where(
     message.c.id == bindparam("i"),
     message.c.attempts == bindparam("n"),

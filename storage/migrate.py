@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The schema's version: a fresh database is set up at once, an old one waits for `casegate migrate`.
 
-An upgrade is one transaction, under the writers' lock; a database newer than this program is refused.
+An upgrade is one transaction, under a lock; a database newer than this program is refused.
 """
 
 from pathlib import Path
@@ -10,10 +10,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import func, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage.database import Database, DatabaseUnavailable
+
+_LOCK = 0x6361736567617465  # "casegate": processes that set up one PostgreSQL database at once go one by one
 
 
 class SchemaOutdated(Exception):
@@ -24,6 +26,8 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     """Bring the schema to this program's version; returns (before, after)."""
     config = _config()
     with database.alone(), database.engine.begin() as connection:
+        if not database.is_sqlite:
+            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
         before = MigrationContext.configure(connection).get_current_revision()
         _refuse_newer(before)
         config.attributes["connection"] = connection
@@ -34,7 +38,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
 def ready(database: Database) -> None:
     """Set up a fresh database; raises SchemaOutdated for one of another version, DatabaseUnavailable for none."""
     try:
-        with database.engine.connect() as connection:
+        with database.alone(), database.engine.connect() as connection:
             current = MigrationContext.configure(connection).get_current_revision()
             is_fresh = current is None and not inspect(connection).get_table_names()
     except SQLAlchemyError as error:

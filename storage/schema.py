@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables. Times are aware UTC; text has been scrubbed of NUL and lone surrogates by its writer; keys of people are
+"""The tables. Times are aware UTC; text is scrubbed of NUL and lone surrogates; keys of people are
 lower-case addresses (`Address.key`). Lists of small values are JSON text: they are shown, never searched."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,10 +18,10 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
-    Text,
     TypeDecorator,
     UniqueConstraint,
 )
+from sqlalchemy import Text as PlainText
 
 
 class Instant(TypeDecorator[datetime]):
@@ -32,6 +33,8 @@ class Instant(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
+        if value.tzinfo is None:
+            raise ValueError("an instant without a zone would be taken for local time")
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
@@ -39,6 +42,28 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def scrub(text: str) -> str:
+    """Text that both databases take (dependencies G19): U+FFFD stands for NUL and for each lone surrogate."""
+    if "\0" in text:
+        text = text.replace("\0", "\ufffd")
+    if text.isascii():
+        return text
+    return _SURROGATE.sub("\ufffd", text)
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Text(TypeDecorator[str]):
+    """Text, scrubbed on its way in, in questions as well as in rows."""
+
+    impl = PlainText
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else scrub(value)
 
 
 Id = BigInteger().with_variant(Integer(), "sqlite")  # SQLite gives rowids only to INTEGER PRIMARY KEY

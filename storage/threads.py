@@ -13,10 +13,10 @@ from datetime import datetime
 from enum import Enum
 
 from sqlalchemy import ColumnElement, and_, bindparam, or_, select
-from sqlalchemy.dialects.sqlite import insert
 
 from storage.database import Unit
 from storage.schema import author_domain, message_key, participant, thread, thread_alias
+from storage.upsert import Upsert
 
 
 class ThreadRace(Exception):
@@ -98,13 +98,13 @@ _BY_TOKEN = select(thread.c.id).where(thread.c.token == bindparam("t"))
 _BY_ALIAS = select(thread_alias.c.thread_id).where(thread_alias.c.token == bindparam("t"))
 _TOKEN_OF = select(thread.c.token).where(thread.c.id == bindparam("i"))
 _NEW_THREAD = thread.insert().returning(thread.c.id)
-_KEY = insert(message_key)
-_NEW_KEY = _KEY.on_conflict_do_update(  # a mail that others referred to before it came is now a mail that came
-    index_elements=["hash", "author"],
-    set_={"names_message": or_(message_key.c.names_message, _KEY.excluded.names_message)},
+_NEW_KEY = Upsert(  # a mail that others referred to before it came is now a mail that came
+    message_key,
+    lambda new: {"names_message": or_(message_key.c.names_message, new.excluded.names_message)},
+    message_key.c.thread_id,
 )
-_NEW_PARTICIPANT = insert(participant).on_conflict_do_nothing()
-_NEW_DOMAIN = insert(author_domain).on_conflict_do_nothing()
+_NEW_PARTICIPANT = Upsert(participant)
+_NEW_DOMAIN = Upsert(author_domain)
 _KNOWN_DOMAIN = select(author_domain.c.domain).where(author_domain.c.domain == bindparam("d"))
 
 
@@ -152,17 +152,12 @@ def make(unit: Unit, token: str, now: datetime) -> int:
 
 def add_keys(unit: Unit, thread_id: int, owner: str, own: bytes | None, referred: Iterable[bytes]) -> bool:
     """Remember the mail's own id and those it refers to; returns whether one of them leads its owner elsewhere."""
-    keys = list(dict.fromkeys([*([own] if own else []), *referred]))
+    keys = sorted({*([own] if own else []), *referred})  # in one order, so that two such transactions cannot deadlock
     if not keys:
         return False
-    unit.execute(
-        _NEW_KEY,
-        [{"hash": key, "author": owner, "thread_id": thread_id, "names_message": key == own} for key in keys],
-    )
-    elsewhere = select(message_key.c.hash).where(
-        message_key.c.hash.in_(keys), message_key.c.author == owner, message_key.c.thread_id != thread_id
-    )
-    return unit.execute(elsewhere).first() is not None
+    rows = [{"hash": key, "author": owner, "thread_id": thread_id, "names_message": key == own} for key in keys]
+    leads_to = _NEW_KEY.write(unit, rows if len(rows) > 1 else rows[0]).scalars().all()
+    return any(other != thread_id for other in leads_to)
 
 
 def add_participants(unit: Unit, thread_id: int, role: str, people: Iterable[Person]) -> None:
@@ -172,7 +167,7 @@ def add_participants(unit: Unit, thread_id: int, role: str, people: Iterable[Per
         for person in people
     ]
     if rows:
-        unit.execute(_NEW_PARTICIPANT, rows)
+        _NEW_PARTICIPANT.write(unit, rows)
 
 
 def participants(unit: Unit, thread_id: int, role: str) -> list[Person]:
@@ -184,7 +179,7 @@ def participants(unit: Unit, thread_id: int, role: str) -> list[Person]:
 def remember_domain(unit: Unit, domain: str, now: datetime) -> None:
     """Note that this author domain passes aligned."""
     if not domain_has_passed(unit, domain):
-        unit.execute(_NEW_DOMAIN, {"domain": domain, "first_aligned_at": now})
+        _NEW_DOMAIN.write(unit, {"domain": domain, "first_aligned_at": now})
 
 
 def _resolve(unit: Unit, pointer: Pointer, author: Author) -> list[int]:
