@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the verbs print: one JSON document for programs, plain tables of 80 columns for people.
+
+Mail is hostile on a terminal too: control and direction characters are escaped, JSON is ASCII only.
+"""
+
+import json
+import textwrap
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+
+from gateway.logs import scrub
+
+COLUMNS = 80
+HUMAN_LIMIT = 50
+_GAP = "  "
+_NARROWEST = 6
+_LARGEST = 2**31 - 1
+
+T = TypeVar("T")
+Item = dict[str, object]  # one JSON object, made once and printed
+
+with_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+with_limit = click.option(
+    "--limit", type=click.IntRange(1, _LARGEST), help=f"Newest N only; without it {HUMAN_LIMIT}, in JSON all."
+)
+
+
+def rows_wanted(limit: int | None, *, as_json: bool) -> int:
+    """How many rows to ask the store for; a table asks for one more, to see whether there are more."""
+    if as_json:
+        return limit or _LARGEST
+    return (limit or HUMAN_LIMIT) + 1
+
+
+def print_json(document: object) -> None:
+    """The one JSON document of a call."""
+    click.echo(json.dumps(document, indent=2))
+
+
+def print_list(items: Sequence[Item], columns: Sequence[str], *, as_json: bool, limit: int | None = None) -> None:
+    """A list as JSON, or as a table whose last line says how many there are."""
+    if as_json:
+        print_json(items)
+        return
+    most = limit or HUMAN_LIMIT
+    shown = items[:most] if limit or len(items) == most + 1 else items
+    for line in table(columns, [[plain(item[name]) for name in columns] for item in shown]):
+        click.echo(line)
+    more = len(shown) < len(items)
+    click.echo(f"{len(shown)} newest shown; --limit N shows more" if more else f"{len(shown)} in all")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    """Lines of at most 80 columns; the first column, which names the row, is never cut."""
+    titles = [name.upper().replace("_", " ") for name in columns]
+    widths = [max(map(cells, column)) for column in zip(titles, *rows, strict=True)]
+    room = COLUMNS - len(_GAP) * (len(columns) - 1)
+    while sum(widths) > room:
+        widest = max(range(1, len(widths)), key=lambda n: widths[n], default=0)
+        if not widest or widths[widest] <= _NARROWEST:
+            break
+        widths[widest] -= 1
+    for row in (titles, *rows):
+        yield _GAP.join(map(_fit, row, widths)).rstrip()
+
+
+def print_fields(item: Item, names: Sequence[str]) -> None:
+    """Name and value, a line each, cut to 80 columns."""
+    width = max(map(len, names))
+    for name in names:
+        click.echo(f"{name:{width}}{_GAP}{_fit(plain(item[name]), COLUMNS - width - len(_GAP)).rstrip()}")
+
+
+def print_text(text: str) -> None:
+    """Words of a mail, wrapped, without what could steer the terminal."""
+    for line in text.replace("\t", "    ").splitlines():
+        for part in textwrap.wrap(scrub(line), COLUMNS, drop_whitespace=False, replace_whitespace=False) or [""]:
+            click.echo(part.rstrip())
+
+
+def plain(value: object) -> str:
+    """A value for people, on one line."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(plain(one) for one in value) or "-"
+    return scrub(str(value))
+
+
+def instant(value: datetime) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def optional(show: Callable[[T], Any], value: T | None) -> Any:
+    """What is there shown, what is not as null."""
+    return None if value is None else show(value)
+
+
+def cells(text: str) -> int:
+    """How many columns a terminal gives the text (UAX #11)."""
+    return sum(_cells(character) for character in text)
+
+
+def _cells(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _fit(text: str, width: int) -> str:
+    """The text in exactly this many columns, cut with an ellipsis."""
+    used = cells(text)
+    if used <= width:
+        return text + " " * (width - used)
+    kept, used = "", 0
+    for character in text:
+        used += _cells(character)
+        if used >= width:
+            break
+        kept += character
+    return kept + "…" + " " * max(0, width - 1 - cells(kept))

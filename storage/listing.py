@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What people ask of the store: messages, cases and the outbox as they are shown, newest first. Only reads.
+
+The details of a whole list (attempts, members, links) come in one question each, for all rows from the oldest shown on.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, Select, select
+
+from storage.database import Unit
+from storage.schema import agent, attempt, case, case_link, message, outbox, outbox_recipient, team, thread
+
+Rows = Sequence[Row[Any]]
+
+
+def messages(unit: Unit, limit: int) -> Rows:
+    """The newest messages with thread ID and case number."""
+    return list(unit.execute(_messages().order_by(message.c.seq.desc()).limit(limit)))
+
+
+def message_by_id(unit: Unit, message_id: str) -> Row[Any] | None:
+    """One message with thread ID and case number."""
+    return unit.execute(_messages().where(message.c.id == message_id)).first()
+
+
+def attempts_since(unit: Unit, lowest_seq: int) -> Rows:
+    """Every settled attempt for mail that carries or speaks of messages from this one on, oldest first."""
+    return list(unit.execute(_attempts().where(outbox.c.message_seq >= lowest_seq)))
+
+
+def attempts_of_message(unit: Unit, seq: int) -> Rows:
+    """Every settled attempt for mail that carries or speaks of this message, oldest first."""
+    return list(unit.execute(_attempts().where(outbox.c.message_seq == seq)))
+
+
+def cases(unit: Unit, limit: int) -> Rows:
+    """The newest cases with their team's name and their owner's login."""
+    return list(unit.execute(_cases().order_by(case.c.number.desc()).limit(limit)))
+
+
+def case_by_number(unit: Unit, number: int) -> Row[Any] | None:
+    """One case with its team's name and its owner's login."""
+    return unit.execute(_cases().where(case.c.number == number)).first()
+
+
+def members_since(unit: Unit, lowest_number: int) -> Rows:
+    """(number, message id) of all mail of cases from this one on, in the order of acceptance."""
+    return list(
+        unit.execute(
+            select(case.c.number, message.c.id)
+            .join(thread, thread.c.case_id == case.c.id)
+            .join(message, message.c.thread_id == thread.c.id)
+            .where(case.c.number >= lowest_number)
+            .order_by(message.c.seq)
+        )
+    )
+
+
+def links_since(unit: Unit, lowest_number: int) -> Rows:
+    """(number, kind, other) of the links of cases from this one on."""
+    other = case.alias("other")
+    return list(
+        unit.execute(
+            select(case.c.number, case_link.c.kind, other.c.number.label("other"))
+            .join(case_link, case_link.c.case_id == case.c.id)
+            .join(other, other.c.id == case_link.c.other_id)
+            .where(case.c.number >= lowest_number)
+            .order_by(other.c.number, case_link.c.kind)
+        )
+    )
+
+
+def outbox_recipients(unit: Unit, limit: int) -> Rows:
+    """The newest recipients with the mail they belong to and its case."""
+    return list(
+        unit.execute(
+            select(outbox_recipient, outbox.c.name, outbox.c.kind, case.c.number.label("case_number"))
+            .join(outbox, outbox.c.id == outbox_recipient.c.outbox_id)
+            .outerjoin(thread, thread.c.id == outbox.c.thread_id)
+            .outerjoin(case, case.c.id == thread.c.case_id)
+            .order_by(outbox_recipient.c.id.desc())
+            .limit(limit)
+        )
+    )
+
+
+def _messages() -> Select[Any]:
+    return (
+        select(message, thread.c.token.label("thread_token"), case.c.number.label("case_number"))
+        .outerjoin(thread, thread.c.id == message.c.thread_id)
+        .outerjoin(case, case.c.id == thread.c.case_id)
+    )
+
+
+def _attempts() -> Select[Any]:
+    return (
+        select(attempt, outbox_recipient.c.address, outbox.c.kind, outbox.c.message_seq)
+        .join(outbox_recipient, outbox_recipient.c.id == attempt.c.recipient_id)
+        .join(outbox, outbox.c.id == outbox_recipient.c.outbox_id)
+        .order_by(attempt.c.id)
+    )
+
+
+def _cases() -> Select[Any]:
+    return (
+        select(case, team.c.name.label("team"), agent.c.login.label("owner"))
+        .join(team, team.c.id == case.c.team_id)
+        .outerjoin(agent, agent.c.id == case.c.owner_id)
+    )
