@@ -36,17 +36,21 @@ class GroupCommitter:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="commit-group", daemon=True)
         self._thread.start()
 
     def submit(self, move: Move, do: Callable[[Unit], T]) -> "Future[T]":
         """Do this in the next group; the future is answered once it is durable, or has failed."""
+        if self._closed:
+            raise RuntimeError("the commit group is closed")
         future: Future[T] = Future()
         self._waiting.put(_Work(move, do, future))
         return future
 
     def close(self) -> None:
         """Finish all that is waiting, then stop."""
+        self._closed = True
         self._waiting.put(None)
         self._thread.join()
 

@@ -8,6 +8,7 @@ sockets and file locks would be shared. Fails with DatabaseUnavailable when the 
 
 import fcntl
 import os
+import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ Unit = Connection  # one unit of work; handlers pass it on and never look inside
 
 BUSY_TIMEOUT_MS = 10_000
 WAL_PRESSURE_OCTETS = 64 * 1024 * 1024  # above it the checkpointer stops the writers for a moment
+CHECKPOINT_PATIENCE_S = 0.25  # how long the writers wait for a reader of old pages before they go on
 
 
 class DatabaseUnavailable(Exception):
@@ -67,6 +69,8 @@ class Database:
                 )
         except OSError as error:
             raise DatabaseUnavailable(f"database.url: cannot open {self.path}: {error.strerror}") from error
+        except ModuleNotFoundError as error:
+            raise DatabaseUnavailable(f"database.url: {error.name} is not installed: casegate[postgres]") from error
 
     @contextmanager
     def read(self) -> Iterator[Unit]:
@@ -103,11 +107,9 @@ class Database:
         wal = self.path.with_name(self.path.name + "-wal")
         pressing = wal.exists() and wal.stat().st_size > WAL_PRESSURE_OCTETS
         with self._exclusive() if pressing else self._no_lock():
-            raw = self._reader.raw_connection()
+            raw = sqlite3.connect(self.path, timeout=CHECKPOINT_PATIENCE_S, isolation_level=None)
             try:
-                raw.cursor().execute("PRAGMA query_only=OFF")
-                raw.cursor().execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if pressing else 'PASSIVE'})").fetchall()
-                raw.cursor().execute("PRAGMA query_only=ON")
+                raw.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if pressing else 'PASSIVE'})").fetchall()
             finally:
                 raw.close()
 

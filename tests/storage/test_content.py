@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Received octets come back as they were, or not at all."""
+
+import zlib
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select, update
+
+from storage import content, migrate, schema
+from storage.database import Database
+from storage.states import Move
+from tests.storage.given import NOW
+
+SIZES = {
+    # a mail may be empty
+    "nothing": b"",
+    # NUL, bare CR and LF, octets that are no text
+    "every octet": bytes(range(256)),
+    # one chunk, to the last octet
+    "one chunk": b"x" * content.CHUNK_OCTETS,
+    # the first octet of a second chunk
+    "one octet more": b"x" * content.CHUNK_OCTETS + b"y",
+    "a megabyte": bytes(range(256)) * 4096,
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_content_comes_back_octet_for_octet(database: Database, size: str) -> None:
+    with database.move(Move.ACCEPT) as unit:
+        content_id = content.keep(unit, SIZES[size], NOW)
+    with database.read() as unit:
+        assert content.load(unit, content_id) == SIZES[size]
+
+
+def _arrived(database: Database, octets: bytes) -> int:
+    with database.move(Move.ARRIVE) as unit:
+        content_id = content.arrive(unit, octets, NOW)
+    for position, chunk in enumerate(content.chunks(octets)):
+        with database.move(Move.ARRIVE) as unit:
+            content.add_chunk(unit, content_id, position, chunk)
+    return content_id
+
+
+def _rows(database: Database) -> tuple[int, int]:
+    with database.read() as unit:
+        counts = (select(func.count()).select_from(table) for table in (schema.content, schema.content_chunk))
+        one, two = (unit.execute(count).scalar_one() for count in counts)
+    return one, two
+
+
+def test_orphans_are_forgotten_after_an_hour_and_not_before(database: Database) -> None:
+    kept = _arrived(database, b"kept")
+    with database.move(Move.ACCEPT) as unit:
+        content.flip(unit, kept)
+    orphan = _arrived(database, b"x" * (content.CHUNK_OCTETS + 1))
+    with database.move(Move.FORGET) as unit:
+        assert content.forget_orphans(unit, NOW + timedelta(hours=1)) == 0
+    assert _rows(database) == (2, 3)
+    with database.move(Move.FORGET) as unit:
+        assert content.forget_orphans(unit, NOW + timedelta(hours=1, seconds=1)) == 1
+    assert _rows(database) == (1, 1)
+    with pytest.raises(content.ContentMissing), database.move(Move.ACCEPT) as unit:
+        content.flip(unit, orphan)
+
+
+def test_content_is_flipped_once(database: Database) -> None:
+    content_id = _arrived(database, b"x")
+    with database.move(Move.ACCEPT) as unit:
+        content.flip(unit, content_id)
+        with pytest.raises(content.ContentMissing):
+            content.flip(unit, content_id)
+
+
+@pytest.mark.postgres
+def test_the_sweep_leaves_content_alone_that_is_being_accepted(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    migrate.ready(database)
+    content_id = _arrived(database, b"x")
+    with database.move(Move.ACCEPT) as unit:
+        content.flip(unit, content_id)
+        with database.move(Move.FORGET) as sweep:
+            assert content.forget_orphans(sweep, NOW + timedelta(days=1)) == 0
+    with database.read() as unit:
+        assert content.load(unit, content_id) == b"x"
+    database.close()
+
+
+DAMAGE = {
+    # a flipped octet
+    "other octets": zlib.compress(b"other"),
+    # torn while written
+    "torn": zlib.compress(b"right octets")[:-6],
+    "no zlib at all": b"\0\1\2",
+    # a few octets that would inflate to a gigabyte are read for one chunk only
+    "a bomb": zlib.compress(bytes(64 * 1024 * 1024)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_content_is_reported_and_never_given_out(database: Database, damage: str) -> None:
+    with database.move(Move.ACCEPT) as unit:
+        content_id = content.keep(unit, b"right octets", NOW)
+        unit.execute(update(schema.content_chunk).values(octets=DAMAGE[damage]))
+    with database.read() as unit, pytest.raises(content.ContentMissing, match="damaged"):
+        content.load(unit, content_id)
