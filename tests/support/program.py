@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""casegate as a child process: started, watched through its log until it is ready, stopped, killed.
+
+It leads a process group of its own, so that `kill` ends it and all its processes at one instant, as a power cut does.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+START_S = 60.0
+STOP_S = 60.0  # serve gives its processes 45 seconds
+
+
+class Program:
+    """One `casegate serve` or `casegate run ROLE`; `log` holds every line it wrote to standard error."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.log: list[str] = []
+        self._news = threading.Condition()
+        self._ended = False
+        self._process = subprocess.Popen(
+            list(command),
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self._process.stderr:
+            with self._news:
+                self.log.append(line.rstrip("\n"))
+                self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's process id."""
+        return self._process.pid
+
+    def children(self) -> list[int]:
+        """The processes that it keeps running now."""
+        try:
+            return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+        except OSError:
+            return []
+
+    def lines(self, words: str) -> list[str]:
+        """The log lines so far that hold these words."""
+        with self._news:
+            return [line for line in self.log if words in line]
+
+    def errors(self) -> list[str]:
+        """The log lines of level error, and whatever is no log line at all, such as a traceback."""
+        with self._news:
+            return [line for line in self.log if len(line.split()) < 2 or line.split()[1] not in ("info", "warning")]
+
+    def wait_for_line(self, words: str, count: int = 1, timeout_s: float = START_S) -> str:
+        """Wait until so many log lines hold these words; the last of them. Fails when the program ends before."""
+
+        def found() -> list[str]:
+            return [line for line in self.log if words in line]
+
+        with self._news:
+            self._news.wait_for(lambda: len(found()) >= count or self._ended, timeout_s)
+            if len(found()) < count:
+                raise AssertionError(f"no line {words!r} in the log:\n" + "\n".join(self.log[-40:]))
+            return found()[count - 1]
+
+    def stop(self, signum: int = signal.SIGTERM) -> int:
+        """Ask it to end and wait; returns its exit status."""
+        self._process.send_signal(signum)
+        return self.wait()
+
+    def wait(self, timeout_s: float = STOP_S) -> int:
+        """Wait until it has ended by itself; returns its exit status."""
+        try:
+            status = self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError("it did not end in time:\n" + "\n".join(self.log[-40:])) from None
+        self._close()
+        return status
+
+    def kill(self) -> None:
+        """SIGKILL to all its processes at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+        self._close()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the supervisor lives."""
+        return self._process.poll() is None
+
+    def _close(self) -> None:
+        self._reader.join(STOP_S)
+        self._process.stderr.close()
