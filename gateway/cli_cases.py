@@ -37,7 +37,7 @@ def case_list(operator: Operator, as_json: bool, limit: int | None) -> None:
     members: dict[int, list[str]] = defaultdict(list)
     links: dict[int, list[Item]] = defaultdict(list)
     with operator.store() as database, database.read() as unit:
-        rows = listing.cases(unit, rows_wanted(limit, as_json=as_json))
+        rows: list[Any] = cases.latest(unit, rows_wanted(limit, as_json=as_json))
         lowest = rows[-1].number if rows else 0
         for row in listing.members_since(unit, lowest) if as_json else ():
             members[row.number].append(row.id)
@@ -55,7 +55,7 @@ def case_list(operator: Operator, as_json: bool, limit: int | None) -> None:
 def case_show(operator: Operator, number: int, as_json: bool) -> None:
     """One case with its mail, links and timeline."""
     with operator.store() as database, database.read() as unit:
-        row = listing.case_by_number(unit, number)
+        row: Any = cases.by_number(unit, number)
         if row is None:
             raise NotFound(f"no case {number}: see casegate case list")
         mail = [one for thread_id in cases.threads_of(unit, row.id) for one in messages.of_thread(unit, thread_id)]

@@ -11,7 +11,7 @@ import re
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -178,11 +178,16 @@ def _undone_on_failure(paths: list[Path], directories: list[Path]) -> Iterator[N
         yield
     except BaseException:
         for path in new:
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+            _remove(path)
         for path in new_directories:
-            if path.is_dir() and not any(path.iterdir()):
+            with suppress(OSError):  # somebody else's files are in it
                 path.rmdir()
         raise
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people ask of the store: messages, cases and the outbox as they are shown, newest first. Only reads.
+"""What people ask of the store: messages, cases' parts and the outbox as they are shown. Only reads.
 
 The details of a whole list (attempts, members, links) come in one question each, for all rows from the oldest shown on.
 """
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 
 from storage.database import Unit
-from storage.schema import agent, attempt, case, case_link, message, outbox, outbox_recipient, team, thread
+from storage.schema import attempt, case, case_link, message, outbox, outbox_recipient, thread
 
 Rows = Sequence[Row[Any]]
 
@@ -33,16 +33,6 @@ def attempts_since(unit: Unit, lowest_seq: int) -> Rows:
 def attempts_of_message(unit: Unit, seq: int) -> Rows:
     """Every settled attempt for mail that carries or speaks of this message, oldest first."""
     return list(unit.execute(_attempts().where(outbox.c.message_seq == seq)))
-
-
-def cases(unit: Unit, limit: int) -> Rows:
-    """The newest cases with their team's name and their owner's login."""
-    return list(unit.execute(_cases().order_by(case.c.number.desc()).limit(limit)))
-
-
-def case_by_number(unit: Unit, number: int) -> Row[Any] | None:
-    """One case with its team's name and its owner's login."""
-    return unit.execute(_cases().where(case.c.number == number)).first()
 
 
 def members_since(unit: Unit, lowest_number: int) -> Rows:
@@ -100,12 +90,4 @@ def _attempts() -> Select[Any]:
         .join(outbox_recipient, outbox_recipient.c.id == attempt.c.recipient_id)
         .join(outbox, outbox.c.id == outbox_recipient.c.outbox_id)
         .order_by(attempt.c.id)
-    )
-
-
-def _cases() -> Select[Any]:
-    return (
-        select(case, team.c.name.label("team"), agent.c.login.label("owner"))
-        .join(team, team.c.id == case.c.team_id)
-        .outerjoin(agent, agent.c.id == case.c.owner_id)
     )

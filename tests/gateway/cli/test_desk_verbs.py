@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verbs of the desk: what they change, what they show, what they refuse."""
+
+import pytest
+
+from gateway import desk_file, passwords
+from storage import desk
+from storage.states import Move
+from tests.support.office import World
+
+
+@pytest.fixture
+def applied(installation):
+    installation.out("apply", str(installation.desk))
+    return installation
+
+
+def stored_password(world: World, login: str) -> str:
+    with world.database.read() as unit:
+        return desk.password_hash(unit, login)
+
+
+def test_a_dry_run_shows_the_changes_and_makes_none(installation):
+    shown = installation.out("apply", str(installation.desk), "--dry-run")
+    assert "team support: added\n" in shown
+    assert installation.json("team", "list") == []
+    assert installation.out("apply", str(installation.desk)).startswith(shown)
+
+
+def test_apply_prints_a_line_a_change_and_the_record_of_a_new_sender(installation):
+    lines = installation.out("apply", str(installation.desk)).splitlines()
+    assert "contact Carl Customer: added" in lines
+    assert lines[-1].startswith('casegate._domainkey.firm.example. IN TXT "v=DKIM1;')
+
+
+def test_the_records_are_shown_only_when_teams_change(applied):
+    applied.desk.write_text(applied.desk.read_text().replace("Ann Doe", "Ann Roe"))
+    assert applied.out("apply", str(applied.desk)) == "agent ann: name changed\n"
+    assert applied.out("apply", str(applied.desk)) == "no changes\n"
+
+
+def test_what_is_exported_is_what_was_applied(applied, tmp_path):
+    (tmp_path / "exported.toml").write_text(applied.out("export"))
+    assert desk_file.load(tmp_path / "exported.toml") == desk_file.load(applied.desk)
+    assert applied.out("apply", str(tmp_path / "exported.toml")) == "no changes\n"
+
+
+def test_lists_have_the_keys_of_the_desk_file(applied):
+    assert applied.json("team", "list") == [
+        {"name": "support", "display_name": "Firm Support", "sender": "support@firm.example"}
+    ]
+    assert applied.json("agent", "list") == [
+        {
+            "login": "ann",
+            "name": "Ann Doe",
+            "address": "ann.doe@private.example",
+            "teams": ["support"],
+            "signature": "",
+            "presence": "available",
+            "has_password": False,
+        }
+    ]
+    assert applied.json("address", "list") == [
+        {
+            "address": "support@firm.example",
+            "team": "support",
+            "accept_from": "anyone",
+            "others": "reject",
+            "verified": True,
+            "acknowledge": "",
+        }
+    ]
+    assert applied.json("contact", "list") == [{"name": "Carl Customer", "addresses": ["carl@customer.example"]}]
+
+
+def test_presence_is_set(applied):
+    applied.out("agent", "presence", "ann", "away")
+    assert applied.json("agent", "list")[0]["presence"] == "away"
+
+
+# One line from standard input; only its own line end is not part of it.
+@pytest.mark.parametrize("line", ["long enough\n", "long enough", "long enough\r\n", "long enough\nsecond line\n"])
+def test_a_password_comes_from_standard_input(applied, world: World, line):
+    world.database.close()
+    applied.out("agent", "password", "ann", stdin=line)
+    again = World(f"sqlite:///{applied.directory}/casegate.db")
+    stored = stored_password(again, "ann")
+    again.close()
+    assert passwords.verify("long enough", stored)
+    assert "long" not in stored
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("seven77\n", "at least 8 characters"),
+        ("", "at least 8 characters"),
+        ("x" * 1025 + "\n", "1024 octets"),
+        (b"\xff\xfe not utf-8\n", "not UTF-8"),
+    ],
+)
+def test_a_password_that_will_not_do_is_refused(applied, line, words):
+    assert words in applied.refused(2, "agent", "password", "ann", stdin=line)
+
+
+def test_an_unknown_agent_is_not_found(applied):
+    assert "no agent 'bob'" in applied.refused(1, "agent", "password", "bob", stdin="long enough\n")
+    assert "no agent 'bob'" in applied.refused(1, "agent", "presence", "bob", "away")
+
+
+def test_a_retired_agent_is_not_found(applied, world: World):
+    with world.database.move(Move.APPLY) as unit:
+        desk.apply(unit, desk_file.load(applied.desk).__class__())
+    applied.refused(1, "agent", "presence", "ann", "away")
+
+
+def test_a_bad_desk_file_changes_nothing(applied):
+    applied.desk.write_text(applied.desk.read_text().replace("support@firm.example", "no address"))
+    assert "desk.toml: team[0].sender: found" in applied.refused(2, "apply", str(applied.desk))
+    assert applied.json("team", "list")[0]["sender"] == "support@firm.example"
