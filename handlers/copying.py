@@ -28,6 +28,10 @@ AGENT_ADDRESS_LIFE = timedelta(days=365)
 
 _VERIFIED = frozenset({"proven"})
 _PEOPLE = frozenset({Class.PERSON.value, Class.LIST.value})
+_ESSENTIAL = frozenset(  # what stays of a header section that is too large to be signed and sent
+    b"authentication-results x-casegate-message x-casegate-thread x-casegate-case x-casegate-author from reply-to to "
+    b"cc message-id in-reply-to references subject date mime-version content-type content-transfer-encoding".split()
+)
 _SILENCE = b"X-Auto-Response-Suppress: OOF, AutoReply\r\n"
 
 
@@ -81,13 +85,10 @@ def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
 def _readdressed(section: bytes, case: Any, work: Work) -> bytes:
     """A customer's own reply address, to which they wrote, becomes the team: an agent's Reply-All must not hold it."""
     team = work.office.desk.teams.get(case.team_id)
-    if team is None:
-        return section
-    shown = mailbox_octets(Mailbox(team.value.display_name, team.value.sender))
+    shown = mailbox_octets(Mailbox(team.value.display_name, team.value.sender)) if team is not None else KEEP
     head = scan(section)
-    if head.truncated:  # the signer will refuse it
-        return section
-    return b"".join(_field(head, field, shown, work) for field in head.fields) + section[head.body_offset - 2 :]
+    kept = [field for field in head.fields if not head.truncated or field.name in _ESSENTIAL]
+    return b"".join(_field(head, field, shown, work) for field in kept) + b"\r\n"
 
 
 def _field(head: Head, field: Field, shown: bytes, work: Work) -> bytes:

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of design.md, "Who may join a thread", as data: every cell."""
+
+import pytest
+
+from handlers.proof import decide
+from storage.threads import Author, Candidate, Decision, Link, Person, Proof
+
+CARL = Person("Carl", "carl@customer.example", "carl@customer.example")
+ALIGNED = Author(CARL, aligned=True)
+UNSIGNED = Author(CARL, aligned=False)
+NEIGHBOURLY = Author(CARL, aligned=False, spf="pass", publishes_dmarc=False)
+NOBODY = Author(None, aligned=False)
+
+MINE, MINE_SHOWN = Candidate(1, evidence=True, participant=True), Candidate(1, evidence=False, participant=True)
+THEIRS, THEIRS_SHOWN = Candidate(2, evidence=True, participant=False), Candidate(2, evidence=False, participant=False)
+BOUNCED = Candidate(3, evidence=True, participant=False, is_bounce=True)
+
+POSSIBLY = Link.POSSIBLY_BELONGS_TO
+
+
+@pytest.mark.parametrize(
+    ("author", "candidates", "passed_before", "expected"),
+    [
+        # Proven: a participant, aligned; any pointer will do.
+        (ALIGNED, [MINE], True, Decision(Proof.PROVEN, join=1)),
+        (ALIGNED, [MINE_SHOWN], True, Decision(Proof.PROVEN, join=1)),
+        (ALIGNED, [THEIRS, MINE_SHOWN], True, Decision(Proof.PROVEN, join=1)),
+        (ALIGNED, [], True, Decision(Proof.PROVEN)),
+        # Likely: a participant with evidence, of a domain that never passed and publishes no DMARC, SPF not fail.
+        (NEIGHBOURLY, [MINE], False, Decision(Proof.LIKELY, join=1)),
+        (Author(CARL, False, "softfail", False), [MINE], False, Decision(Proof.LIKELY, join=1)),
+        # Each condition that is missing makes it unproven.
+        (NEIGHBOURLY, [MINE_SHOWN], False, Decision(Proof.UNPROVEN, None, 1, POSSIBLY)),
+        (NEIGHBOURLY, [THEIRS], False, Decision(Proof.UNPROVEN, None, 2, POSSIBLY)),
+        (NEIGHBOURLY, [MINE], True, Decision(Proof.UNPROVEN, None, 1, POSSIBLY)),
+        (Author(CARL, False, "pass", True), [MINE], False, Decision(Proof.UNPROVEN, None, 1, POSSIBLY)),
+        (Author(CARL, False, "fail", False), [MINE], False, Decision(Proof.UNPROVEN, None, 1, POSSIBLY)),
+        (Author(CARL, False, "temperror", False), [MINE], False, Decision(Proof.UNPROVEN, None, 1, POSSIBLY)),
+        # Not looked at is not the same as not failed.
+        (UNSIGNED, [MINE], False, Decision(Proof.UNPROVEN, None, 1, POSSIBLY)),
+        (Author(CARL, False, "pass", None), [MINE], False, Decision(Proof.UNPROVEN, None, 1, POSSIBLY)),
+        # Third party: authenticated, not a participant, with evidence; what it has evidence for comes first.
+        (ALIGNED, [THEIRS], True, Decision(Proof.THIRD_PARTY, None, 2, Link.THIRD_PARTY)),
+        (ALIGNED, [Candidate(9, False, False), THEIRS], True, Decision(Proof.THIRD_PARTY, None, 2, Link.THIRD_PARTY)),
+        # Unproven: anything else.
+        (ALIGNED, [THEIRS_SHOWN], True, Decision(Proof.UNPROVEN, None, 2, POSSIBLY)),
+        (UNSIGNED, [MINE_SHOWN, THEIRS], False, Decision(Proof.UNPROVEN, None, 1, POSSIBLY)),
+        (UNSIGNED, [], False, Decision(Proof.UNPROVEN)),
+        (NOBODY, [THEIRS], False, Decision(Proof.UNPROVEN, None, 2, POSSIBLY)),
+        (NOBODY, [], False, Decision(Proof.UNPROVEN)),
+        # A bounce joins the thread of the mail it speaks of, marked, whoever wrote it.
+        (NOBODY, [BOUNCED], False, Decision(Proof.THIRD_PARTY, join=3)),
+        (ALIGNED, [MINE, BOUNCED], True, Decision(Proof.THIRD_PARTY, join=3)),
+    ],
+)
+def test_who_may_join(author: Author, candidates: list[Candidate], passed_before: bool, expected: Decision) -> None:
+    assert decide(author, candidates, passed_before) == expected
