@@ -36,7 +36,7 @@ $(BIN)/python:
 
 $(STAMP): pyproject.toml | $(BIN)/python
 	@echo "casegate: installing its libraries into .venv (about half a minute)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,postgres]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dev,postgres]'
 	@touch $@
 
 clean:
