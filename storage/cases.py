@@ -151,7 +151,7 @@ def waiting(unit: Unit, limit: int) -> Sequence[int]:
 
 def lock(unit: Unit, case_id: int) -> Row[tuple[object, ...]] | None:
     """The case row, locked."""
-    return unit.execute(select(case).where(case.c.id == case_id).with_for_update()).first()
+    return unit.execute(select(case).where(case.c.id == case_id).with_for_update(key_share=True)).first()
 
 
 def threads_of(unit: Unit, case_id: int) -> Sequence[int]:
@@ -209,7 +209,7 @@ _SET_THREAD = update(thread).where(thread.c.id == bindparam("t")).values(case_id
 _NEXT_NUMBER = (
     update(counter).where(counter.c.name == "case").values(value=counter.c.value + 1).returning(counter.c.value)
 )
-_LOCK_TEAM = select(team.c.id).where(team.c.id == bindparam("t")).with_for_update()
+_LOCK_TEAM = select(team.c.id).where(team.c.id == bindparam("t")).with_for_update(key_share=True)
 _LOAD = (
     select(func.count())
     .select_from(case)

@@ -78,6 +78,7 @@ def snapshot(unit: Unit) -> Snapshot:
     addresses = {
         row.key: AddressRow(row.id, _address(row, teams[row.team_id].value.name), row.team_id)
         for row in unit.execute(select(routing_address).where(routing_address.c.active).order_by(routing_address.c.id))
+        if row.team_id in teams
     }
     return Snapshot(version(unit), teams, agents, addresses)
 
@@ -220,8 +221,7 @@ def _apply_contacts(unit: Unit, desk: Desk) -> list[str]:
         keys = {address.key: str(address) for address in value.addresses}
         wanted_keys |= keys.keys()
         ids = {present[key].contact_id for key in keys if key in present}
-        same = len(ids) == 1 and all(key in present and present[key].name == value.name for key in keys)
-        if same and all(present[key].source == "desk" for key in keys):
+        if len(ids) == 1 and all(key in present and present[key].name == value.name for key in keys):
             continue
         _write_contact(unit, value.name, keys)
         changes.append(f"contact {value.name}: {'changed' if ids else 'added'}")

@@ -119,7 +119,7 @@ def claim(unit: Unit, ids: Sequence[str], now: datetime, lease: timedelta) -> li
     free = (
         select(message.c.seq)
         .where(message.c.id.in_(ids), message.c.state == MessageState.ACCEPTED.value, message.c.due_at <= now)
-        .with_for_update(skip_locked=True)  # what another worker is claiming at this moment is not free
+        .with_for_update(skip_locked=True, key_share=True)  # what another worker is claiming at this moment is not free
     )
     rows = unit.execute(
         update(message)
@@ -149,7 +149,7 @@ def attempts_of(unit: Unit, ids: Sequence[str]) -> list[tuple[str, int]]:
 
 
 def lock(unit: Unit, message_id: str, attempts: int) -> Row[tuple[object, ...]] | None:
-    """The claimed message with its thread row locked; None when the claim is no longer ours."""
+    """The claimed message, locked with its thread row; None when the claim is no longer ours."""
     row = unit.execute(_OPEN, {"i": message_id, "n": attempts}).first()
     if row is not None and row.thread_id is not None:
         unit.execute(_LOCK_THREAD, {"t": row.thread_id})
@@ -301,12 +301,16 @@ def _row(unit: Unit, arrival: Arrival, placed: tuple[int, str, Decision] | None)
 _INSERT = insert(message)
 _NEW_DIGEST = Upsert(digest, None, digest.c.digest)
 _FIRST = select(digest.c.message_id).where(digest.c.digest == bindparam("d"))
-_OPEN = select(message).where(
-    message.c.id == bindparam("i"),
-    message.c.attempts == bindparam("n"),
-    message.c.state == MessageState.ACCEPTED.value,
+_OPEN = (
+    select(message)
+    .where(
+        message.c.id == bindparam("i"),
+        message.c.attempts == bindparam("n"),
+        message.c.state == MessageState.ACCEPTED.value,
+    )
+    .with_for_update(key_share=True)  # whoever waited here sees what the other worker made of it
 )
-_LOCK_THREAD = select(thread.c.id).where(thread.c.id == bindparam("t")).with_for_update()
+_LOCK_THREAD = select(thread.c.id).where(thread.c.id == bindparam("t")).with_for_update(key_share=True)
 _EARLIER = (
     select(message.c.seq)
     .where(

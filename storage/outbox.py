@@ -186,7 +186,7 @@ _DUE = (
     select(outbox_recipient.c.id)
     .where(outbox_recipient.c.due_at <= bindparam("now"))
     .order_by(outbox_recipient.c.id)
-    .with_for_update(skip_locked=True)
+    .with_for_update(skip_locked=True, key_share=True)
 )
 _ANY_DUE = select(outbox_recipient.c.id).where(outbox_recipient.c.due_at <= bindparam("now")).limit(1)
 _SETTLE = (
@@ -194,7 +194,7 @@ _SETTLE = (
     .where(
         outbox_recipient.c.id == bindparam("r"),
         outbox_recipient.c.attempts == bindparam("n"),
-        outbox_recipient.c.due_at.is_not(None),
+        outbox_recipient.c.leased,
     )
     .values(state=bindparam("new"), response=bindparam("text"), due_at=bindparam("due"), leased=False)
 )
