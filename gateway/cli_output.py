@@ -49,20 +49,21 @@ def print_list(items: Sequence[Item], columns: Sequence[str], *, as_json: bool, 
         return
     most = limit or HUMAN_LIMIT
     shown = items[:most] if limit or len(items) == most + 1 else items
-    for line in table(columns, [[plain(item[name]) for name in columns] for item in shown]):
+    for line in table(columns, [[_cell(name, item[name]) for name in columns] for item in shown]):
         click.echo(line)
     more = len(shown) < len(items)
     click.echo(f"{len(shown)} newest shown; --limit N shows more" if more else f"{len(shown)} in all")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    """Lines of at most 80 columns; the first column, which names the row, is never cut."""
+    """Lines of at most 80 columns; the first column, which names the row, and times are never cut."""
     titles = [name.upper().replace("_", " ") for name in columns]
     widths = [max(map(cells, column)) for column in zip(titles, *rows, strict=True)]
     room = COLUMNS - len(_GAP) * (len(columns) - 1)
     while sum(widths) > room:
-        widest = max(range(1, len(widths)), key=lambda n: widths[n], default=0)
-        if not widest or widths[widest] <= _NARROWEST:
+        flexible = [n for n, name in enumerate(columns) if n and not name.endswith("_at")]
+        widest = max(flexible, key=lambda n: widths[n], default=0)
+        if widths[widest] <= _NARROWEST:
             break
         widths[widest] -= 1
     for row in (titles, *rows):
@@ -81,6 +82,12 @@ def print_text(text: str) -> None:
     for line in text.replace("\t", "    ").splitlines():
         for part in textwrap.wrap(scrub(line), COLUMNS, drop_whitespace=False, replace_whitespace=False) or [""]:
             click.echo(part.rstrip())
+
+
+def _cell(name: str, value: object) -> str:
+    """A value in a table; times as month, day and minute."""
+    text = plain(value)
+    return text[5:16].replace("T", " ") if name.endswith("_at") else text
 
 
 def plain(value: object) -> str:

@@ -4,6 +4,7 @@
 import hashlib
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -205,3 +206,14 @@ def test_an_unknown_message_is_not_found(installation, verb):
 
 def test_an_unknown_case_is_not_found(installation):
     assert "no case 7" in installation.refused(1, "case", "show", "7")
+
+
+def test_every_key_stands_in_the_documentation(installation, world: World):
+    arrived = world.carl()
+    text = (Path(__file__).parent.parent.parent.parent / "docs" / "cli.md").read_text("utf-8")
+    documents = (
+        installation.json("message", "show", arrived.id),
+        installation.json("case", "show", "1"),
+        *(installation.json(noun, "list")[0] for noun in ("outbox", "agent", "team", "address", "contact")),
+    )
+    assert [key for document in documents for key in document if f"`{key}`" not in text] == []
