@@ -182,7 +182,7 @@ def _apply_rows(unit: Unit, table: Table, noun: str, key: str, wanted: Mapping[s
         differing = [column for column, value in columns.items() if row._mapping[column] != value]
         if differing or not row.active:
             unit.execute(update(table).where(table.c.id == row.id).values(**columns, active=True))
-            changes.append(f"{noun} {name}: {', '.join(differing) or 'taken back'} changed")
+            changes.append(f"{noun} {name}: {', '.join(differing) + ' changed' if differing else 'taken back'}")
     for name, row in present.items():
         if name not in wanted and row.active:
             unit.execute(update(table).where(table.c.id == row.id).values(active=False))
