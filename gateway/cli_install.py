@@ -41,7 +41,7 @@ def init(operator: Operator, directory: Path, name: str | None, state_dir: Path 
         _make_directory(directory)
         _write_configuration(file, directory, name, (state_dir or directory).absolute())
         installed = config.load(file, os.environ)
-        if name and parse_host_name(name) != installed.server.name:
+        if name is not None and _host_name(name) != installed.server.name:
             raise ConfigError(f"{file}: server.name: found {installed.server.name}, expected {name} as in --name")
         with _undone_on_failure(_files_of(installed), [installed.server.state_dir]):
             records = _complete(installed)
@@ -69,7 +69,7 @@ def sample(name: str) -> str:
     """A file of conf/: beside the packages in a checkout, inside gateway in an installed one."""
     installed = files("gateway").joinpath("samples", name)
     checkout = Path(__file__).parent.parent / "conf" / name
-    return checkout.read_text("utf-8") if checkout.is_file() else installed.read_text("utf-8")
+    return installed.read_text("utf-8") if installed.is_file() else checkout.read_text("utf-8")
 
 
 def configuration(name: str, directory: Path, state_dir: Path) -> str:

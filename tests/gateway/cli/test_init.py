@@ -116,6 +116,7 @@ def test_a_name_that_the_configuration_does_not_have_is_refused(tmp_path):
     result = init(str(tmp_path), "--name", "other.example")
     assert result.exit_code == 2
     assert "found gw.example, expected other.example" in result.stderr
+    assert init(str(tmp_path), "--name", "no name").exit_code == 2
 
 
 # Where the disk or the operator stops init: nothing of it stays.

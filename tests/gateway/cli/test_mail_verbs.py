@@ -217,3 +217,19 @@ def test_every_key_stands_in_the_documentation(installation, world: World):
         *(installation.json(noun, "list")[0] for noun in ("outbox", "agent", "team", "address", "contact")),
     )
     assert [key for document in documents for key in document if f"`{key}`" not in text] == []
+
+
+@pytest.mark.postgres
+def test_postgresql_tells_the_same(installation, postgres_url):
+    installation.file.write_text(f'{installation.file.read_text()}[database]\nurl = "{postgres_url}"\n')
+    world = World(postgres_url)
+    first = world.carl()
+    answer(world)
+    deliver(world)
+    world.close()
+    assert len(installation.json("message", "show", first.id)["attempts"]) == 2
+    assert [one["direction"] for one in installation.json("message", "list")] == ["outbound", "inbound"]
+    assert installation.json("case", "show", "1")["status"] == "pending"
+    assert len(installation.json("case", "list")[0]["messages"]) == 2
+    assert len(installation.json("outbox", "list")) == 3
+    assert "1 in all" in installation.out("case", "list")
