@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
+from gateway.cli import cli
 from storage.database import Database
 from tests.support.dns import DnsZone
 from tests.support.ports import free_port
@@ -150,15 +152,13 @@ class Installation:
         return self.octets(*arguments, stdin=stdin).decode()
 
     def octets(self, *arguments: str, stdin: str = "") -> bytes:
-        """The same for octets, such as `message raw`."""
-        done = subprocess.run(
-            self._command(*arguments), env=self._environment(), input=stdin.encode(), capture_output=True, timeout=60
-        )
-        assert done.returncode == 0, f"casegate {' '.join(arguments)}: {done.returncode} {done.stderr.decode()}"
-        return done.stdout
+        """The same for octets, such as `message raw`. Without a process of its own, for tests look often."""
+        done = CliRunner().invoke(cli, ["-c", str(self.file), *arguments], input=stdin)
+        assert done.exit_code == 0, f"casegate {' '.join(arguments)}: {done.exit_code} {done.output}"
+        return done.stdout_bytes
 
     def json(self, *arguments: str) -> Any:
-        """One call with --json; what it printed."""
+        """One list or show verb with --json; what it printed."""
         return json.loads(self.call(*arguments, "--json"))
 
     def cases(self) -> list[dict[str, Any]]:
