@@ -8,7 +8,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Row, bindparam, delete, insert, select, update
@@ -23,6 +23,8 @@ from storage.threads import Author, Decide, Decision, Person, Pointer, Proof
 from storage.upsert import Upsert
 
 DIGEST_AGE = timedelta(days=5)
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # json.dumps would make one each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +222,21 @@ def outbox_row_of(unit: Unit, outbox_name: str) -> Row[tuple[object, ...]] | Non
 
 def to_json(value: object) -> str:
     """Small values as stored text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
+
+
+def session_json(session: Session) -> str:
+    """A session as stored text; asdict() would copy every value first."""
+    return to_json({name: getattr(session, name) for name in Session.__slots__})
 
 
 def people_json(people: Sequence[Person]) -> str:
     """Names and addresses as stored text."""
     return to_json([[person.name, person.address] for person in people])
+
+
+def _shown(verdict: Verdict) -> dict[str, str]:
+    return {name: getattr(verdict, name) for name in Verdict.__slots__}
 
 
 def _place(unit: Unit, arrival: Arrival, decide: Decide) -> tuple[int, str, Decision]:
@@ -279,9 +290,9 @@ def _row(unit: Unit, arrival: Arrival, placed: tuple[int, str, Decision] | None)
         "thread_id": thread_id,
         "linked_thread_id": decision.link_to,
         "link_kind": decision.link.value if decision.link else None,
-        "session": to_json(asdict(arrival.session)),
+        "session": session_json(arrival.session),
         "reverse_path": arrival.envelope.reverse_path_text,
-        "recipients": to_json([asdict(verdict) for verdict in arrival.verdicts]),
+        "recipients": to_json([_shown(verdict) for verdict in arrival.verdicts]),
         "author_name": header.author.name,
         "author_address": header.author.address,
         "to_": people_json(header.to),

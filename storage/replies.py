@@ -5,7 +5,7 @@ The agent's own octets are kept as the message; what leaves is an outbox row wit
 client sends again after a lost 250 finds its digest and is not sent twice.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from storage import cases, content, desk, messages, outbox, threads
 from storage.cases import Event
 from storage.database import Unit
 from storage.envelope import Envelope, Session
-from storage.messages import Accepted, Header, people_json, to_json
+from storage.messages import Accepted, Header, people_json, session_json, to_json
 from storage.outbox import Outgoing
 from storage.schema import message
 from storage.states import MessageState
@@ -107,7 +107,7 @@ def _write_message(unit: Unit, reply: Submission) -> int:
         "received_at": now,
         "content_id": _kept(unit, reply.content, reply.content_id, now),
         "thread_id": reply.conversation.thread_id,
-        "session": to_json(asdict(reply.session)),
+        "session": session_json(reply.session),
         "reverse_path": reply.envelope.reverse_path_text,
         "recipients": to_json([{"address": str(address)} for address in reply.envelope.recipients]),
         "author_name": header.author.name,
