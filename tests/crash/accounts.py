@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The accounts after a crash: what was promised against what is in the store and what has left.
+
+Every mail answered 250 is there once, octet for octet; every case once, numbered without gaps; every mail that should
+leave was written once, and has left once, over SMTP once more at most for each attempt whose end nobody saw.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from typing import Any
+
+from sqlalchemy import func, select
+
+from storage import content as contents
+from storage.database import Database
+from storage.schema import (
+    attempt,
+    case,
+    case_event,
+    content,
+    content_chunk,
+    counter,
+    digest,
+    message,
+    outbox,
+    outbox_recipient,
+    thread,
+)
+from storage.states import MessageState, Move
+from tests.crash.ledger import Ledger
+
+FINAL = {MessageState.ROUTED.value, MessageState.SHUNTED.value, MessageState.SUBMITTED.value}
+MAY_ARRIVE_TWICE = "may arrive twice"  # what an attempt says that lost the remote's response
+
+
+def unsettled_rows(unit: Any) -> list[str]:
+    """What is still on its way: messages to be routed and recipients to be delivered to."""
+    waiting = unit.execute(select(message.c.id).where(message.c.due_at.is_not(None))).scalars()
+    leaving = unit.execute(select(outbox_recipient.c.address).where(outbox_recipient.c.due_at.is_not(None))).scalars()
+    return [*waiting, *leaving]
+
+
+def check_store(unit: Any, ledger: Ledger) -> None:
+    """Messages, cases, outbox, contents against the ledger; nothing may be on its way any more."""
+    rows = list(unit.execute(select(message).order_by(message.c.seq)))
+    _check_messages(unit, rows, ledger)
+    _check_cases(unit, [row for row in rows if row.direction == "inbound"])
+    _check_outbox(unit, rows)
+    _check_contents(unit)
+
+
+def _check_messages(unit: Any, rows: list[Any], ledger: Ledger) -> None:
+    promised = {sent.message_id: sent for sent in (*ledger.mails, *ledger.replies)}
+    assert Counter(row.message_id for row in rows) == Counter(promised.keys())
+    for row in rows:
+        sent = promised[row.message_id]
+        assert row.id == sent.id
+        assert contents.load(unit, row.content_id) == sent.content
+        assert (row.state in FINAL, row.due_at) == (True, None), (row.id, row.state)
+    assert unit.execute(select(func.count()).select_from(digest)).scalar() == len(rows)
+
+
+def _check_cases(unit: Any, mails: list[Any]) -> None:
+    """Each customer wrote once, so each mail has a case of its own; its timeline tells of each step once."""
+    cases = list(unit.execute(select(case).order_by(case.c.number)))
+    assert [row.number for row in cases] == list(range(1, len(mails) + 1))
+    assert unit.execute(select(counter.c.value).where(counter.c.name == "case")).scalar() == len(cases)
+    case_of = {row.id: row.case_id for row in unit.execute(select(thread))}
+    assert sorted(case_of.values()) == sorted(row.id for row in cases)
+    assert len({case_of[row.thread_id] for row in mails}) == len(mails)
+    told = Counter((row.case_id, row.kind) for row in unit.execute(select(case_event)))
+    for row in mails:
+        kind = "message" if row.state == MessageState.ROUTED.value else "routing_failed"
+        number = case_of[row.thread_id]
+        assert (told[number, "created"], told[number, kind]) == (1, 1), row.id
+    for row in cases:
+        assert told[row.id, "assigned"] == (row.owner_id is not None), row.number
+
+
+def _check_outbox(unit: Any, rows: list[Any]) -> None:
+    kinds = Counter((row.message_seq, row.kind) for row in unit.execute(select(outbox)))
+    expected: Counter[tuple[int, str]] = Counter()
+    for row in rows:
+        if row.state == MessageState.ROUTED.value:
+            expected.update([(row.seq, "copy"), (row.seq, "acknowledgement")])
+        elif row.state == MessageState.SUBMITTED.value:
+            expected.update([(row.seq, "reply")])
+    assert kinds == expected
+    ended = defaultdict(list)
+    for row in unit.execute(select(attempt)):
+        ended[row.recipient_id].append(row.outcome)
+    for row in unit.execute(select(outbox_recipient)):
+        assert (row.state, row.due_at, ended[row.id].count("delivered")) == ("delivered", None, 1), row
+        assert row.attempts == row.unsettled + len(ended[row.id]), row
+
+
+def _check_contents(unit: Any) -> None:
+    """What is kept belongs to somebody; every chunk belongs to a content."""
+    kept = set(unit.execute(select(content.c.id).where(content.c.state == "kept")).scalars())
+    used = set(unit.execute(select(message.c.content_id)).scalars())
+    used |= set(unit.execute(select(outbox.c.content_id).where(outbox.c.content_id.is_not(None))).scalars())
+    assert kept == used
+    known = select(content.c.id)
+    assert not unit.execute(select(content_chunk.c.content_id).where(content_chunk.c.content_id.not_in(known))).first()
+
+
+def check_orphans(database: Database, expected: int) -> None:
+    """So many contents that nobody promised; within the hour they stay, after it the sweep deletes just them."""
+    with database.move(Move.FORGET) as unit:
+        assert contents.forget_orphans(unit, datetime.now(UTC)) == 0
+    with database.move(Move.FORGET) as unit:
+        assert contents.forget_orphans(unit, datetime.now(UTC) + timedelta(hours=2)) == expected
+    with database.read() as unit:
+        assert not unit.execute(select(content.c.id).where(content.c.state == "arriving")).first()
+        _check_contents(unit)
+
+
+def check_departures(unit: Any, arrived: Iterable[tuple[str, bytes]], *, once: bool) -> int:
+    """(recipient, content) of all that arrived against the outbox; returns how many arrived more than once.
+
+    `once`: the maildir, where nothing may be there twice. Over SMTP each duplicate needs an attempt without an end.
+    """
+    found = Counter((to, _message_id(octets)) for to, octets in arrived)
+    excuses = _excuses(unit)
+    assert set(found) == set(excuses)
+    duplicates = {key: count - 1 for key, count in found.items() if count > 1}
+    for key, more in duplicates.items():
+        assert more <= (0 if once else excuses[key]), (key, more, excuses[key])
+    return sum(duplicates.values())
+
+
+def _excuses(unit: Any) -> dict[tuple[str, str], int]:
+    """For each recipient of each mail how many attempts may have been deliveries that nobody saw the end of."""
+    lost: Counter[int] = Counter()
+    for row in unit.execute(select(attempt)):
+        lost[row.recipient_id] += MAY_ARRIVE_TWICE in row.response
+    rows = unit.execute(
+        select(outbox_recipient, outbox.c.message_id).join(outbox, outbox.c.id == outbox_recipient.c.outbox_id)
+    )
+    return {(row.address, row.message_id): row.unsettled + lost[row.id] for row in rows}
+
+
+def _message_id(octets: bytes) -> str:
+    head = octets.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    return "".join(str(message_from_bytes(head, policy=policy.compat32)["Message-ID"]).split()).strip("<>")

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An installation whose roles run apart, so that one can be killed at a kill point while the others go on.
+
+`dying` starts a role with CASEGATE_KILL_AT; `bury` waits until its process died by SIGKILL at that point, kills the
+supervisor before it starts another one, and starts the role anew without the variable.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import select
+
+from storage.database import Database
+from storage.schema import message
+from storage.states import KILL_VARIABLE
+from tests.crash.accounts import check_departures, check_orphans, check_store, unsettled_rows
+from tests.crash.ledger import Ledger, Sent
+from tests.support.dkim import Signer
+from tests.support.fake_mx import FakeMx
+from tests.support.installation import ROOT, Delivered, Installation
+from tests.support.program import Program
+from tests.support.waiting import wait_until
+
+DIED = "ended with status -9"
+CALL_S = 60
+
+Desk = Mapping[str, Sequence[Mapping[str, object]]]
+
+
+class House:
+    """One installation, its ledger, and a store handle for looking and for backdating."""
+
+    def __init__(self, installation: Installation, desk: Desk, signer: Signer, sink: FakeMx | None = None) -> None:
+        self.installation, self.desk, self.sink = installation, desk, sink
+        self.ledger = Ledger(installation, signer)
+        self.database = Database(installation.database_url)
+        self._running: dict[str, Program] = {}
+
+    def close(self) -> None:
+        """Kill what runs, let go of the store."""
+        self.installation.close()
+        self.database.close()
+
+    # --- roles -----------------------------------------------------------------------------------------------------
+
+    def start(self, *roles: str, kill_at: str | None = None) -> None:
+        """Start these roles, ready."""
+        for role in roles:
+            environment = {} if kill_at is None else {KILL_VARIABLE: kill_at}
+            self._running[role] = self.installation.start(role, environment=environment)
+
+    def stop(self, role: str) -> None:
+        """End a role in an orderly way."""
+        program = self._forget(role)
+        status = program.stop()
+        assert status == 0, "\n".join(program.log[-40:])
+
+    @contextmanager
+    def dying(self, role: str, kill_at: str) -> Iterator[None]:
+        """The role runs with this kill point inside the block, must have died there, and runs without it after."""
+        self.stop(role)
+        self.start(role, kill_at=kill_at)
+        yield
+        self.bury(role)
+        self.start(role)
+
+    def bury(self, role: str, deaths: int = 1) -> None:
+        """Wait until the role's process has died by signal 9 so often, then end its supervisor."""
+        self._running[role].wait_for_line(DIED, count=deaths)
+        self._forget(role).kill()
+
+    def _forget(self, role: str) -> Program:
+        program = self._running.pop(role)
+        self.installation.programs.remove(program)
+        return program
+
+    def dying_call(self, kill_at: str, *arguments: str, stdin: str = "") -> None:
+        """One call of the command line that must die by signal 9 at this point."""
+        command = [sys.executable, "-m", "gateway", "-c", str(self.installation.file), *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), KILL_VARIABLE: kill_at}
+        done = subprocess.run(command, env=environment, input=stdin.encode(), capture_output=True, timeout=CALL_S)
+        assert done.returncode == -signal.SIGKILL, (done.returncode, done.stderr)
+
+    # --- looking ---------------------------------------------------------------------------------------------------
+
+    def look(self, question: Callable[[Any], Any]) -> Any:
+        """One question to the store."""
+        with self.database.read() as unit:
+            return question(unit)
+
+    def message(self, sent: Sent) -> Any:
+        """The row of a mail, None before it is promised."""
+        return self.look(
+            lambda unit: unit.execute(select(message).where(message.c.message_id == sent.message_id)).first()
+        )
+
+    def copy_of(self, sent: Sent) -> Delivered:
+        """The agent's copy of a customer's mail, once it has left."""
+        subject = sent.content.partition(b"Subject: ")[2].partition(b"\r\n")[0].decode()
+
+        def found() -> list[Delivered]:
+            copies = self.installation.maildir("ann.doe@private.example")
+            return [copy for copy in copies if copy.field("Subject").endswith(subject)]
+
+        return wait_until(found, f"the copy of {sent.message_id}")[0]
+
+    # --- accounts --------------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Wait until nothing is on its way."""
+        wait_until(lambda: not self.look(unsettled_rows), "everything to be routed and delivered")
+
+    def check(self, orphans: int = 0) -> int:
+        """Close the accounts, with so many contents that nobody promised; returns how many mails left twice."""
+        self.settle()
+        with self.database.read() as unit:
+            check_store(unit, self.ledger)
+            duplicates = check_departures(unit, self._arrived(), once=self.sink is None)
+        check_orphans(self.database, orphans)
+        return duplicates
+
+    def _arrived(self) -> list[tuple[str, bytes]]:
+        if self.sink is None:
+            return [(one.delivered_to, one.content) for one in self.installation.maildir()]
+        return [(recipient, mail.content) for mail in self.sink.mails for recipient in mail.recipients]
