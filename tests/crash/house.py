@@ -115,7 +115,7 @@ class House:
         """Wait until nothing is on its way."""
         wait_until(lambda: not self.look(unsettled_rows), "everything to be routed and delivered")
 
-    def check(self, orphans: int = 0) -> int:
+    def check(self, orphans: int | None = 0) -> int:
         """Close the accounts, with so many contents that nobody promised; returns how many mails left twice."""
         self.settle()
         with self.database.read() as unit:
