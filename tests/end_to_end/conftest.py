@@ -55,7 +55,9 @@ class World:
     @property
     def agent(self) -> Agent:
         """The one agent of the team."""
-        return Agent(self.installation, LOGIN, MAILBOX)
+        ann = Agent(self.installation, LOGIN, MAILBOX)
+        ann.helo = LAPTOP
+        return ann
 
     def customer(self, address: str = "", name: str = "Carl Customer") -> Customer:
         """A new customer at a domain of their own."""
@@ -72,7 +74,7 @@ def build(tmp_path_factory: pytest.TempPathFactory, tls_files: TlsFiles) -> Iter
 
 
 @pytest.fixture(
-    scope="module",
+    scope="session",
     params=[
         pytest.param("sqlite", id="sqlite-own-workers"),
         pytest.param("postgres", id="postgres-redis-rq", marks=[pytest.mark.postgres, pytest.mark.redis]),

@@ -223,20 +223,25 @@ class Installation:
         client.ehlo()
         return client
 
-    def submission(self, login: str = "ann", password: str = PASSWORD, mechanism: str = "plain") -> RawClient:
+    def submission(
+        self, login: str = "ann", password: str = PASSWORD, mechanism: str = "plain", helo: str = "client.example"
+    ) -> RawClient:
         """A session with the relay after STARTTLS and a login that must succeed."""
         client = RawClient(("127.0.0.1", self.submission_port))
-        client.ehlo()
+        client.ehlo(helo)
         assert client.starttls(self.tls.client_context()).code == 220
+        client.ehlo(helo)
         return self._logged_in(client, login, password, mechanism)
 
-    def submission_tls(self, login: str = "ann", password: str = PASSWORD, mechanism: str = "plain") -> RawClient:
+    def submission_tls(
+        self, login: str = "ann", password: str = PASSWORD, mechanism: str = "plain", helo: str = "client.example"
+    ) -> RawClient:
         """The same by implicit TLS."""
         client = RawClient(("127.0.0.1", self.submission_tls_port), tls=self.tls.client_context())
+        client.ehlo(helo)
         return self._logged_in(client, login, password, mechanism)
 
     def _logged_in(self, client: RawClient, login: str, password: str, mechanism: str) -> RawClient:
-        client.ehlo()
         answer = client.auth_plain(login, password) if mechanism == "plain" else client.auth_login(login, password)
         assert answer.code == 235, answer
         return client

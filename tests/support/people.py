@@ -81,7 +81,9 @@ class Customer:
 
 
 class Agent:
-    """A person who answers from a mail client."""
+    """A person who answers from a mail client on a machine that names itself `helo`."""
+
+    helo = "client.example"
 
     def __init__(self, installation: Installation, login: str, address: str, name: str = "Ann Doe") -> None:
         self._installation = installation
@@ -102,7 +104,7 @@ class Agent:
     ) -> Answer:
         """Hand a mail to the relay as their client does; the last response."""
         log_in = self._installation.submission_tls if implicit_tls else self._installation.submission
-        with log_in(self.login, mechanism=mechanism) as session:
+        with log_in(self.login, mechanism=mechanism, helo=self.helo) as session:
             return session.send_mail(self.address, recipients, content)
 
     def reply(self, copy: Delivered, body: str, **fields: str) -> str:
