@@ -21,7 +21,6 @@ from handlers import settling
 from handlers.ports import Departure, Route
 from handlers.schedule import Schedule
 from storage import outbox
-from storage.commit_group import GroupCommitter
 from storage.outbox import Taken
 from storage.response import R451_TRY_LATER, Response
 from storage.states import Move
@@ -45,7 +44,7 @@ class Deliverer:
     def __init__(self, tools: Tools, route: Route, terms: Terms) -> None:
         self._tools, self._route, self._terms = tools, route, terms
         self._database, self._clock = tools.database, tools.clock
-        self._committer = GroupCommitter(tools.database)
+        self._committer = tools.committer
         self._loop = asyncio.new_event_loop()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -64,7 +63,6 @@ class Deliverer:
         self._stopping = True
         self.wake()
         self._thread.join()
-        self._committer.close()
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:

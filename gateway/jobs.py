@@ -2,28 +2,36 @@
 """What workers do: route messages that are due, and give waiting cases to agents who have become available.
 
 The same functions serve RQ and casegate's own workers. A message is claimed by a short committed transaction before it
-is read, then worked in one transaction. Fresh messages are claimed together, those that have failed before alone, so
-that a mail which kills its worker takes no other's attempts along; after the third it is shunted to the fallback queue.
+is read, then worked whole or not at all, a few to a commit group (docs/decisions). Fresh messages are claimed together,
+those that have failed before alone, so that a mail which kills its worker takes no other's attempts along; after the
+third it is shunted to the fallback queue.
 """
 
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 from gateway.bell import Bell
 from gateway.reception import Reception
 from handlers import routing
+from handlers.office import Office
 from handlers.ports import Clock
 from handlers.signing import Signer
 from handlers.work import Work
 from storage import cases, content, messages
-from storage.database import Database
+from storage.commit_group import GroupCommitter
+from storage.database import Database, Unit
 from storage.states import Move
 
 log = logging.getLogger(__name__)
 
-BATCH = 50
+T = TypeVar("T")
+
+BATCH = 48
+GROUP = 8  # messages in one commit group: SQLite's other writers wait for all of it
 MOST_ATTEMPTS = 3
 PAUSE_AFTER_FAILURE = timedelta(seconds=10)
 DOORS: dict[str, Callable[[list[str]], None]] = {}  # what this process does with an RQ job; set by its worker
@@ -31,9 +39,10 @@ DOORS: dict[str, Callable[[list[str]], None]] = {}  # what this process does wit
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a worker process has built for its jobs."""
+    """What a worker process has built for its jobs; all its writing goes through one committer."""
 
     database: Database
+    committer: GroupCommitter
     reception: Reception
     signer: Signer
     clock: Clock
@@ -51,12 +60,14 @@ class Jobs:
     def route(self, ids: Sequence[str]) -> int:
         """Route these messages as far as they are still due; returns how many were worked."""
         with self._database.read() as unit:
-            return self._route(messages.attempts_of(unit, ids))
+            found = messages.attempts_of(unit, ids)
+        return self._route(found)
 
     def route_due(self) -> int:
         """The sweep: route whatever is due, rung or not."""
         with self._database.read() as unit:
-            return self._route(messages.due(unit, self._tools.clock.now(), BATCH))
+            found = messages.due(unit, self._tools.clock.now(), BATCH)
+        return self._route(found)
 
     def assign_waiting(self) -> int:
         """Give cases in team queues to agents who are available now."""
@@ -70,10 +81,11 @@ class Jobs:
     def tidy(self) -> None:
         """Delete what nobody accepted, and digests that are too old to matter."""
         now = self._tools.clock.now()
-        with self._database.move(Move.FORGET) as unit:
-            content.forget_orphans(unit, now)
-        with self._database.move(Move.TIDY) as unit:
-            messages.forget_digests(unit, now)
+        self._write(Move.FORGET, lambda unit: content.forget_orphans(unit, now))
+        self._write(Move.TIDY, lambda unit: messages.forget_digests(unit, now))
+
+    def _write(self, move: Move, do: Callable[[Unit], T]) -> T:
+        return self._tools.committer.submit(move, do).result()
 
     def _route(self, found: Sequence[tuple[str, int]]) -> int:
         fresh = [message_id for message_id, attempts in found if attempts == 0]
@@ -84,52 +96,63 @@ class Jobs:
         return done
 
     def _claim_and_work(self, ids: Sequence[str]) -> int:
-        now = self._tools.clock.now()
-        with self._database.move(Move.CLAIM) as unit:
-            claimed = messages.claim(unit, ids, now, self._tools.lease)
-        for message_id, attempts in claimed:
-            if attempts > MOST_ATTEMPTS:
-                self._shunt(message_id, attempts, "the worker did not survive this mail")
-            else:
-                self._work(message_id, attempts)
+        now, lease = self._tools.clock.now(), self._tools.lease
+        claimed = self._write(Move.CLAIM, lambda unit: messages.claim(unit, ids, now, lease))
+        office = self._tools.reception.fresh_office()
+        for start in range(0, len(claimed), GROUP):
+            self._work(claimed[start : start + GROUP], office)
         return len(claimed)
 
-    def _work(self, message_id: str, attempts: int) -> None:
+    def _work(self, claimed: Sequence[tuple[str, int]], office: Office) -> None:
+        """Work some messages, each whole or not at all, in one commit group."""
+        begun = [(message_id, attempts, self._begin(message_id, attempts, office)) for message_id, attempts in claimed]
+        for message_id, attempts, future in begun:
+            error = future.exception()
+            if error is not None:
+                self._fail(message_id, attempts, error)
+
+    def _begin(self, message_id: str, attempts: int, office: Office) -> "Future[None]":
+        now, signer = self._tools.clock.now(), self._tools.signer
+        if attempts > MOST_ATTEMPTS:
+            return self._shunt(message_id, attempts, "the worker did not survive this mail")
         try:
-            self._route_one(message_id, attempts)
+            with self._database.read() as unit:
+                octets = messages.content_of(unit, message_id)
         except Exception as error:
-            log.exception("message %s could not be routed, attempt %d", message_id, attempts)
-            if attempts >= MOST_ATTEMPTS:
-                self._shunt(message_id, attempts, f"routing failed: {type(error).__name__}")
-            else:
-                with self._database.move(Move.CLAIM) as unit:
-                    messages.postpone(unit, message_id, self._tools.clock.now() + PAUSE_AFTER_FAILURE * attempts)
+            failed: Future[None] = Future()
+            failed.set_exception(error)
+            return failed
 
-    def _route_one(self, message_id: str, attempts: int) -> None:
-        tools = self._tools
-        office = tools.reception.fresh_office()
-        with self._database.read() as unit:
-            row = messages.by_id(unit, message_id)
-            octets = content.load(unit, row.content_id) if row is not None else b""
-        with self._database.move(Move.ROUTE) as unit:
-            row = messages.lock(unit, message_id, attempts)
-            if row is None:
-                return
-            routing.route(unit, Work(row, octets, office, tools.signer, tools.clock.now()))
-
-    def _shunt(self, message_id: str, attempts: int, reason: str) -> None:
-        log.error("message %s goes to the fallback queue: %s", message_id, reason)
-        office = self._tools.reception.fresh_office()
-        with self._database.move(Move.SHUNT) as unit:
+        def do(unit: Unit) -> None:
             row = messages.lock(unit, message_id, attempts)
             if row is not None:
-                routing.shunt(unit, row, office, reason, self._tools.clock.now())
+                routing.route(unit, Work(row, octets, office, signer, now))
+
+        return self._tools.committer.submit(Move.ROUTE, do)
+
+    def _fail(self, message_id: str, attempts: int, error: BaseException) -> None:
+        log.error("message %s could not be routed, attempt %d", message_id, attempts, exc_info=error)
+        if attempts >= MOST_ATTEMPTS:
+            self._shunt(message_id, attempts, f"routing failed: {type(error).__name__}").result()
+            return
+        due_at = self._tools.clock.now() + PAUSE_AFTER_FAILURE * attempts
+        self._write(Move.CLAIM, lambda unit: messages.postpone(unit, message_id, due_at))
+
+    def _shunt(self, message_id: str, attempts: int, reason: str) -> "Future[None]":
+        log.error("message %s goes to the fallback queue: %s", message_id, reason)
+        office, now = self._tools.reception.fresh_office(), self._tools.clock.now()
+
+        def do(unit: Unit) -> None:
+            row = messages.lock(unit, message_id, attempts)
+            if row is not None:
+                routing.shunt(unit, row, office, reason, now)
+
+        return self._tools.committer.submit(Move.SHUNT, do)
 
     def _assign(self, case_id: int) -> bool:
-        tools = self._tools
-        office = tools.reception.fresh_office()
-        with self._database.move(Move.ASSIGN) as unit:
-            return routing.assign_waiting(unit, case_id, Work(None, b"", office, tools.signer, tools.clock.now()))
+        office = self._tools.reception.fresh_office()
+        work = Work(None, b"", office, self._tools.signer, self._tools.clock.now())
+        return self._write(Move.ASSIGN, lambda unit: routing.assign_waiting(unit, case_id, work))
 
 
 def route(ids: list[str]) -> None:

@@ -112,7 +112,8 @@ def serve_worker(config: Config, ready: Ready) -> None:
     """One worker process, under RQ where there is a Redis."""
     with _open(config) as store:
         lease, period_s = config.queue.lease, config.queue.sweep_period.total_seconds()
-        tools = Tools(store.database, store.reception, store.signer, store.outer.clock, store.bell, lease)
+        committer = GroupCommitter(store.database)
+        tools = Tools(store.database, committer, store.reception, store.signer, store.outer.clock, store.bell, lease)
         schedule = Schedule(config.outbound.retry, config.outbound.give_up)
         terms = Terms(schedule, lease, config.outbound.concurrency, period_s)
         deliverer = Deliverer(tools, build_route(_route_settings(config), store.outer.resolver), terms)
@@ -125,6 +126,7 @@ def serve_worker(config: Config, ready: Ready) -> None:
         else:
             serve_own(worker, _doors(config), period_s)
         deliverer.stop()
+        committer.close()
 
 
 async def _serve(listeners: Sequence[tuple[Sequence[socket.socket], Edge]], ready: Ready) -> None:

@@ -188,7 +188,12 @@ def finish(unit: Unit, seq: int, state: MessageState) -> None:
 
 def by_id(unit: Unit, message_id: str) -> Row[tuple[object, ...]] | None:
     """One message row."""
-    return unit.execute(select(message).where(message.c.id == message_id)).first()
+    return unit.execute(_BY_ID, {"i": message_id}).first()
+
+
+def content_of(unit: Unit, message_id: str) -> bytes:
+    """The octets of a message as received."""
+    return contents.load(unit, unit.execute(_CONTENT_OF, {"i": message_id}).scalar_one())
 
 
 def latest(unit: Unit, limit: int) -> list[Row[tuple[object, ...]]]:
@@ -312,6 +317,8 @@ def _row(unit: Unit, arrival: Arrival, placed: tuple[int, str, Decision] | None)
 _INSERT = insert(message)
 _NEW_DIGEST = Upsert(digest, None, digest.c.digest)
 _FIRST = select(digest.c.message_id).where(digest.c.digest == bindparam("d"))
+_BY_ID = select(message).where(message.c.id == bindparam("i"))
+_CONTENT_OF = select(message.c.content_id).where(message.c.id == bindparam("i"))
 _OPEN = (
     select(message)
     .where(

@@ -160,24 +160,23 @@ def attempts_of(unit: Unit, recipient_ids: Sequence[int]) -> Rows:
 
 def ids_in_thread(unit: Unit, thread_id: int) -> Rows:
     """For the Message-ID map: every message of a thread with the outbox mail that carried it to somebody."""
-    return list(
-        unit.execute(
-            select(
-                message.c.seq,
-                message.c.direction,
-                message.c.message_id.label("own_id"),
-                message.c.author_address,
-                outbox.c.kind,
-                outbox.c.agent_id,
-                outbox.c.message_id.label("sent_id"),
-            )
-            .outerjoin(outbox, (outbox.c.message_seq == message.c.seq) & outbox.c.kind.in_(("copy", "reply")))
-            .where(message.c.thread_id == thread_id)
-            .order_by(message.c.seq, outbox.c.id)
-        )
+    return list(unit.execute(_IDS_IN_THREAD, {"t": thread_id}))
+
+
+_IDS_IN_THREAD = (
+    select(
+        message.c.seq,
+        message.c.direction,
+        message.c.message_id.label("own_id"),
+        message.c.author_address,
+        outbox.c.kind,
+        outbox.c.agent_id,
+        outbox.c.message_id.label("sent_id"),
     )
-
-
+    .outerjoin(outbox, (outbox.c.message_seq == message.c.seq) & outbox.c.kind.in_(("copy", "reply")))
+    .where(message.c.thread_id == bindparam("t"))
+    .order_by(message.c.seq, outbox.c.id)
+)
 _INSERT = insert(outbox).returning(outbox.c.id)
 _INSERT_RECIPIENT = insert(outbox_recipient)
 _INSERT_ATTEMPT = insert(attempt)
