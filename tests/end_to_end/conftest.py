@@ -73,6 +73,12 @@ def build(tmp_path_factory: pytest.TempPathFactory, tls_files: TlsFiles) -> Iter
     yield from _builder(tmp_path_factory, tls_files)
 
 
+@pytest.fixture(scope="module")
+def build_for_module(tmp_path_factory: pytest.TempPathFactory, tls_files: TlsFiles) -> Iterator[Build]:
+    """The same for installations that the tests of a file share."""
+    yield from _builder(tmp_path_factory, tls_files)
+
+
 @pytest.fixture(
     scope="session",
     params=[
