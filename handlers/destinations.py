@@ -42,6 +42,8 @@ def destination(office: Office, recipient: Address, now: datetime) -> Destinatio
         return Destination(recipient, Kind.ROUTING, row=row) if row.value.verified else R550_NO_SUCH_ADDRESS
     if recipient.domain != office.keys.host:
         return R550_NO_SUCH_ADDRESS
+    if recipient.local.lower() == "postmaster":
+        return _postmaster(office, recipient)
     reply = tokens.read_reply_address(office.keys, recipient.local, now)
     if reply is not None:
         if reply.role is tokens.Role.AGENT:
@@ -53,3 +55,9 @@ def destination(office: Office, recipient: Address, now: datetime) -> Destinatio
             recipient, Kind.BOUNCE, thread_id=bounce.thread_id, evidence=True, outbox_name=bounce.outbox_name
         )
     return R550_NO_SUCH_ADDRESS
+
+
+def _postmaster(office: Office, recipient: Address) -> Destination | Response:
+    """RFC 5321 §4.5.1: mail for the postmaster is taken; it goes where the desk's first routing address goes."""
+    first = next((row for row in office.desk.addresses.values() if row.value.verified), None)
+    return R550_NO_SUCH_ADDRESS if first is None else Destination(recipient, Kind.ROUTING, row=first)

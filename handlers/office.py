@@ -2,6 +2,7 @@
 """What every verb knows of the place it works in: our name, our keys, the desk in force; built by gateway."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from handlers.authentication import DkimPolicy
@@ -10,7 +11,7 @@ from storage.address import Address
 from storage.desk import AddressRow, Snapshot
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Office:
     """`annotate` accepts every mail and only writes down what would have been done (policy.mode)."""
 
@@ -21,7 +22,7 @@ class Office:
     dkim: DkimPolicy
     annotate: bool
 
-    @property
+    @cached_property
     def inside(self) -> frozenset[str]:
         """Keys of our own people and addresses: none of them is a customer."""
         private = (text.lower() for text in self.desk.private_addresses)

@@ -33,7 +33,7 @@ def find_pointers(mail: Incoming, office: Office) -> Incoming:
     found += [Pointer(key=key) for key in foreign_keys(mail.head, office)]
     own_key = key_of_mail(mail.head)
     if own_key is not None:
-        found.append(Pointer(key=own_key))
+        found.append(Pointer(key=own_key, is_own=True))
     found += [Pointer(thread_token=text) for text in _shown_ids(mail.head) if tokens.is_thread_id(office.keys, text)]
     return replace(mail, pointers=tuple(dict.fromkeys(found)))
 

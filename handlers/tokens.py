@@ -17,10 +17,9 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from hashlib import sha256
 
-_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"  # RFC 4648 §6
 THREAD_ID = re.compile(r"[A-Z2-7]{12}")
 _SORTED = "234567abcdefghijklmnopqrstuvwxyz"  # the same characters in the order in which text sorts
-_RANDOM_CHARACTERS = 8
+_RANDOM_OCTETS, _RANDOM_CHARACTERS = 5, 8
 _CHECK_CHARACTERS = 4
 _MAC_CHARACTERS = 16  # 80 bits
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -83,7 +82,7 @@ class ReplyAddress:
 
 def new_thread_id(keys: Keys) -> str:
     """Twelve characters: 40 random bits and 20 bits of keyed check."""
-    random = "".join(secrets.choice(_BASE32) for _ in range(_RANDOM_CHARACTERS))
+    random = b32encode(secrets.token_bytes(_RANDOM_OCTETS)).decode()
     return random + _check(keys, random)
 
 

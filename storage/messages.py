@@ -196,11 +196,6 @@ def content_of(unit: Unit, message_id: str) -> bytes:
     return contents.load(unit, unit.execute(_CONTENT_OF, {"i": message_id}).scalar_one())
 
 
-def latest(unit: Unit, limit: int) -> list[Row[tuple[object, ...]]]:
-    """The newest messages, newest first, with their thread ID and case number."""
-    return list(unit.execute(select(message).order_by(message.c.seq.desc()).limit(limit)))
-
-
 def of_thread(unit: Unit, thread_id: int) -> list[Row[tuple[object, ...]]]:
     """All mail of a thread in the order of acceptance."""
     return list(unit.execute(select(message).where(message.c.thread_id == thread_id).order_by(message.c.seq)))

@@ -53,13 +53,15 @@ class Pointer:
     """Something in a mail that names a thread: by its public ID, or by the hash of another mail's Message-ID.
 
     `evidence` marks the two kinds that only we can have made: a keyed Message-ID and a signed address; `is_bounce` a
-    report that came to our signed bounce address.
+    report that came to our signed bounce address. `is_own` is the mail's own Message-ID, which leads only to a thread
+    of the same proven author: a stranger who used it before them gains nothing.
     """
 
     thread_token: str | None = None
     key: bytes | None = None
     evidence: bool = False
     is_bounce: bool = False
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,8 @@ def _resolve(unit: Unit, pointer: Pointer, author: Author) -> list[int]:
     if pointer.thread_token is not None:
         thread_id = by_token(unit, pointer.thread_token)
         return [] if thread_id is None else [thread_id]
-    rows = unit.execute(_BY_KEY, {"k": pointer.key, "a": author.person.key if author.person else ""})
+    question = _BY_OWN_KEY if pointer.is_own else _BY_KEY
+    rows = unit.execute(question, {"k": pointer.key, "a": author.person.key if author.person else ""})
     return [row.thread_id for row in rows]
 
 
@@ -208,6 +211,9 @@ def _own_or_named() -> ColumnElement[bool]:
     return or_(message_key.c.author == bindparam("a"), message_key.c.names_message.is_(True))
 
 
+_BY_OWN_KEY = select(message_key.c.thread_id).where(
+    message_key.c.hash == bindparam("k"), message_key.c.author == bindparam("a")
+)
 _BY_KEY = (
     select(message_key.c.thread_id)
     .where(and_(message_key.c.hash == bindparam("k"), _own_or_named()))

@@ -168,3 +168,13 @@ def test_a_mail_is_placed_once_even_if_a_neighbour_made_the_thread_meanwhile(wor
             messages.accept(unit, intake.arrival(one, world.office), proof.decide)
     world.route()
     assert world.message(judged.id).case.number == world.message(again.id).case.number == 1
+
+
+def test_a_message_id_that_a_stranger_used_before_does_not_spoil_the_first_mail_of_its_owner(world: World) -> None:
+    world.receive(mail("Mallory <mallory@evil.example>", message_id="<taken@customer.example>"))
+    owner = world.carl(message_id="<taken@customer.example>")
+    assert (owner.proof, owner.link_kind) == ("proven", None)
+
+
+def test_mail_for_the_postmaster_is_taken(world: World) -> None:
+    assert world.receive(mail(), f"Postmaster@{KEYS.host}").case.number == 1
