@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -130,13 +130,14 @@ class Doors:
     def bell(self) -> Iterator[socket.socket]:
         """This process's own doorbell, for as long as it listens."""
         name = f"worker-{os.getpid()}.sock"
+        self._take_off(name)  # a process that was killed, with the same id: in a container they come again
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell:
             bell.bind(f"/proc/self/fd/{self._handle}/{name}")
             bell.setblocking(False)
             try:
                 yield bell
             finally:
-                os.unlink(name, dir_fd=self._handle)
+                self._take_off(name)
 
     def strike(self, _: list[str]) -> None:
         """Wake every worker; one that has rings waiting needs none, and one that has died rings no more."""
@@ -146,9 +147,14 @@ class Doors:
                 try:
                     striker.sendto(b"!", f"/proc/self/fd/{self._handle}/{name}")
                 except ConnectionRefusedError:
-                    os.unlink(name, dir_fd=self._handle)
+                    self._take_off(name)
                 except (BlockingIOError, FileNotFoundError):
                     continue
+
+    def _take_off(self, name: str) -> None:
+        """Others may be doing the same."""
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._handle)
 
 
 def own_bell(doors: Doors) -> BellThread:
