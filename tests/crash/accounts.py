@@ -53,30 +53,30 @@ def check_store(unit: Any, ledger: Ledger) -> None:
 
 def _check_messages(unit: Any, rows: list[Any], ledger: Ledger) -> None:
     promised = {sent.message_id: sent for sent in (*ledger.mails, *ledger.replies)}
-    assert Counter(row.message_id for row in rows) == Counter(promised.keys())
+    _same("messages", Counter(row.message_id for row in rows), Counter(promised.keys()))
     for row in rows:
         sent = promised[row.message_id]
-        assert row.id == sent.id
-        assert contents.load(unit, row.content_id) == sent.content
-        assert (row.state in FINAL, row.due_at) == (True, None), (row.id, row.state)
-    assert unit.execute(select(func.count()).select_from(digest)).scalar() == len(rows)
+        _same(f"the id in the 250 for {row.message_id}", sent.id, row.id)
+        assert contents.load(unit, row.content_id) == sent.content, f"{row.id} is not what was sent"
+        _same(f"whether {row.id}, {row.state}, is final", (row.state in FINAL, row.due_at), (True, None))
+    _same("digests", unit.execute(select(func.count()).select_from(digest)).scalar(), len(rows))
 
 
 def _check_cases(unit: Any, mails: list[Any]) -> None:
     """Each customer wrote once, so each mail has a case of its own; its timeline tells of each step once."""
     cases = list(unit.execute(select(case).order_by(case.c.number)))
-    assert [row.number for row in cases] == list(range(1, len(mails) + 1))
-    assert unit.execute(select(counter.c.value).where(counter.c.name == "case")).scalar() == len(cases)
+    _same("case numbers", [row.number for row in cases], list(range(1, len(mails) + 1)))
+    _same("the counter", unit.execute(select(counter.c.value).where(counter.c.name == "case")).scalar(), len(cases))
     case_of = {row.id: row.case_id for row in unit.execute(select(thread))}
-    assert sorted(case_of.values()) == sorted(row.id for row in cases)
-    assert len({case_of[row.thread_id] for row in mails}) == len(mails)
+    _same("cases of threads", sorted(case_of.values()), sorted(row.id for row in cases))
+    _same("cases of mails", len({case_of[row.thread_id] for row in mails}), len(mails))
     told = Counter((row.case_id, row.kind) for row in unit.execute(select(case_event)))
     for row in mails:
         kind = "message" if row.state == MessageState.ROUTED.value else "routing_failed"
         number = case_of[row.thread_id]
-        assert (told[number, "created"], told[number, kind]) == (1, 1), row.id
+        _same(f"events of {row.id}", (told[number, "created"], told[number, kind]), (1, 1))
     for row in cases:
-        assert told[row.id, "assigned"] == (row.owner_id is not None), row.number
+        _same(f"assignments of case {row.number}", told[row.id, "assigned"], int(row.owner_id is not None))
 
 
 def _check_outbox(unit: Any, rows: list[Any]) -> None:
@@ -87,13 +87,13 @@ def _check_outbox(unit: Any, rows: list[Any]) -> None:
             expected.update([(row.seq, "copy"), (row.seq, "acknowledgement")])
         elif row.state == MessageState.SUBMITTED.value:
             expected.update([(row.seq, "reply")])
-    assert kinds == expected
+    _same("outbox rows", kinds, expected)
     ended = defaultdict(list)
     for row in unit.execute(select(attempt)):
         ended[row.recipient_id].append(row.outcome)
     for row in unit.execute(select(outbox_recipient)):
-        assert (row.state, row.due_at, ended[row.id].count("delivered")) == ("delivered", None, 1), row
-        assert row.attempts == row.unsettled + len(ended[row.id]), row
+        _same(f"the end of {row}", (row.state, row.due_at, ended[row.id].count("delivered")), ("delivered", None, 1))
+        _same(f"the attempts of {row}", row.attempts, row.unsettled + len(ended[row.id]))
 
 
 def _check_contents(unit: Any) -> None:
@@ -101,20 +101,21 @@ def _check_contents(unit: Any) -> None:
     kept = set(unit.execute(select(content.c.id).where(content.c.state == "kept")).scalars())
     used = set(unit.execute(select(message.c.content_id)).scalars())
     used |= set(unit.execute(select(outbox.c.content_id).where(outbox.c.content_id.is_not(None))).scalars())
-    assert kept == used
-    known = select(content.c.id)
-    assert not unit.execute(select(content_chunk.c.content_id).where(content_chunk.c.content_id.not_in(known))).first()
+    _same("contents kept", kept, used)
+    loose = select(content_chunk.c.content_id).where(content_chunk.c.content_id.not_in(select(content.c.id)))
+    _same("chunks without content", unit.execute(loose).all(), [])
 
 
 def check_orphans(database: Database, expected: int | None) -> None:
     """So many contents, if it is known, that nobody promised: for an hour they stay, then the sweep deletes them."""
     with database.move(Move.FORGET) as unit:
-        assert contents.forget_orphans(unit, datetime.now(UTC)) == 0
+        _same("young orphans forgotten", contents.forget_orphans(unit, datetime.now(UTC)), 0)
     with database.move(Move.FORGET) as unit:
         forgotten = contents.forget_orphans(unit, datetime.now(UTC) + timedelta(hours=2))
-        assert expected in (None, forgotten), forgotten
+        assert expected in (None, forgotten), f"{forgotten} orphans, expected {expected}"
     with database.read() as unit:
-        assert not unit.execute(select(content.c.id).where(content.c.state == "arriving")).first()
+        left = unit.execute(select(content.c.id).where(content.c.state == "arriving")).all()
+        _same("contents that stay arriving", left, [])
         _check_contents(unit)
 
 
@@ -125,10 +126,11 @@ def check_departures(unit: Any, arrived: Iterable[tuple[str, bytes]], *, once: b
     """
     found = Counter((to, _message_id(octets)) for to, octets in arrived)
     excuses = _excuses(unit)
-    assert set(found) == set(excuses)
+    _same("what arrived", set(found), set(excuses))
     duplicates = {key: count - 1 for key, count in found.items() if count > 1}
     for key, more in duplicates.items():
-        assert more <= (0 if once else excuses[key]), (key, more, excuses[key])
+        allowed = 0 if once else excuses[key]
+        assert more <= allowed, f"{key} arrived {more} times too often, {allowed} attempts explain it"
     return sum(duplicates.values())
 
 
@@ -146,3 +148,7 @@ def _excuses(unit: Any) -> dict[tuple[str, str], int]:
 def _message_id(octets: bytes) -> str:
     head = octets.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
     return "".join(str(message_from_bytes(head, policy=policy.compat32)["Message-ID"]).split()).strip("<>")
+
+
+def _same(what: str, found: object, expected: object) -> None:
+    assert found == expected, f"{what}: {found}, expected {expected}"

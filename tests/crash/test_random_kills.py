@@ -6,6 +6,7 @@ import random
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -35,7 +36,24 @@ def _kill_one(house: House, dice: random.Random) -> None:
     os.kill(dice.choice(wait_until(program.children, "a process to kill")), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("strike", [_cut_power, _kill_one])
+def _kill_supervisor(house: House, _: random.Random) -> None:
+    """Only the supervisor: its processes end what they have in hand, and nobody outlives it."""
+    (program,) = house.installation.programs
+    children = program.children()
+    os.kill(program.pid, signal.SIGKILL)
+    wait_until(lambda: not any(map(_lives, children)), "the processes to end after their supervisor")
+    house.installation.kill()
+    house.installation.start()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("strike", [_cut_power, _kill_one, _kill_supervisor])
 def test_five_deaths_under_load_lose_and_double_nothing(build: Build, strike: Callable[[House, random.Random], None]):
     house, dice = build(MANY), random.Random(SEED)
     house.installation.start()
