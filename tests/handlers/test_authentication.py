@@ -21,7 +21,8 @@ from handlers.dkim_keys import is_signed_by
 from handlers.headers import scan
 from handlers.ports import Answer, Found
 from storage.address import Address
-from tests.handlers.dkim_material import MAIL, NAME, found, judged, now, outcome, private_key, record, seconds, signed
+from tests.handlers.dkim_material import MAIL, NAME, found, judged, now, outcome, private_key, record, signed
+from tests.support.cost import seconds
 
 
 def test_a_good_signature_passes_and_says_what_it_covers() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from handlers.authentication import DkimResult
 from handlers.authentication_results import forged_spans, results_field
 from handlers.headers import scan
-from tests.handlers.dkim_material import seconds
+from tests.support.cost import seconds
 
 
 def test_a_result_is_written_as_rfc_8601_wants() -> None:

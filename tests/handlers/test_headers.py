@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The header section as bytes: offsets that cover it, text that is harmless, fields that inject nothing."""
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -10,18 +9,9 @@ from hypothesis import strategies as st
 
 from handlers import headers
 from handlers.headers import decode_text, encode_phrase, encode_unstructured, fold, message_ids, scan, without_spans
+from tests.support.cost import seconds
 
 PLAIN = b"From: a@b.example\r\nSubject: one\r\n two\r\nsubject: three\r\n\r\nbody\r\n"
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """The best of three, for a ratio."""
-    times = []
-    for _ in range(3):
-        begin = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - begin)
-    return min(times)
 
 
 def test_a_header_section_is_cut_into_its_fields() -> None:

@@ -12,7 +12,8 @@ from handlers.authentication import DkimPolicy, verify
 from handlers.headers import scan
 from handlers.ports import Answer, Found
 from handlers.signing import FROZEN, Signer, SigningFailed, generate_key
-from tests.handlers.dkim_material import MAIL, pem, seconds
+from tests.handlers.dkim_material import MAIL, pem
+from tests.support.cost import seconds
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
