@@ -71,7 +71,7 @@ class MxReceiver:
         keys = {question.name: answer for question, answer in zip(asked, answers, strict=True)}
         mail = await self._judge(mail, office, keys)
         if mail.refusal is not None:
-            log.info("mail %s refused: %s", mail.id, mail.refusal)
+            log.info("%s: mail %s refused: %s", mail.session.id, mail.id, mail.refusal)
             return mail.refusal
         return await self._accept(mail, office)
 
@@ -100,14 +100,26 @@ class MxReceiver:
             arrival = replace(arrival, content_id=content_id)
         accepted = await keep(self._committer, Move.ACCEPT, _acceptance(arrival))
         if accepted.repeated:
-            log.info("mail %s was accepted before as %s", mail.id, accepted.id)
-        elif accepted.state is MessageState.ACCEPTED:
-            self._bell.ring((accepted.id,))
+            log.info("%s: mail %s was accepted before as %s", mail.session.id, mail.id, accepted.id)
+        else:
+            _log_acceptance(mail)
+            if accepted.state is MessageState.ACCEPTED:
+                self._bell.ring((accepted.id,))
         return R250_ACCEPTED.about(accepted.id)
 
 
 def _acceptance(arrival: messages.Arrival) -> Callable[..., messages.Accepted]:
     return lambda unit: messages.accept(unit, arrival, decide)
+
+
+def _log_acceptance(mail: Incoming) -> None:
+    """One line a mail, by which an operator finds it again."""
+    author = str(mail.author.address) if mail.author is not None else "no single author"
+    log.info(
+        "%s: mail %s of %s, %s, %d octets for %d recipients: %s",
+        *(mail.session.id, mail.id, author, "aligned" if mail.aligned else "not aligned"),
+        *(len(mail.content), len(mail.envelope.recipients), mail.disposition),
+    )
 
 
 def _asks_the_store(mail: Incoming) -> bool:

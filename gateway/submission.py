@@ -67,10 +67,13 @@ class SubmissionReceiver:
         draft = Draft(session, envelope, scan(content), agent, self._clock.now())
         made = await asyncio.to_thread(self._make, office, draft)
         if isinstance(made, Response):
-            log.info("session %s: reply of %s refused: %s", session.id, agent.value.login, made)
+            log.info("%s: reply of %s refused: %s", session.id, agent.value.login, made)
             return made
         accepted = await keep(self._committer, Move.SUBMIT, _submission(await self._ahead(made)))
         self._bell.ring(())
+        log.info(
+            "%s: reply %s of %s in case %d", session.id, accepted.id, agent.value.login, made.conversation.case_number
+        )
         return R250_ACCEPTED.about(accepted.id)
 
     def _make(self, office: Office, draft: Draft) -> Submission | Response:
