@@ -62,6 +62,23 @@ def test_mail_goes_on_without_redis_and_the_bell_rings_again_with_it(world: Worl
     ann.inbox("And once more.")
 
 
+# Redis may be away from the first moment, or go while RQ waits for jobs.
+@pytest.mark.parametrize("away_at_start", [True, False], ids=["never-there", "gone-later"])
+def test_it_works_and_stops_cleanly_while_redis_is_away(
+    build: Build, postgres_url: str, redis_server: RedisServer, away_at_start: bool
+) -> None:
+    queue = {"sweep_period": "1s"}
+    made = build(database_url=postgres_url, redis_url=redis_server.url, config={"queue": queue})
+    if away_at_start:
+        redis_server.kill()
+    program = made.installation.start()
+    redis_server.kill()
+    made.customer().write("Broken tractor", "It smokes.")
+    made.agent.inbox("It smokes.")
+    made.installation.stop()
+    assert program.lines("killed after") == []
+
+
 def test_wiping_redis_under_load_loses_no_mail_and_delays_none(world: World, redis_server: RedisServer) -> None:
     mails = signed_mails(world)
     load = Load(world, mails)
