@@ -107,6 +107,11 @@ def _print_case(item: Item, events: list[Item]) -> None:
         click.echo(f"link  {link['kind']} case {link['number']}")
     click.echo()
     for event in events:
-        details = " ".join(f"{key}={value}" for key, value in event.items() if key not in ("at", "actor", "kind"))
+        told = {key: value for key, value in event.items() if key not in ("at", "actor", "kind")}
+        details = " ".join(f"{key}={_words(value)}" for key, value in told.items())
         at = str(event["at"])
         print_fields({at: f"{event['actor']} {event['kind']} {details}"}, (at,))
+
+
+def _words(value: object) -> str:
+    return ",".join(str(one) for one in value) if isinstance(value, list) else str(value)
