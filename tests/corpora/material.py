@@ -85,6 +85,16 @@ def smuggled(corpora: Path, recipient: str) -> Iterator[Mail]:
         yield Mail(name, "a@elsewhere.example", recipient, octets, sequence["ends_data"])
 
 
+def words(corpora: Path) -> list[bytes]:
+    """The dictionaries for fuzzing: a quoted word a line, `\\xNN` for an octet."""
+    found = []
+    for path in sorted((corpora / "fuzz").iterdir()):
+        for quoted in re.findall(r'^(?:\w+=)?"(.*)"$', path.read_text("utf-8"), re.MULTILINE):
+            plain = re.sub(rb"\\x([0-9a-f]{2})", lambda octet: bytes([int(octet[1], 16)]), quoted.encode())
+            found.append(plain.replace(b'\\"', b'"'))
+    return found
+
+
 def _files(corpora: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix != ".json" and not path.name.startswith("LICENSE"):
