@@ -99,6 +99,11 @@ class _Listener(SimpleWorker):
         self.stopping.set()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
+    def _install_signal_handlers(self) -> None:
+        """A signal that came while RQ made itself known to Redis is not forgotten: its loop looks here first."""
+        super()._install_signal_handlers()  # type: ignore[no-untyped-call]
+        self._stop_requested = self.stopping.is_set()
+
 
 def serve_rq(worker: Worker, connection: Redis, period_s: float) -> None:
     """With Redis: RQ's simple worker in this thread, the sweep in another; a lost Redis is waited for."""
