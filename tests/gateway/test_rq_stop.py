@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 from redis import Redis
+from rq.exceptions import StopRequested
 
 from gateway.worker import serve_rq
 from tests.support.redis_server import RedisServer
 
-pytestmark = [pytest.mark.redis, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.redis
 
 
 class Idle:
@@ -30,11 +31,15 @@ class Idle:
 
 
 class Interrupted(Redis):
-    """The process is told to stop while it says the n-th command to Redis."""
+    """The process is told to stop while it says the n-th command to Redis; waiting for a job is noted and refused."""
 
     countdown = 1
+    has_waited = False
 
     def execute_command(self, *words: object, **options: object) -> object:
+        if str(words[0]).startswith("BL"):  # BLPOP, BLMOVE: it would wait for minutes
+            self.has_waited = True
+            raise StopRequested
         self.countdown -= 1
         if self.countdown == 0:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -57,3 +62,5 @@ def test_it_ends_though_the_signal_came_before_rq_listened_for_it(redis_server: 
     connection.countdown = command
     with connection:
         serve_rq(Idle(), connection, 0.1)
+    assert connection.countdown <= 0
+    assert not connection.has_waited
