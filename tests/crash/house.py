@@ -27,6 +27,7 @@ from tests.support.program import Program
 from tests.support.waiting import wait_until
 
 DIED = "ended with status -9"
+KILLED = " killed after "
 CALL_S = 60
 
 Desk = Mapping[str, Sequence[Mapping[str, object]]]
@@ -58,7 +59,7 @@ class House:
         """End a role in an orderly way."""
         program = self._forget(role)
         status = program.stop()
-        assert status == 0, "\n".join(program.log[-40:])
+        assert (status, program.lines(KILLED)) == (0, []), "\n".join(program.log[-40:])
 
     @contextmanager
     def dying(self, role: str, kill_at: str) -> Iterator[None]:
