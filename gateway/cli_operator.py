@@ -16,6 +16,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from gateway import config, opening
 from gateway.config import Config
 from gateway.config_errors import ConfigError
+from gateway.listener import CannotListen
 from storage.address import BadAddress
 from storage.content import ContentMissing
 from storage.database import Database, DatabaseUnavailable
@@ -66,7 +67,7 @@ def words_of(error: Exception) -> str:
         return _one_line(error.format_message())
     if isinstance(error, OperationalError | InterfaceError):
         return f"the database cannot be used now: {_one_line(str(error.orig))}"
-    if exit_code(error) != TRY_LATER or isinstance(error, DatabaseUnavailable):
+    if exit_code(error) != TRY_LATER or isinstance(error, DatabaseUnavailable | CannotListen):
         return _one_line(str(error))
     if isinstance(error, OSError) and error.strerror:
         return _one_line(f"{error.filename or 'system'}: {error.strerror}")

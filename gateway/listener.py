@@ -7,15 +7,21 @@ OSError when the address cannot be bound, ValueError when it is none.
 """
 
 import asyncio
+import errno
 import socket
 from collections.abc import Sequence
 from ipaddress import ip_address
 
 from gateway.smtpd import Edge
 
+BUSY = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)  # another process still has it, or the network is not up yet
 BACKLOG = 512
 ACCEPT_AT_ONCE = 4  # asyncio accepts up to its backlog in one go: a small number shares a burst between the processes
 GRACE_S = 30.0
+
+
+class CannotListen(Exception):
+    """The address is not free now; a later try may work. The text is for the operator."""
 
 
 def bind(address: str) -> socket.socket:

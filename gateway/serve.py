@@ -22,7 +22,7 @@ from types import FrameType
 from gateway import credentials, logs, opening, roles, sdnotify
 from gateway.config import Config
 from gateway.config_errors import ConfigError
-from gateway.listener import bind
+from gateway.listener import BUSY, CannotListen, bind
 from gateway.units import Endpoint
 
 log = logging.getLogger(__name__)
@@ -88,9 +88,8 @@ def _bind_all(config: Config, key: tuple[str, str], open_sockets: contextlib.Exi
             bound.append(open_sockets.enter_context(bind(str(endpoint))))
         except OSError as error:
             place = f"{config.source}: {key[0]}.{key[1]}[{index}]"
-            raise ConfigError(
-                f'{place}: cannot listen on "{endpoint}" ({error.strerror}), expected a free port'
-            ) from None
+            kind = CannotListen if error.errno in BUSY else ConfigError
+            raise kind(f'{place}: cannot listen on "{endpoint}" ({error.strerror}), expected a free port') from None
         log.info("%s.%s: listening on %s", key[0], key[1], _shown(bound[-1]))
     return bound
 
