@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole installations: one that many tests share, on either pair of database and runner, and new ones on demand."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -11,7 +12,7 @@ from tests.support.dns import DnsZone
 from tests.support.installation import DESK, Installation
 from tests.support.people import Agent, Customer
 from tests.support.postgres_server import PostgresServer
-from tests.support.redis_server import RedisServer
+from tests.support.redis_server import PROGRAM, RedisServer
 from tests.support.tls import TlsFiles
 
 # Strings that stand nowhere else, so that one byte of them in a customer's mail is a leak.
@@ -90,8 +91,9 @@ def world(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tls_files: TlsFiles
 ) -> Iterator[World]:
     """A running installation that many tests share; at the end it must stop cleanly and have complained of nothing."""
-    options = {} if request.param == "sqlite" else _servers(request)
-    for build in _builder(tmp_path_factory, tls_files):
+    with contextlib.ExitStack() as servers:
+        options = {} if request.param == "sqlite" else _servers(request, servers)
+        build = servers.enter_context(contextlib.contextmanager(_builder)(tmp_path_factory, tls_files))
         made = build(**options)
         made.installation.start()
         yield made
@@ -99,9 +101,14 @@ def world(
         made.installation.stop()
 
 
-def _servers(request: pytest.FixtureRequest) -> dict[str, str]:
+def _servers(request: pytest.FixtureRequest, servers: contextlib.ExitStack) -> dict[str, str]:
+    """A database of its own, and a Redis of its own: other tests kill the shared one."""
     postgres: PostgresServer = request.getfixturevalue("postgres_server")
-    redis: RedisServer = request.getfixturevalue("redis_session")
+    if PROGRAM is None:
+        pytest.skip("redis-server is not installed: apt-get install redis-server")
+    redis = RedisServer()
+    servers.callback(redis.close)
+    redis.start()
     return {"database_url": postgres.database(), "redis_url": redis.url}
 
 
@@ -117,7 +124,9 @@ def _builder(tmp_path_factory: pytest.TempPathFactory, tls_files: TlsFiles) -> I
         world.installation.set_up(zone, LOGIN)
         return world
 
-    yield build
-    for world in made:
-        world.installation.close()
-        world.zone.close()
+    try:
+        yield build
+    finally:
+        for world in made:
+            world.installation.close()
+            world.zone.close()
