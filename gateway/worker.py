@@ -113,7 +113,7 @@ def serve_rq(worker: Worker, connection: Redis, period_s: float) -> None:
     while not worker.stopping.is_set():
         _on_stop(worker.stopping.set, None)
         try:
-            _listen(worker.stopping, connection)
+            _listen(worker.stopping, connection, period_s)
         except StopRequested:
             worker.stopping.set()
         except (RedisError, OSError) as error:
@@ -122,10 +122,11 @@ def serve_rq(worker: Worker, connection: Redis, period_s: float) -> None:
     sweeper.join()
 
 
-def _listen(stopping: threading.Event, connection: Redis) -> None:
+def _listen(stopping: threading.Event, connection: Redis, period_s: float) -> None:
     jobs = Queue(QUEUE_NAME, connection=connection, serializer="json")
     listener = _Listener([jobs], connection=connection, serializer="json", log_job_description=False)
     listener.stopping = stopping
+    listener.max_connection_wait_time = period_s  # RQ would wait for up to a minute before it asks Redis again
     listener.work(logging_level="WARNING")
 
 
