@@ -115,15 +115,6 @@ def _close(fields: list[Field], name: bytes, start: int, end: int) -> None:
         fields.append(Field(name, start, end))
 
 
-def without_spans(content: bytes, spans: Iterable[Span]) -> bytes:
-    """Cut stretches out of content; they may touch or overlap."""
-    kept, position = [], 0
-    for start, end in sorted(spans):
-        kept.append(content[position : max(start, position)])
-        position = max(end, position)
-    return b"".join((*kept, content[position:]))
-
-
 def message_ids(value: bytes) -> tuple[str, ...]:
     """Read the ids of Message-ID, In-Reply-To or References, without angle brackets; junk between them is skipped."""
     if b"<" in value:

@@ -17,7 +17,7 @@ from storage import content as contents
 from storage import threads
 from storage.database import Unit
 from storage.envelope import Envelope, Session
-from storage.schema import digest, message, outbox, thread
+from storage.schema import digest, message, thread
 from storage.states import MessageState
 from storage.threads import Author, Decide, Decision, Person, Pointer, Proof
 from storage.upsert import Upsert
@@ -186,11 +186,6 @@ def finish(unit: Unit, seq: int, state: MessageState) -> None:
     unit.execute(_FINISH, {"s": seq, "new": state.value})
 
 
-def by_id(unit: Unit, message_id: str) -> Row[tuple[object, ...]] | None:
-    """One message row."""
-    return unit.execute(_BY_ID, {"i": message_id}).first()
-
-
 def content_of(unit: Unit, message_id: str) -> bytes:
     """The octets of a message as received."""
     return contents.load(unit, unit.execute(_CONTENT_OF, {"i": message_id}).scalar_one())
@@ -213,11 +208,6 @@ def stamped(row: Row[tuple[object, ...]], octets: bytes) -> bytes:
 def forget_digests(unit: Unit, now: datetime) -> None:
     """Delete digests past their age."""
     unit.execute(delete(digest).where(digest.c.created_at < now - DIGEST_AGE))
-
-
-def outbox_row_of(unit: Unit, outbox_name: str) -> Row[tuple[object, ...]] | None:
-    """The outbox row that one of our ids names."""
-    return unit.execute(select(outbox).where(outbox.c.name == outbox_name)).first()
 
 
 def to_json(value: object) -> str:
@@ -312,7 +302,6 @@ def _row(unit: Unit, arrival: Arrival, placed: tuple[int, str, Decision] | None)
 _INSERT = insert(message)
 _NEW_DIGEST = Upsert(digest, None, digest.c.digest)
 _FIRST = select(digest.c.message_id).where(digest.c.digest == bindparam("d"))
-_BY_ID = select(message).where(message.c.id == bindparam("i"))
 _CONTENT_OF = select(message.c.content_id).where(message.c.id == bindparam("i"))
 _OPEN = (
     select(message)

@@ -6,12 +6,10 @@ header section only. `take` leases and counts the attempt before the wire is tou
 lease that runs out means that nobody saw the end: `unsettled` counts it, for the remote may have taken the mail.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, case, insert, select, update
+from sqlalchemy import Row, bindparam, case, insert, select, update
 
 from storage import content as contents
 from storage.database import Unit
@@ -143,21 +141,6 @@ def settle(
     return bool(changed)
 
 
-def latest(unit: Unit, limit: int) -> Rows:
-    """The newest recipients, newest first, with the mail they belong to."""
-    return list(unit.execute(_shown().order_by(outbox_recipient.c.id.desc()).limit(limit)))
-
-
-def of_message(unit: Unit, message_seq: int) -> Rows:
-    """Recipients of all mail that carries or speaks of a message."""
-    return list(unit.execute(_shown().where(outbox.c.message_seq == message_seq).order_by(outbox_recipient.c.id)))
-
-
-def attempts_of(unit: Unit, recipient_ids: Sequence[int]) -> Rows:
-    """Every settled attempt of these recipients, oldest first."""
-    return list(unit.execute(select(attempt).where(attempt.c.recipient_id.in_(recipient_ids)).order_by(attempt.c.id)))
-
-
 def ids_in_thread(unit: Unit, thread_id: int) -> Rows:
     """For the Message-ID map: every message of a thread with the outbox mail that carried it to somebody."""
     return list(unit.execute(_IDS_IN_THREAD, {"t": thread_id}))
@@ -197,14 +180,3 @@ _SETTLE = (
     )
     .values(state=bindparam("new"), response=bindparam("text"), due_at=bindparam("due"), leased=False)
 )
-
-
-def _shown() -> Select[Any]:
-    return select(
-        outbox_recipient,
-        outbox.c.name,
-        outbox.c.kind,
-        outbox.c.message_seq,
-        outbox.c.created_at,
-        outbox.c.reverse_path,
-    ).join(outbox, outbox.c.id == outbox_recipient.c.outbox_id)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers import headers
-from handlers.headers import decode_text, encode_phrase, encode_unstructured, fold, message_ids, scan, without_spans
+from handlers.headers import decode_text, encode_phrase, encode_unstructured, fold, message_ids, scan
 from tests.support.cost import seconds
 
 PLAIN = b"From: a@b.example\r\nSubject: one\r\n two\r\nsubject: three\r\n\r\nbody\r\n"
@@ -80,20 +80,6 @@ def test_a_header_section_beyond_its_bounds_is_said_to_be_truncated() -> None:
 
 def test_a_large_body_costs_nothing() -> None:
     assert not scan(b"From: a\r\n\r\n" + b"y" * (headers.MAX_HEADER_OCTETS + 1)).truncated
-
-
-@pytest.mark.parametrize(
-    ("spans", "left"),
-    [
-        ([], b"0123456789"),
-        ([(0, 2), (8, 10)], b"234567"),
-        # Overlapping, nested and unordered spans cut each octet once.
-        ([(5, 8), (2, 6), (3, 4)], b"0189"),
-        ([(0, 99)], b""),
-    ],
-)
-def test_spans_are_left_out(spans: list[tuple[int, int]], left: bytes) -> None:
-    assert without_spans(b"0123456789", spans) == left
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from handlers.proof import decide
-from storage import desk, messages, threads
+from storage import desk, listing, messages, threads
 from storage.address import parse
 from storage.database import Database, Unit
 from storage.desk_values import Agent, Contact, Desk, RoutingAddress, Team
@@ -67,7 +67,7 @@ def accepted(database: Database, name: str, **changes: Any) -> Any:
     """Accept such a mail in its own transaction; returns its row."""
     with database.move(Move.ACCEPT) as unit:
         accept(unit, arrival(name, **changes))
-        return messages.by_id(unit, name)
+        return listing.message_by_id(unit, name)
 
 
 def the_desk(**changes: Any) -> Desk:

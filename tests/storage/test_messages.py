@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from storage import content, messages, schema, threads
+from storage import content, listing, messages, schema, threads
 from storage.address import parse
 from storage.commit_group import GroupCommitter
 from storage.database import Database
@@ -139,7 +139,7 @@ def test_nul_and_lone_surrogates_in_any_text_become_replacement_characters(datab
     )
     _accept(database, mail)
     with database.read() as unit:
-        row = messages.by_id(unit, "nasty")
+        row = listing.message_by_id(unit, "nasty")
         names = {one.name for one in threads.participants(unit, row.thread_id, "customer")}
     clean = "a\ufffdb\ufffdc\ufffd"
     assert (row.subject, row.message_id, row.author_name, row.reason) == (clean,) * 4
@@ -149,7 +149,7 @@ def test_nul_and_lone_surrogates_in_any_text_become_replacement_characters(datab
 
 def test_a_question_with_nul_or_a_lone_surrogate_finds_nothing_and_does_no_harm(database: Database) -> None:
     with database.read() as unit:
-        assert messages.by_id(unit, NASTY) is None
+        assert listing.message_by_id(unit, NASTY) is None
         assert threads.by_token(unit, NASTY) is None
 
 
@@ -212,7 +212,7 @@ def test_a_worker_whose_lease_was_taken_over_cannot_lock_or_finish(database: Dat
         messages.finish(unit, row.seq, MessageState.ROUTED)
         assert messages.lock(unit, "one", 2) is None
     with database.read() as unit:
-        assert messages.by_id(unit, "one").due_at is None
+        assert listing.message_by_id(unit, "one").due_at is None
         assert messages.attempts_of(unit, ["one"]) == []
 
 

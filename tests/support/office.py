@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from itertools import count
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import dkim
 
@@ -21,7 +22,7 @@ from handlers.ports import Answer, Found
 from handlers.signing import Signer
 from handlers.tokens import Keyring, Keys
 from handlers.work import Work
-from storage import cases, content, desk, messages, migrate, outbox, threads
+from storage import cases, content, desk, listing, messages, migrate, outbox, threads
 from storage import replies as reply_store
 from storage.address import Address, parse
 from storage.database import Database
@@ -59,12 +60,14 @@ DESK = Desk(
     contacts=(Contact("Vera Known", (parse("vera@known.example"),)),),
 )
 _numbers = count(1)
+BEGINNING = datetime.fromisoformat("2026-11-22T12:00:00+00:00")
 
 
 @cache
 def sign(mail: bytes, domain: str) -> bytes:
     """The mail with dkimpy's signature of that domain on top."""
-    field = dkim.sign(mail, b"s1", domain.encode(), private_pem(), canonicalize=(b"relaxed", b"relaxed"))
+    with patch("dkim.time.time", return_value=BEGINNING.timestamp()):  # dkimpy has no clock of its own to hand over
+        field = dkim.sign(mail, b"s1", domain.encode(), private_pem(), canonicalize=(b"relaxed", b"relaxed"))
     return field + mail
 
 
@@ -82,7 +85,7 @@ class World:
     """One office, one database, one clock."""
 
     def __init__(self, url: str, desk_value: Desk = DESK) -> None:
-        self.clock = FakeClock(datetime.fromisoformat("2026-11-22T12:00:00+00:00"))
+        self.clock = FakeClock(BEGINNING)
         self.signer = Signer(private_pem(), "gw", self.clock)
         self.database = Database(url)
         migrate.ready(self.database)
@@ -207,7 +210,7 @@ class World:
     def message(self, message_id: str) -> SimpleNamespace:
         """A message's row with its case."""
         with self.database.read() as unit:
-            row = messages.by_id(unit, message_id)
+            row = listing.message_by_id(unit, message_id)
             case = cases.of_thread(unit, row.thread_id) if row.thread_id is not None else None
             stamped = messages.stamped(row, content.load(unit, row.content_id))
             token = threads.token_of(unit, row.thread_id) if row.thread_id is not None else ""
@@ -229,7 +232,7 @@ class World:
         """What leaves, oldest first; of one kind if that is given."""
         with self.database.read() as unit:
             found: dict[int, SimpleNamespace] = {}
-            for one in reversed(outbox.latest(unit, 10_000)):
+            for one in reversed(listing.outbox_recipients(unit, 10_000)):
                 row, octets = outbox.load(unit, one.outbox_id)
                 mail_ = found.setdefault(
                     one.outbox_id,

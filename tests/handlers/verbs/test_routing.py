@@ -7,7 +7,7 @@ import pytest
 
 from handlers import routing
 from handlers.headers import decode_text, scan
-from storage import cases, messages
+from storage import cases, listing, messages
 from storage.desk_values import Agent
 from storage.states import Move
 from tests.support.office import ANN, CARL, DESK, SUPPORT, World, address, customer_address, field, mail, sign, verifies
@@ -19,7 +19,7 @@ TWO = replace(DESK, agents=(*DESK.agents, EVE))
 def shunt(world: World, message_id: str, reason: str = "ValueError: x") -> None:
     """What the jobs do after the third crash."""
     with world.database.move(Move.SHUNT) as unit:
-        routing.shunt(unit, messages.by_id(unit, message_id), world.office, reason, world.now)
+        routing.shunt(unit, listing.message_by_id(unit, message_id), world.office, reason, world.now)
 
 
 def assign_waiting(world: World) -> list[bool]:
