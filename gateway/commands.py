@@ -40,6 +40,7 @@ from storage.response import (
 )
 
 _HELO = re.compile(r"[^\s\x00-\x20\x7f]{1,255}")  # names of PCs are often no host names: only the form is asked for
+_OPENING = frozenset({"MAIL", "RCPT"})
 
 
 class Wire(Protocol):
@@ -84,7 +85,12 @@ class Conversation:
     wire: Wire
     session: Session
     transaction: Transaction | None = None
+    deferred: bool = False  # MAIL or RCPT of this mail was answered 4xx: what is missing for the next is temporary too
     over: bool = False
+
+    def end_transaction(self) -> None:
+        """Forget the mail that was begun, and that it was deferred."""
+        self.transaction, self.deferred = None, False
 
 
 _Check = Callable[[Conversation, str], Response | None]
@@ -146,15 +152,21 @@ def _outside_transaction(c: Conversation, _argument: str) -> Response | None:
 
 
 def _in_transaction(c: Conversation, _argument: str) -> Response | None:
-    return None if c.transaction else R503_BAD_SEQUENCE
+    return None if c.transaction else _missing(c)
 
 
 def _has_recipients(c: Conversation, _argument: str) -> Response | None:
-    return None if c.transaction and c.transaction.recipients else R503_BAD_SEQUENCE
+    return None if c.transaction and c.transaction.recipients else _missing(c)
+
+
+def _missing(c: Conversation) -> Response:
+    """A client that pipelines (RFC 2920 §3.1) has not read our 4xx: a 503 now would cost it the mail for good."""
+    return R451_TRY_LATER.about(c.session.id) if c.deferred else R503_BAD_SEQUENCE
 
 
 async def _ehlo(c: Conversation, argument: str) -> None:
-    c.session, c.transaction = replace(c.session, helo=argument, esmtp=True), None
+    c.session = replace(c.session, helo=argument, esmtp=True)
+    c.end_transaction()
     c.wire.say_lines(250, (c.settings.name, *_extensions(c)))
 
 
@@ -168,7 +180,8 @@ def _extensions(c: Conversation) -> list[str]:
 
 
 async def _helo(c: Conversation, argument: str) -> Response:
-    c.session, c.transaction = replace(c.session, helo=argument, esmtp=False), None
+    c.session = replace(c.session, helo=argument, esmtp=False)
+    c.end_transaction()
     return Response(250, "", c.settings.name)
 
 
@@ -176,7 +189,8 @@ async def _starttls(c: Conversation, _argument: str) -> None:
     c.wire.say(R220_READY_FOR_TLS)
     tls = await c.wire.start_tls()
     # RFC 3207 §4.2: nothing that was said in clear text is known any more.
-    c.session, c.transaction = replace(c.session, tls=tls, helo="", esmtp=True), None
+    c.session = replace(c.session, tls=tls, helo="", esmtp=True)
+    c.end_transaction()
 
 
 async def _auth(c: Conversation, argument: str) -> Response:
@@ -192,6 +206,7 @@ async def _auth(c: Conversation, argument: str) -> Response:
 
 
 async def _mail(c: Conversation, argument: str) -> Response:
+    c.end_transaction()
     path = paths.sender(argument, c.settings.max_size_octets)
     if isinstance(path, Response):
         return path
@@ -220,7 +235,8 @@ async def _rcpt(c: Conversation, argument: str) -> Response:
 
 
 async def _data(c: Conversation, _argument: str) -> Response:
-    transaction, c.transaction = c.transaction, None
+    transaction = c.transaction
+    c.end_transaction()
     if transaction is None:
         return R503_BAD_SEQUENCE
     c.wire.say(R354_GO_AHEAD)
@@ -231,7 +247,7 @@ async def _data(c: Conversation, _argument: str) -> Response:
 
 
 async def _rset(c: Conversation, _argument: str) -> Response:
-    c.transaction = None
+    c.end_transaction()
     return R250_OK
 
 
@@ -277,16 +293,25 @@ COMMANDS: dict[str, Command] = {
 
 
 async def obey(c: Conversation, verb: str, argument: str) -> Response | None:
-    """Check, then proceed; an exception inside is answered by the caller, with no transaction left."""
+    """Check, then proceed; an exception inside is answered by the caller, with `failed`."""
     command = COMMANDS[verb]
     for check in command.checks:
         refusal = check(c, argument)
         if refusal is not None:
             return refusal
-    return await command.proceed(c, argument)
+    response = await command.proceed(c, argument)
+    if verb in _OPENING and response is not None and response.is_temporary:
+        c.deferred = True
+    return response
 
 
-def failed(c: Conversation) -> Response:
-    """The answer to a failure of ours: temporary, generic, with the id that the log has."""
-    c.transaction = None
+def failed(c: Conversation, verb: str) -> Response:
+    """The answer to a failure of ours: temporary, generic, with the id that the log has.
+
+    A failure at RCPT costs that recipient only, one at MAIL defers what was pipelined behind it; else the mail is gone.
+    """
+    if verb in _OPENING:
+        c.deferred = True
+    else:
+        c.end_transaction()
     return R451_TRY_LATER.about(c.session.id)

@@ -180,7 +180,7 @@ class Smtpd(SMTP):
             log.debug("%s: the client has gone", self._conversation.session.id)
         except Exception:
             log.exception("%s: the session failed", self._conversation.session.id)
-            self.say(failed(self._conversation))
+            self.say(failed(self._conversation, ""))
         finally:
             self._close()
 
@@ -229,7 +229,7 @@ class Smtpd(SMTP):
             raise
         except Exception:
             log.exception("%s: %s failed", self._conversation.session.id, verb)
-            return failed(self._conversation)
+            return failed(self._conversation, verb)
 
     def _count(self, verb: str, response: Response) -> None:
         if response.code >= 400:

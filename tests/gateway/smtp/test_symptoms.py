@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from gateway.lines import Deadlines
-from storage.response import R250_ACCEPTED
+from storage.response import R250_ACCEPTED, R250_RECIPIENT_OK, R451_TRY_LATER
 
 MAIL = b"MAIL FROM:<carl@customer.example>\r\nRCPT TO:<support@firm.example>\r\nDATA\r\n"
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
@@ -73,7 +73,46 @@ async def test_a2_an_exception_is_451_without_its_text_and_the_session_goes_on(s
     assert failure.split()[-1].decode() in caplog.text
     assert "hunter2" in caplog.text
     assert (await client.say(b"NOOP")).startswith(b"250")
-    assert (await client.say(b"MAIL FROM:<>")).startswith(b"451" if step == "on_sender" else b"250")
+    # only a failure at RCPT leaves the transaction as it was
+    expected = {"on_sender": b"451", "on_recipient": b"503", "on_content": b"250"}[step]
+    assert (await client.say(b"MAIL FROM:<>")).startswith(expected)
+
+
+async def test_a_failure_at_rcpt_costs_no_other_recipient_and_no_5xx(start, receiver):
+    async def broken_for_ann(_session, _envelope, recipient):
+        if recipient.local == "ann":
+            raise RuntimeError("the database is away")
+        return R250_RECIPIENT_OK
+
+    receiver.on_recipient = broken_for_ann
+    client = await (await start()).connect()
+    rcpt = b"RCPT TO:<%s@firm.example>\r\n"
+    await client.send(b"EHLO a\r\nMAIL FROM:<>\r\n" + rcpt % b"ann" + rcpt % b"bob" + rcpt % b"ann" + b"DATA\r\n")
+    codes = [(await client.response())[:3] for _ in range(6)]
+    assert codes == [b"250", b"250", b"451", b"250", b"451", b"354"]
+    assert (await client.say(b"Hello\r\n.")).startswith(b"250")
+
+
+async def raising(*_args):
+    raise RuntimeError("the database is away")
+
+
+async def deferring(*_args):
+    return R451_TRY_LATER
+
+
+@pytest.mark.parametrize("failure", [raising, deferring])
+@pytest.mark.parametrize("step", ["on_sender", "on_recipient"])
+async def test_what_is_pipelined_behind_a_temporary_failure_is_temporary(start, receiver, step, failure):
+    setattr(receiver, step, failure)
+    client = await (await start()).connect()
+    rcpts = b"RCPT TO:<ann@firm.example>\r\nRCPT TO:<bob@firm.example>\r\n"
+    await client.send(b"EHLO a\r\nMAIL FROM:<>\r\n" + rcpts + b"DATA\r\n")
+    codes = [(await client.response())[:3] for _ in range(5)]
+    assert codes == [b"250", b"451" if step == "on_sender" else b"250", b"451", b"451", b"451"]
+    for reset in (b"RSET", b"EHLO a"):
+        assert (await client.say(reset)).startswith(b"250")
+        assert (await client.say(b"DATA")).startswith(b"503")
 
 
 @pytest.mark.parametrize("how", ["half close", "close", "reset"])
