@@ -24,8 +24,8 @@ class Office:
 
     @cached_property
     def inside(self) -> frozenset[str]:
-        """Keys of our own people and addresses: none of them is a customer."""
-        private = (text.lower() for text in self.desk.private_addresses)
+        """Keys of our own people, past ones too, and of our addresses: none of them is a customer."""
+        private = (text.lower() for text in (*self.desk.private_addresses, *self.desk.past_addresses))
         senders = (row.value.sender.key for row in self.desk.teams.values())
         return frozenset((*self.desk.addresses, *private, *senders))
 

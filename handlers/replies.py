@@ -128,16 +128,22 @@ def _plan(office: Office, draft: Draft, conversation: Conversation, team: TeamRo
         signature=draft.agent.value.signature,
         own_domain=keys.host,
         addresses={address.key: mailbox for address in _own_addresses(office, draft)},
-        drop=frozenset(text.lower() for text in office.desk.private_addresses),
-        private=_private(office, draft),
+        drop=frozenset(text.lower() for text in _agents_addresses(office, conversation)),
+        private=_private(office, draft, conversation),
         date=draft.received_at,
     )
 
 
-def _private(office: Office, draft: Draft) -> tuple[str, ...]:
+def _agents_addresses(office: Office, conversation: Conversation) -> tuple[str, ...]:
+    """What agents have and had; who was an agent once and takes part here is a customer like others."""
+    people = {one.key for one in (*conversation.participants, conversation.contact)}
+    return (*office.desk.private_addresses, *(key for key in office.desk.past_addresses if key not in people))
+
+
+def _private(office: Office, draft: Draft, conversation: Conversation) -> tuple[str, ...]:
     """Agents' addresses and the secret reply addresses of the agent's own side."""
     own = [str(address) for address in _own_addresses(office, draft) if address.local.startswith("a.")]
-    return tuple(dict.fromkeys([*office.desk.private_addresses, *own]))
+    return tuple(dict.fromkeys([*_agents_addresses(office, conversation), *own]))
 
 
 def _own_addresses(office: Office, draft: Draft) -> list[Address]:
@@ -152,7 +158,8 @@ def _recipients(office: Office, draft: Draft, conversation: Conversation) -> tup
     Never our desk itself: a copy to the agent's own address would make them a customer, and their client keeps one.
     """
     names = {one.address.key: one.name for name in (b"to", b"cc") for one in mailboxes(draft.head, name)}
-    inside = office.inside
+    private = {text.lower() for text in _agents_addresses(office, conversation)}
+    inside = (office.inside - set(office.desk.past_addresses)) | private
     people: dict[str, Person] = {}
     for address in draft.envelope.recipients:
         if office.makes(address):

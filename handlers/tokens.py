@@ -15,17 +15,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from hashlib import sha256
 
 THREAD_ID = re.compile(r"[A-Z2-7]{12}")
 _SORTED = "234567abcdefghijklmnopqrstuvwxyz"  # the same characters in the order in which text sorts
 _RANDOM_OCTETS, _RANDOM_CHARACTERS = 5, 8
 _CHECK_CHARACTERS = 4
 _MAC_CHARACTERS = 16  # 80 bits
+_TAG_CHARACTERS = 10
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 _MESSAGE_ID = re.compile(r"([a-z2-7]{12})\.([a-z2-7]{20})\.([a-z])([a-z2-7]{16})@(.+)")
 _REPLY = re.compile(r"([ar])\.([a-z2-7]{12})\.([a-z2-7]{10})\.([a-z2-7]{4})\.([a-z])([a-z2-7]{16})")
+_AGENT_ADDRESS = r"a\.[a-z2-7]{12}\.[a-z2-7]{10}\.[a-z2-7]{4}\.[a-z][a-z2-7]{16}(?:@|%40|&#64;)"
 _BOUNCE = re.compile(r"b\.([a-z2-7]{12})\.([a-z2-7]{20})\.([a-z])([a-z2-7]{16})")
 
 
@@ -118,14 +119,20 @@ def read_message_id(keys: Keys, text: str) -> OwnMessageId | None:
     return OwnMessageId(thread.upper(), name)
 
 
-def participant_tag(address_key: str) -> str:
-    """Ten characters that stand for a participant in a signed address without naming them."""
-    return _base32(sha256(address_key.encode()).digest())[:10]
+def participant_tag(keys: Keys, address_key: str) -> str:
+    """Ten characters that stand for a participant in a signed address; without the key no guess can be tried."""
+    secret = keys.addresses.keys[keys.addresses.current]
+    return _mac(secret, ("participant", address_key))[:_TAG_CHARACTERS]
+
+
+def agent_address_pattern(host: str) -> str:
+    """A regular expression for what has the form of an agent's secret reply address, as text and pages show it."""
+    return _AGENT_ADDRESS + re.escape(host)
 
 
 def reply_address(keys: Keys, thread_id: str, address_key: str, role: Role, expires_at: datetime) -> str:
     """The signed address to which this participant may answer until then."""
-    thread, tag, day = thread_id.lower(), participant_tag(address_key), _day(expires_at)
+    thread, tag, day = thread_id.lower(), participant_tag(keys, address_key), _day(expires_at)
     signature = keys.addresses.sign("reply", role.value, thread, tag, day)
     return f"{role.value}.{thread}.{tag}.{day}.{signature}@{keys.host}"
 

@@ -15,7 +15,7 @@ from sqlalchemy import Row, Table, delete, insert, select, update
 from storage.address import parse
 from storage.database import Unit
 from storage.desk_values import Agent, Contact, Desk, RoutingAddress, Team
-from storage.schema import agent, agent_team, contact, contact_address, counter, routing_address, team
+from storage.schema import agent, agent_team, contact, contact_address, counter, private_address, routing_address, team
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,11 @@ class Snapshot:
     teams: Mapping[int, TeamRow]
     agents: Mapping[str, AgentRow]  # by login
     addresses: Mapping[str, AddressRow]  # by key
+    past_addresses: tuple[str, ...] = ()  # what an agent once had and nobody has now, neither agent nor contact
 
     @property
     def private_addresses(self) -> tuple[str, ...]:
-        """The agents' own addresses, none of which may leave."""
+        """The addresses of the agents in force, none of which may leave."""
         return tuple(str(row.value.address) for row in self.agents.values())
 
     def agent_by_id(self, agent_id: int | None) -> AgentRow | None:
@@ -80,7 +81,9 @@ def snapshot(unit: Unit) -> Snapshot:
         for row in unit.execute(select(routing_address).where(routing_address.c.active).order_by(routing_address.c.id))
         if row.team_id in teams
     }
-    return Snapshot(version(unit), teams, agents, addresses)
+    present = {row.value.address.key for row in agents.values()}
+    past = tuple(key for key in unit.execute(_PAST).scalars() if key not in present)
+    return Snapshot(version(unit), teams, agents, addresses, past)
 
 
 def is_known_contact(unit: Unit, key: str) -> bool:
@@ -110,6 +113,7 @@ def apply(unit: Unit, desk: Desk) -> list[str]:
     """Make the database say what the desk says; returns one line a change."""
     changes = _apply_rows(unit, team, "team", "name", {row.name: _team_columns(row) for row in desk.teams})
     changes += _apply_rows(unit, agent, "agent", "login", {row.login: _agent_columns(row) for row in desk.agents})
+    _remember_addresses(unit, desk)
     changes += _apply_members(unit, desk)
     ids = {row.name: row.id for row in unit.execute(select(team.c.id, team.c.name))}
     addresses = {row.address.key: _address_columns(row, ids[row.team]) for row in desk.addresses}
@@ -188,6 +192,14 @@ def _apply_rows(unit: Unit, table: Table, noun: str, key: str, wanted: Mapping[s
             unit.execute(update(table).where(table.c.id == row.id).values(active=False))
             changes.append(f"{noun} {name}: retired")
     return changes
+
+
+def _remember_addresses(unit: Unit, desk: Desk) -> None:
+    """What is private once stays private, whatever a later file says."""
+    known = set(unit.execute(select(private_address.c.key)).scalars())
+    new = dict.fromkeys(row.address.key for row in desk.agents if row.address.key not in known)
+    if new:
+        unit.execute(insert(private_address), [{"key": key} for key in new])
 
 
 def _apply_members(unit: Unit, desk: Desk) -> list[str]:
@@ -286,3 +298,8 @@ def _members(unit: Unit) -> dict[int, list[int]]:
 
 
 _VERSION = select(counter.c.value).where(counter.c.name == "desk")
+_PAST = (
+    select(private_address.c.key)
+    .where(private_address.c.key.not_in(select(contact_address.c.key)))
+    .order_by(private_address.c.key)
+)

@@ -115,6 +115,9 @@ agent = Table(
     Column("active", Boolean, nullable=False),
 )
 
+# Every address that an agent ever had: quotes keep naming it when the agent has left or has another.
+private_address = Table("private_address", metadata, Column("key", Text, primary_key=True))
+
 agent_team = Table(
     "agent_team",
     metadata,

@@ -156,3 +156,16 @@ def test_what_is_applied_to_a_fresh_store_is_exported_as_it_was(wanted: Desk) ->
         applied(database, wanted)
         assert applied(database, wanted) == []
         database.close()
+
+
+def test_an_address_that_an_agent_once_had_stays_private_until_a_contact_has_it(database: Database) -> None:
+    applied(database)
+    moved = replace(BASE.agents[0], address=parse("ann@new.example"))
+    applied(database, replace(BASE, agents=(moved,)))
+    with database.read() as unit:
+        past = desk.snapshot(unit).past_addresses
+    assert past == tuple(sorted(one.address.key for one in BASE.agents))
+    back = Contact("Ann", (BASE.agents[0].address,))
+    applied(database, replace(BASE, agents=(moved,), contacts=(*BASE.contacts, back)))
+    with database.read() as unit:
+        assert desk.snapshot(unit).past_addresses == (BASE.agents[1].address.key,)

@@ -85,6 +85,11 @@ def _create_digest() -> None:
     op.create_index(op.f("ix_digest_created_at"), "digest", ["created_at"], unique=False)
 
 
+def _create_private_address() -> None:
+    key = sa.PrimaryKeyConstraint("key", name=op.f("pk_private_address"))
+    op.create_table("private_address", sa.Column("key", TEXT, nullable=False), key)
+
+
 def _create_team() -> None:
     op.create_table(
         "team",
@@ -372,6 +377,7 @@ def upgrade() -> None:
     _create_content()
     _create_counter()
     _create_digest()
+    _create_private_address()
     _create_team()
     _create_agent_team()
     _create_case()

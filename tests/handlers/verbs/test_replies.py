@@ -230,3 +230,14 @@ def test_sealed_mail_is_refused_with_the_reason(world: World) -> None:
     assert refused.code == 554
     assert "S/MIME" in refused.text
     assert str(SUPPORT) not in refused.text
+
+
+def test_an_address_that_an_agent_no_longer_has_does_not_leave(world: World) -> None:
+    _, copy = opened(world)
+    moved = tuple(replace(one, address=address("ann@new.example")) for one in DESK.agents if one.login == "ann")
+    world.apply(replace(DESK, agents=moved))  # Bob has left, Ann has another address
+    quoted = f"On Sunday {ANN} wrote:\r\n> ask Bob.Roe@private.example"
+    assert isinstance(world.reply(answer(copy, body=quoted, cc=str(ANN)), to_of(copy), str(ANN)), str)
+    (reply,) = world.sent("reply")
+    assert b"private.example" not in reply.octets.lower()
+    assert reply.to == [CARL]

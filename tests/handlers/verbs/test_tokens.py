@@ -51,7 +51,7 @@ def test_what_we_make_we_read() -> None:
     assert tokens.read_bounce_address(KEYS, local(BOUNCE)) == tokens.OwnMessageId(THREAD, NAME)
     customer = tokens.read_reply_address(KEYS, local(CUSTOMER), NOW)
     assert (customer.thread_id, customer.role, customer.expired) == (THREAD, Role.CUSTOMER, False)
-    assert customer.participant == tokens.participant_tag(CARL)
+    assert customer.participant == tokens.participant_tag(KEYS, CARL)
     assert tokens.read_reply_address(KEYS, local(AGENT), NOW).role is Role.AGENT
 
 
@@ -124,3 +124,9 @@ def test_a_guessed_mac_is_not_ours(mac: str) -> None:
     for text in (CUSTOMER, AGENT, BOUNCE, MESSAGE_ID):
         guessed = local(text)[:-16] + mac + "@gw.example"
         assert guessed == text or read_any(guessed) is None
+
+
+def test_a_participants_tag_cannot_be_guessed_without_the_key() -> None:
+    other = Keys(KEYS.host, KEYS.thread, KEYS.message_ids, Keyring("a", {"a": b"another key"}))
+    assert tokens.participant_tag(KEYS, CARL) != tokens.participant_tag(other, CARL)
+    assert tokens.participant_tag(KEYS, CARL) != tokens.participant_tag(KEYS, ANN.key)
