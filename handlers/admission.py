@@ -68,7 +68,7 @@ def _waits_for_dns(mail: Incoming, verdicts: Sequence[Verdict], lookups: Lookups
     """Whether the key that DNS could not give would change the outcome: admission's verdicts, or the author's proof."""
     if mail.author is None or not needs_retry(mail.author.address, mail.results):
         return False
-    if all(one.kind is Kind.BOUNCE for one in mail.destinations) and mail.classification is Class.BOUNCE:
+    if all(one.kind is Kind.BOUNCE for one in mail.destinations) and _is_delivery_report(mail):
         return False
     if _of_all(verdicts) == "accept":
         return True
@@ -86,17 +86,24 @@ def _routing_address(one: Destination, row: AddressRow | None) -> str:
 
 
 def _policy_of(one: Destination, lookups: Lookups) -> AddressRow | None:
-    """A reply address obeys the policy of the address by which its case came in."""
+    """A reply or bounce address obeys the policy of the address by which its case came in."""
     if one.row is not None or one.thread_id is None:
         return one.row
     return lookups.address_of_thread(one.thread_id)
 
 
 def _disposition(mail: Incoming, one: Destination, row: AddressRow | None, lookups: Lookups) -> str:
-    if one.kind is Kind.BOUNCE or row is None or row.value.accept_from == "anyone":
+    if one.kind is Kind.BOUNCE and _is_delivery_report(mail):
+        return "accept"
+    if row is None or row.value.accept_from == "anyone":
         return "accept"
     known = mail.aligned and mail.author is not None and lookups.is_known_contact(mail.author.address.key)
     return "accept" if known else row.value.others
+
+
+def _is_delivery_report(mail: Incoming) -> bool:
+    """RFC 5321 §4.5.5: only the null reverse-path makes it one; any other mail is no exception to a policy."""
+    return mail.classification is Class.BOUNCE and mail.envelope.reverse_path is None
 
 
 def _of_all(verdicts: Sequence[Verdict]) -> str:

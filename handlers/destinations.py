@@ -4,7 +4,7 @@
 Asked at RCPT on the MX, so that a mail for nobody is refused before its content comes (550 5.1.1).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
@@ -12,7 +12,7 @@ from handlers import tokens
 from handlers.office import Office
 from storage.address import Address
 from storage.desk import AddressRow
-from storage.response import R550_NO_SUCH_ADDRESS, R550_USE_SUBMISSION, Response
+from storage.response import R451_TRY_LATER, R550_NO_SUCH_ADDRESS, R550_USE_SUBMISSION, Response
 
 
 class Kind(Enum):
@@ -48,16 +48,25 @@ def destination(office: Office, recipient: Address, now: datetime) -> Destinatio
     if reply is not None:
         if reply.role is tokens.Role.AGENT:
             return R550_USE_SUBMISSION
-        return Destination(recipient, Kind.REPLY, thread_id=reply.thread_id, evidence=not reply.expired)
+        found = Destination(recipient, Kind.REPLY, thread_id=reply.thread_id, evidence=not reply.expired)
+        return _while_staffed(office, found)
     bounce = tokens.read_bounce_address(office.keys, recipient.local)
     if bounce is not None:
-        return Destination(
+        found = Destination(
             recipient, Kind.BOUNCE, thread_id=bounce.thread_id, evidence=True, outbox_name=bounce.outbox_name
         )
+        return _while_staffed(office, found)
     return R550_NO_SUCH_ADDRESS
 
 
+def _while_staffed(office: Office, found: Destination) -> Destination | Response:
+    """Addresses we gave out stay ours while the desk has no team, but nobody could work their mail: it comes later."""
+    return found if office.desk.teams else R451_TRY_LATER
+
+
 def _postmaster(office: Office, recipient: Address) -> Destination | Response:
-    """RFC 5321 §4.5.1: mail for the postmaster is taken; it goes where the desk's first routing address goes."""
+    """RFC 5321 §4.5.1: mail for the postmaster is taken from anyone; it goes where the first routing address goes."""
     first = next((row for row in office.desk.addresses.values() if row.value.verified), None)
-    return R550_NO_SUCH_ADDRESS if first is None else Destination(recipient, Kind.ROUTING, row=first)
+    if first is None:
+        return R550_NO_SUCH_ADDRESS
+    return Destination(recipient, Kind.ROUTING, row=replace(first, value=replace(first.value, accept_from="anyone")))

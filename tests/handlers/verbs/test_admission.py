@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What RCPT says, who may write to which address, and what one answer for several recipients is."""
 
+from dataclasses import replace
+
 import pytest
 
 from handlers import tokens
 from handlers.destinations import Destination, Kind
-from storage.response import R451_DNS, R550_NO_SUCH_ADDRESS, R550_NOT_ALLOWED, R550_USE_SUBMISSION
-from tests.support.office import ANN, CARL, KEYS, World, customer_address, mail, sign
+from storage.desk_values import Desk
+from storage.response import R451_DNS, R451_TRY_LATER, R550_NO_SUCH_ADDRESS, R550_NOT_ALLOWED, R550_USE_SUBMISSION
+from tests.support.office import ANN, CARL, DESK, KEYS, World, customer_address, mail, sign
 
 VERA = "vera@known.example"
 VIP, HELD, GONE, OPEN = (f"{name}@firm.example" for name in ("vip", "held", "gone", "support"))
@@ -94,6 +97,35 @@ def test_a_reply_address_obeys_the_policy_of_its_case(world: World) -> None:
     reply_address = customer_address(opened.token, VERA)
     assert world.judged(from_vera(), reply_address).refusal is None
     assert world.judged(sign(mail("mal@evil.example"), "evil.example"), reply_address).refusal == R550_NOT_ALLOWED
+
+
+def test_a_bounce_address_lets_in_only_reports_where_strangers_are_not_let_in(world: World) -> None:
+    world.receive(from_vera(), VIP)
+    bounce = world.sent("copy")[0].reverse_path
+    stranger = sign(mail("mal@evil.example"), "evil.example")
+    report = mail("MAILER-DAEMON@evil.example", content_type="multipart/report; report-type=delivery-status")
+    assert world.judged(report, bounce, sender=None).disposition == "accept"
+    assert world.judged(from_vera(), bounce).disposition == "accept"
+    # A person's mail; what looks like a report and has a reverse-path; a machine's answer without one.
+    assert world.judged(stranger, bounce).refusal == R550_NOT_ALLOWED
+    assert world.judged(report, bounce, sender="mal@evil.example").refusal == R550_NOT_ALLOWED
+    answer = mail("mal@evil.example", auto_submitted="auto-replied")
+    assert world.judged(answer, bounce, sender=None).refusal == R550_NOT_ALLOWED
+
+
+def test_postmaster_takes_mail_from_anyone(world: World) -> None:
+    world.apply(replace(DESK, addresses=tuple(one for one in DESK.addresses if str(one.address) == VIP)))
+    assert world.receive(mail(), "PostMaster@gw.example").case.routing_address == VIP
+    assert world.judged(mail(), VIP).refusal == R550_NOT_ALLOWED
+
+
+def test_addresses_that_we_gave_out_wait_for_a_desk_with_a_team(world: World) -> None:
+    opened = world.carl()
+    bounce = world.sent("copy")[0].reverse_path
+    world.apply(Desk())
+    assert world.rcpt(customer_address(opened.token)) == R451_TRY_LATER
+    assert world.rcpt(bounce) == R451_TRY_LATER
+    assert world.rcpt(OPEN) == R550_NO_SUCH_ADDRESS
 
 
 def test_a_key_that_dns_cannot_give_is_451_only_where_it_matters(world: World) -> None:
