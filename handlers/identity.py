@@ -22,6 +22,9 @@ MAX_MAILBOXES = 200
 CLAIM_CHARACTERS = 300
 
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"|\[[^\[\]]*\]', re.DOTALL)
+_SURROGATE_OF_ZERO = 0xDC00  # PEP 383: an octet that is no UTF-8 is this plus its value
+_STRAY = re.compile("[\udc80-\udcff]")
+_DISPUTABLE = re.compile(r"[@>\\]")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -40,7 +43,7 @@ def author(head: Head) -> Mailbox | None:
     value = head.first(b"from") or b""
     if len(value) > MAX_AUTHOR_OCTETS or _CONTROLS.search(value) or b":" in _QUOTED.sub(b"", value):
         return None
-    found, defects = _read(value)
+    found, defects = _read(_with_readable_name(value))
     if len(found) != 1 or any(not _is_harmless(defect) for defect in defects):
         return None
     return _mailbox(*found[0])
@@ -69,6 +72,24 @@ def claimed_author(head: Head) -> str:
 def _read(value: bytes) -> tuple[Sequence[tuple[str, str]], Sequence[dict[str, object]]]:
     """Names, addresses and defects; an octet that is no UTF-8 arrives as a surrogate, which is a defect."""
     return parse_address_header(value.decode("utf-8", "surrogateescape"), getaddresses)  # type: ignore[no-any-return]
+
+
+def _with_readable_name(value: bytes) -> bytes:
+    """Old programs write a name's octets unencoded: before the only pair of brackets they are read as Latin-1.
+
+    The address stays strict; so does a name in which another charset may hide an address or an escaped quote.
+    """
+    name, bracket, rest = value.partition(b"<")
+    text = name.decode("utf-8", "surrogateescape")
+    if not bracket or b"<" in rest or not _STRAY.search(text) or _DISPUTABLE.search(text):
+        return value
+    return _STRAY.sub(_latin_1, text).encode() + bracket + rest
+
+
+def _latin_1(stray: re.Match[str]) -> str:
+    """What Latin-1 has no visible character for becomes the replacement character."""
+    letter = chr(ord(stray[0]) - _SURROGATE_OF_ZERO)
+    return letter if letter.isprintable() else "\ufffd"
 
 
 def _mailbox(name: str, address: str) -> Mailbox | None:

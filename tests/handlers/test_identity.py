@@ -29,6 +29,10 @@ def from_field(value: bytes) -> Mailbox | None:
         (b"bob@b.example <bob@b.example>", "bob@b.example", "bob@b.example"),
         # RFC 6532: UTF-8 in both parts.
         ("Böb <böb@bücher.example>".encode(), "Böb", "böb@bücher.example"),
+        # Names of old programs, unencoded: Latin-1, beside UTF-8, quoted; what Latin-1 does not show.
+        (b"J\xf6rg <j@b.example>", "Jörg", "j@b.example"),
+        (b'"M\xfcller, J\xc3\xb6rg" <j@b.example>', "Müller, Jörg", "j@b.example"),
+        (b"J\x80\xa0\x85rg <j@b.example>", "J\ufffd\ufffd\ufffdrg", "j@b.example"),
         # Decoded names inject nothing.
         (b"=?utf-8?q?B=0D=0AX=3A=00y?= <bob@b.example>", "B  X:y", "bob@b.example"),
     ],
@@ -64,8 +68,19 @@ def test_one_undisputed_mailbox_is_the_author(value: bytes, name: str, address: 
         # A NUL ends a string for some readers only.
         b"alice@good.example\x00 <bob@evil.example>",
         b"<alice@good.example\x00@evil.example>",
-        # Octets that are no UTF-8, a surrogate in UTF-8.
-        b"B\xf6b <bob@b.example>",
+        # Octets that are no UTF-8 outside a name, or in a name that another charset reads in another way.
+        b"bob <b\xf6b@b.example>",
+        b"bob <bob@b\xf6b.example>",
+        b"b\xf6b@b.example",
+        b"Bob <bob@b.example> \xf6",
+        b"alice@good.example\xf6 <bob@evil.example>",
+        b'"alice\x83@good.example" <bob@evil.example>',
+        b'"alice\x83\\" <bob@evil.example>',
+        b'"<alice@good.example>\xf6" <bob@evil.example>',
+        b"M\xfcller, J\xf6rg <j@b.example>",
+        b'"J\xf6rg <j@b.example>',
+        b"J\xf6rg <j@b.example>, <c@d.example>",
+        # A surrogate in UTF-8.
         b"b\xed\xa0\x80b@b.example",
         # No domain, an empty label.
         b"bob",
