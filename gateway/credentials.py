@@ -5,9 +5,11 @@ Enters: the Config. Leaves: a password or a URL with the password in it, for the
 prints it. Fails: ConfigError, one line with file and key.
 """
 
+import ssl
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from cryptography import x509
 from sqlalchemy.engine import make_url
 
 from gateway.config import Config
@@ -62,6 +64,34 @@ def check_files(config: Config, role: str) -> None:
     if role in (*ROLES_WITH_TLS, "serve") and (config.submission.listen or config.submission.listen_tls):
         for key, path in (("certificate", config.tls.certificate), ("key", config.tls.key)):
             _read(config, ("tls", key), path)
+        _check_certificate(config)
+
+
+def tls_context(config: Config) -> ssl.SSLContext:
+    """The server's side of TLS; raises OSError or SSLError. A key with a passphrase fails, OpenSSL would ask for it."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(config.tls.certificate, config.tls.key, password="")
+    return context
+
+
+def _check_certificate(config: Config) -> None:
+    certificate, key = config.tls.certificate, config.tls.key
+    try:
+        tls_context(config)
+    except (OSError, ssl.SSLError) as error:
+        reason = f" ({error.reason})" if isinstance(error, ssl.SSLError) and error.reason else ""
+        if not _is_certificate(certificate):
+            expected = "a certificate in PEM, its chain behind it"
+            raise complaint(config.source, ("tls", "certificate"), f'"{certificate}"{reason}', expected) from None
+        expected = "the private key of tls.certificate in PEM, without a passphrase"
+        raise complaint(config.source, ("tls", "key"), f'"{key}"{reason}', expected) from None
+
+
+def _is_certificate(path: Path) -> bool:
+    try:
+        return bool(x509.load_pem_x509_certificates(path.read_bytes()))
+    except (OSError, ValueError):
+        return False
 
 
 def _secret(config: Config, variable: str, place: tuple[str, str], file: Path | None) -> str:
