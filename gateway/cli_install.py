@@ -27,6 +27,8 @@ from gateway.keys import FIRST_FILES, missing
 from gateway.units import parse_host_name
 from storage import desk, migrate
 
+SAMPLE_NAME = "gw.example"
+
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path), metavar="DIR")
@@ -116,20 +118,29 @@ def _write_configuration(file: Path, directory: Path, name: str | None, state_di
     if file.exists():
         click.echo(f"configuration: kept {file}")
         return
-    text = configuration(_host_name(name), directory, state_dir)
-    _write(file, text.encode(), 0o640)
+    host = _host_name(name) if name is not None else _name_of_machine()
+    _write(file, configuration(host or SAMPLE_NAME, directory, state_dir).encode(), 0o640)
     click.echo(f"configuration: made {file}")
+    if not host:
+        click.echo(
+            f"server.name: {SAMPLE_NAME}, this machine has no full name; set your own, as --name would have done"
+        )
 
 
-def _host_name(name: str | None) -> str:
-    found = name if name is not None else socket.getfqdn()
+def _host_name(name: str) -> str:
     try:
-        host = parse_host_name(found)
+        return parse_host_name(name)
     except ValueError:
-        host = ""
-    if not host or (name is None and ("." not in host or host.startswith("localhost"))):
-        raise ConfigError(f"--name: found {found!r}, expected the gateway's host name such as --name gw.example")
-    return host
+        raise ConfigError(f"--name: found {name!r}, expected the gateway's host name such as gw.example") from None
+
+
+def _name_of_machine() -> str:
+    """Its full name, or nothing: a single word or localhost is no name to receive mail by."""
+    try:
+        host = parse_host_name(socket.getfqdn())
+    except ValueError:
+        return ""
+    return host if "." in host and not host.startswith("localhost") else ""
 
 
 def _write_certificate(installed: Config) -> None:

@@ -103,12 +103,25 @@ def test_the_records_name_the_domains_that_teams_send_from(installation):
     assert "casegate._domainkey.firm.example. IN TXT" in installation.out("init", str(installation.directory))
 
 
-def test_without_a_name_the_machine_must_have_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(socket, "getfqdn", lambda: "localhost")
+# A full name is taken; a word, localhost and what is no name are not, and the operator is told.
+@pytest.mark.parametrize(
+    ("machine", "name", "is_told"),
+    [
+        ("mail.firm.example", "mail.firm.example", False),
+        ("localhost", "gw.example", True),
+        ("localhost.localdomain", "gw.example", True),
+        ("3f2a77c1", "gw.example", True),
+        ("under_score.example", "gw.example", True),
+        ("172.17.0.2", "gw.example", True),
+    ],
+)
+def test_without_a_name_init_takes_the_machines_or_the_samples(tmp_path, monkeypatch, machine, name, is_told):
+    monkeypatch.setattr(socket, "getfqdn", lambda: machine)
     result = init(str(tmp_path / "gw"))
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert "--name gw.example" in result.stderr
-    assert not (tmp_path / "gw").exists()
+    assert result.exit_code == 0, result.output
+    assert config.load(tmp_path / "gw" / "casegate.toml", {}).server.name == name
+    assert ("server.name: gw.example" in result.stdout) == is_told
+    assert ("--name" in result.stdout) == is_told
 
 
 def test_a_name_that_the_configuration_does_not_have_is_refused(tmp_path):
