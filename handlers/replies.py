@@ -6,7 +6,7 @@ that tells the agent why not. The login decides who the agent is; addresses and 
 comes last: no signature, no send (451).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from handlers import intake, message_ids, tokens
@@ -20,13 +20,14 @@ from storage.address import Address, parse
 from storage.desk import AgentRow, TeamRow
 from storage.envelope import Envelope, Session
 from storage.messages import Header
-from storage.replies import Conversation, Submission
+from storage.replies import NOBODY, Conversation, Submission
 from storage.response import (
     R250_RECIPIENT_OK,
     R451_NO_SIGNATURE,
     R550_COLLEAGUE,
     R550_NO_SUCH_ADDRESS,
     R554_CANNOT_REWRITE,
+    R554_NO_AUTHOR,
     R554_NOT_A_REPLY,
     R554_TWO_CASES,
     Response,
@@ -75,11 +76,15 @@ def submission(
     if conversation is None or conversation.team_id not in draft.agent.team_ids:
         return R554_NOT_A_REPLY
     team = office.desk.teams[conversation.team_id]
-    outbox_name = tokens.new_name(draft.received_at)
-    plan = _plan(office, draft, conversation, team, outbox_name)
     people = _recipients(office, draft, conversation)
+    if not people and conversation.contact == NOBODY:
+        return R554_NO_AUTHOR
     if not people:
         return R554_CANNOT_REWRITE.about("nobody outside your desk would receive it")
+    if conversation.contact == NOBODY:  # then the first whom the agent names is the one who is answered
+        conversation = replace(conversation, contact=people[0])
+    outbox_name = tokens.new_name(draft.received_at)
+    plan = _plan(office, draft, conversation, team, outbox_name)
     try:
         content = rewrite_reply(draft.head.content, plan)
     except CannotRewrite as refusal:
@@ -164,7 +169,8 @@ def _recipients(office: Office, draft: Draft, conversation: Conversation) -> tup
     for address in draft.envelope.recipients:
         if office.makes(address):
             customer = _answered_person(conversation, _answered(office, draft.head, conversation))
-            people[customer.key] = customer
+            if customer != NOBODY:
+                people[customer.key] = customer
         elif address.key not in inside:
             people[address.key] = Person(names.get(address.key, ""), str(address), address.key)
     return tuple(people.values())

@@ -21,10 +21,15 @@ from storage.schema import message
 from storage.states import MessageState
 from storage.threads import Person
 
+NOBODY = Person("", "", "")
+
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What a reply needs to know of its case; `rows` is the Message-ID map, `next_seq` lies behind all of it."""
+    """What a reply needs to know of its case; `rows` is the Message-ID map, `next_seq` lies behind all of it.
+
+    `contact` is NOBODY where no mail of the case names one author who belongs to the thread.
+    """
 
     thread_id: int
     thread_token: str
@@ -61,15 +66,13 @@ class Submission:
 
 
 def conversation(unit: Unit, thread_token: str) -> Conversation | None:
-    """The conversation of a thread, once it has a case and a contact who can be answered."""
+    """The conversation of a thread, once it has a case."""
     thread_id = threads.by_token(unit, thread_token)
     case = cases.of_thread(unit, thread_id) if thread_id is not None else None
     if thread_id is None or case is None:
         return None
     participants = threads.participants(unit, thread_id, "customer")
-    contact = next((one for one in participants if one.key == case.contact_address.lower()), None)
-    if contact is None:
-        return None
+    contact = next((one for one in participants if one.key == case.contact_address.lower()), NOBODY)
     last = unit.execute(select(func.max(message.c.seq))).scalar() or 0
     return Conversation(
         thread_id=thread_id,

@@ -15,6 +15,7 @@ from storage.response import (
     R550_COLLEAGUE,
     R550_NO_SUCH_ADDRESS,
     R550_USE_SUBMISSION,
+    R554_NO_AUTHOR,
     R554_NOT_A_REPLY,
     R554_TWO_CASES,
 )
@@ -144,6 +145,36 @@ def test_a_reply_that_would_reach_nobody_outside_is_refused(world: World) -> Non
     refused = world.reply(answer(copy, to=str(ANN)), str(ANN))
     assert refused.code == 554
     assert "nobody outside your desk" in refused.text
+
+
+@pytest.mark.parametrize("author", ["", "a@customer.example, b@customer.example", "nobody"])
+def test_a_case_whose_mail_names_no_author_is_answered_to_whom_the_agent_names(world: World, author: str) -> None:
+    found = world.receive(mail(author))
+    copy = world.sent("copy")[-1]
+    assert world.reply(answer(copy), to_of(copy)) == R554_NO_AUTHOR
+    assert world.reply(answer(copy), to_of(copy), str(ANN)) == R554_NO_AUTHOR
+    assert world.sent("reply") == []
+
+    shown = f"{field(copy, 'reply-to')}, Bea <b@customer.example>"
+    assert isinstance(world.reply(answer(copy, to=shown), to_of(copy), "b@customer.example"), str)
+    (reply,) = world.sent("reply")
+    assert reply.to == ["b@customer.example"]
+    assert b"gw.example" not in reply.head.first(b"to")
+    assert world.participants(found.token) == {"b@customer.example"}
+    # Their answer comes to the address that was made for them, joins, and is answered as any other.
+    back = field(reply, "reply-to").strip("<>")
+    assert world.carl(back, author="Bea <b@customer.example>").case.number == 1
+    copy = world.sent("copy")[-1]
+    assert isinstance(world.reply(answer(copy), to_of(copy)), str)
+    assert world.sent("reply")[-1].to == ["b@customer.example"]
+
+
+def test_an_author_whose_name_is_not_encoded_is_answered(world: World) -> None:
+    octets = mail("Jorg <j@customer.example>").replace(b"Jorg", b"J\xf6rg")
+    world.receive(octets)
+    copy = world.sent("copy")[-1]
+    assert isinstance(world.reply(answer(copy), to_of(copy)), str)
+    assert world.sent("reply")[0].to == ["j@customer.example"]
 
 
 def test_a_routing_address_in_our_own_domain_is_no_reply_address(world: World) -> None:
