@@ -82,7 +82,7 @@ def shunt(unit: Unit, row: Any, office: Office, reason: str, now: datetime) -> N
     if case is None:
         team = _team_of(unit, row, office)
         case = cases.make(unit, _opening(unit, row, team, cases.FALLBACK_QUEUE), now)
-        cases.add_event(unit, case.id, Event("casegate", "created", {"team": team.value.name}), now)
+        cases.add_event(unit, case.id, Event("casegate", "created", {"team": _name_of(team)}), now)
         _link(unit, case, row, now)
     else:
         cases.set_queue(unit, case.id, cases.FALLBACK_QUEUE, case.owner_id)
@@ -125,8 +125,9 @@ def _copy_all_so_far(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
 def _open_case(unit: Unit, work: Work) -> Any:
     row = work.row
     team = _team_of(unit, row, work.office)
-    case = cases.make(unit, _opening(unit, row, team, team.value.name), work.now)
-    cases.add_event(unit, case.id, Event("casegate", "created", {"team": team.value.name}), work.now)
+    queue = _name_of(team) or cases.FALLBACK_QUEUE
+    case = cases.make(unit, _opening(unit, row, team, queue), work.now)
+    cases.add_event(unit, case.id, Event("casegate", "created", {"team": _name_of(team)}), work.now)
     _link(unit, case, row, work.now)
     return case
 
@@ -142,11 +143,11 @@ def _link(unit: Unit, case: Any, row: Any, now: datetime) -> None:
         cases.add_event(unit, one.id, Event("casegate", "linked", told), now)
 
 
-def _opening(unit: Unit, row: Any, team: TeamRow, queue: str) -> Opening:
+def _opening(unit: Unit, row: Any, team: TeamRow | None, queue: str) -> Opening:
     return Opening(
         thread_id=row.thread_id,
         thread_token=threads.token_of(unit, row.thread_id),
-        team_id=team.id,
+        team_id=team.id if team is not None else cases.some_team(unit),
         queue=queue,
         contact_name=row.author_name,
         contact_address=row.author_address,
@@ -155,15 +156,19 @@ def _opening(unit: Unit, row: Any, team: TeamRow, queue: str) -> Opening:
     )
 
 
-def _team_of(unit: Unit, row: Any, office: Office) -> TeamRow:
-    """The team of the routing address, else of the case it points to, else the first: mail is never without a team."""
+def _name_of(team: TeamRow | None) -> str:
+    return team.value.name if team is not None else ""
+
+
+def _team_of(unit: Unit, row: Any, office: Office) -> TeamRow | None:
+    """The team of the routing address, else of the case it points to, else the first; None in a desk without teams."""
     address = office.desk.addresses.get(_routing_address(row).lower())
     if address is not None:
         return office.desk.teams[address.team_id]
     linked = cases.of_thread(unit, row.linked_thread_id) if row.linked_thread_id is not None else None
     if linked is not None and linked.team_id in office.desk.teams:
         return office.desk.teams[linked.team_id]
-    return office.desk.teams[min(office.desk.teams)]
+    return office.desk.teams[min(office.desk.teams)] if office.desk.teams else None
 
 
 def _routing_address(row: Any) -> str:

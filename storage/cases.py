@@ -117,6 +117,11 @@ def least_loaded(unit: Unit, team_id: int) -> Row[tuple[object, ...]] | None:
     return unit.execute(_LEAST_LOADED, {"t": team_id}).first()
 
 
+def some_team(unit: Unit) -> int:
+    """The first team there ever was, in force or retired: the last resort, so that no mail is without one."""
+    return int(unit.execute(select(func.min(team.c.id))).scalar_one())
+
+
 def give(unit: Unit, case_id: int, agent_id: int) -> None:
     """Take the case out of its queue and make this agent its owner."""
     unit.execute(_GIVE, {"c": case_id, "a": agent_id})

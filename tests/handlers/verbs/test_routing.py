@@ -2,13 +2,14 @@
 """The job of one message: case, number, owner, copies, timeline; in order, once, and never stuck."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from handlers import routing
 from handlers.headers import decode_text, scan
 from storage import cases, listing, messages
-from storage.desk_values import Agent
+from storage.desk_values import Agent, Desk
 from storage.states import Move
 from tests.support.office import ANN, CARL, DESK, SUPPORT, World, address, customer_address, field, mail, sign, verifies
 
@@ -137,6 +138,18 @@ def test_after_the_last_failure_a_case_in_the_fallback_queue_holds_the_mail(worl
     assert [kind for _, kind, _ in world.case(1).events][:2] == ["created", "routing_failed"]
     assert assign_waiting(world) == []
     assert world.route() == []
+
+
+@pytest.mark.parametrize("work", [lambda world, message_id: world.work_one(message_id), shunt], ids=["route", "shunt"])
+def test_mail_accepted_before_the_desk_lost_its_teams_waits_in_the_fallback_queue(world: World, work: Any) -> None:
+    message_id = world.accept(sign(mail(), "customer.example"))
+    world.apply(Desk())
+    work(world, message_id)
+    found = world.message(message_id)
+    assert (found.due_at, found.case.queue, found.case.owner_id) == (None, "fallback", None)
+    assert world.sent() == []
+    world.apply(DESK)
+    assert assign_waiting(world) == []
 
 
 def test_a_mail_that_fails_in_an_existing_case_brings_that_case_to_the_fallback_queue(world: World) -> None:
