@@ -2,10 +2,12 @@
 """What leaves: one row a mail, one row a recipient, one attempt at a time.
 
 A row's bytes are its head followed by the body of the content it points into, so a copy of a large mail costs its
-header section only. `take` leases and counts the attempt before the wire is touched; `settle` writes how it ended. A
-lease that runs out means that nobody saw the end: `unsettled` counts it, for the remote may have taken the mail.
+header section only. `take` leases and counts the attempt before the wire is touched, `renew` keeps the lease while the
+wire is busy, `settle` writes how it ended. A lease that ran out, or a response lost after the final dot, means that
+nobody saw the end: `unsettled` counts it, for the remote may have taken the mail.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -105,6 +107,15 @@ def take(unit: Unit, now: datetime, lease: timedelta, limit: int) -> list[Taken]
     return sorted((Taken(*row) for row in rows), key=lambda taken: taken.recipient_id)
 
 
+def renew(unit: Unit, taken: Sequence[Taken], now: datetime, lease: timedelta) -> int:
+    """Lease these again from now on, as the same attempt; returns how many were still ours."""
+    ordered = sorted(taken, key=lambda one: one.recipient_id)  # the order in which everyone locks them
+    due_at = now + lease
+    return sum(
+        unit.execute(_RENEW, {"r": one.recipient_id, "n": one.attempts, "due": due_at}).rowcount for one in ordered
+    )
+
+
 def is_due(unit: Unit, now: datetime) -> bool:
     """Whether `take` would find anything; asked without the write lock."""
     return unit.execute(_ANY_DUE, {"now": now}).first() is not None
@@ -141,6 +152,11 @@ def settle(
     return bool(changed)
 
 
+def count_unsettled(unit: Unit, taken: Taken) -> None:
+    """The attempt just settled may have been a delivery all the same."""
+    unit.execute(_COUNT_UNSETTLED, {"r": taken.recipient_id})
+
+
 def ids_in_thread(unit: Unit, thread_id: int) -> Rows:
     """For the Message-ID map: every message of a thread with the outbox mail that carried it to somebody."""
     return list(unit.execute(_IDS_IN_THREAD, {"t": thread_id}))
@@ -171,12 +187,17 @@ _DUE = (
     .with_for_update(skip_locked=True, key_share=True)
 )
 _ANY_DUE = select(outbox_recipient.c.id).where(outbox_recipient.c.due_at <= bindparam("now")).limit(1)
-_SETTLE = (
+_UPDATE_LEASED = update(outbox_recipient).where(
+    outbox_recipient.c.id == bindparam("r"),
+    outbox_recipient.c.attempts == bindparam("n"),
+    outbox_recipient.c.leased,
+)
+_RENEW = _UPDATE_LEASED.values(due_at=bindparam("due"))
+_COUNT_UNSETTLED = (
     update(outbox_recipient)
-    .where(
-        outbox_recipient.c.id == bindparam("r"),
-        outbox_recipient.c.attempts == bindparam("n"),
-        outbox_recipient.c.leased,
-    )
-    .values(state=bindparam("new"), response=bindparam("text"), due_at=bindparam("due"), leased=False)
+    .where(outbox_recipient.c.id == bindparam("r"))
+    .values(unsettled=outbox_recipient.c.unsettled + 1)
+)
+_SETTLE = _UPDATE_LEASED.values(
+    state=bindparam("new"), response=bindparam("text"), due_at=bindparam("due"), leased=False
 )

@@ -20,7 +20,8 @@
 
 accept flips its content from arriving to kept, makes or joins the thread and writes the digest; route makes the case,
 its events and the outbox rows, whose recipients begin as queued; submit writes its outbox row likewise. claim and take
-set the lease and count the attempt before any byte of the mail is read. A message in accepted and a recipient in queued
+set the lease and count the attempt before any byte of the mail is read; delivery renews its lease by take, as the same
+attempt. A message in accepted and a recipient in queued
 or deferred are due; every other state is final. Each move has two kill points: before and after
 its commit.
 """

@@ -65,6 +65,32 @@ def test_each_lost_lease_is_counted_once_and_fences_its_holder(database: Databas
     assert (third.attempts, _recipient(database).unsettled) == (3, 1)
 
 
+def _renew(database: Database, now: object, *taken: Taken) -> int:
+    with database.move(Move.TAKE) as unit:
+        return outbox.renew(unit, taken, now, LEASE)
+
+
+def test_a_renewed_lease_is_the_same_attempt_from_now_on(database: Database) -> None:
+    _put(database)
+    (taken,) = _take(database)
+    half = NOW + LEASE / 2
+    assert _renew(database, half, taken) == 1
+    assert _take(database, half + LEASE - timedelta(seconds=1)) == []
+    assert (_recipient(database).attempts, _recipient(database).unsettled) == (1, 0)
+    assert _settle(database, taken, RecipientState.DELIVERED)
+
+
+def test_only_its_holder_renews_a_lease_and_only_until_it_is_settled(database: Database) -> None:
+    _put(database)
+    (first,) = _take(database)
+    (second,) = _take(database, NOW + LEASE)
+    assert _renew(database, NOW + LEASE * 2, first) == 0
+    assert _recipient(database).due_at == NOW + LEASE * 2
+    _settle(database, second, RecipientState.DEFERRED, NOW + LEASE * 9)
+    assert _renew(database, NOW, second) == 0
+    assert _recipient(database).due_at == NOW + LEASE * 9
+
+
 def test_an_attempt_is_settled_once(database: Database) -> None:
     _put(database)
     (taken,) = _take(database)
