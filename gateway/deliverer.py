@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sends the outbox: a thread with its own loop, so that a slow remote host never keeps a mail from being routed.
 
-It takes what is due by lease, as many at once as configured, sends each mail over the route with one response for each
-recipient, and settles each in the next commit group. What it took and did not settle comes back when the lease ends.
+It takes what is due by lease, as many at once as configured, and sends each mail in the groups that the route names,
+for the MX route one a domain. Each group is settled as soon as it has ended, in the next commit group. The leases of
+all that is under way are renewed together, so no remote is too slow for one attempt; what this process took and did not
+settle comes back when the lease ends.
 """
 
 import asyncio
@@ -10,7 +12,7 @@ import logging
 import random
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -26,6 +28,10 @@ from storage.response import R451_TRY_LATER, Response
 from storage.states import Move
 
 log = logging.getLogger(__name__)
+
+RENEWALS = 3  # in one lease: two may fail
+
+_Load = asyncio.Task[tuple[Any, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,7 @@ class Deliverer:
         self._wake = asyncio.Event()
         self._stopping = False
         self._busy: set[asyncio.Task[None]] = set()
+        self._under_way: dict[int, Taken] = {}
         self._thread = threading.Thread(target=self._run, name="deliverer", daemon=True)
 
     def start(self) -> None:
@@ -69,6 +76,7 @@ class Deliverer:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
+        renewing = self._loop.create_task(self._keep_leases())
         while not self._stopping:
             self._wake.clear()
             try:
@@ -80,6 +88,21 @@ class Deliverer:
                 await self._pause()
         if self._busy:
             await asyncio.wait(self._busy)
+        renewing.cancel()
+
+    async def _keep_leases(self) -> None:
+        """Renew what is under way in good time, until cancelled."""
+        while True:
+            await asyncio.sleep(self._terms.lease.total_seconds() / RENEWALS)
+            if self._under_way:
+                await self._renew(tuple(self._under_way.values()))
+
+    async def _renew(self, taken: Sequence[Taken]) -> None:
+        now, lease = self._clock.now(), self._terms.lease
+        try:
+            await keep(self._committer, Move.TAKE, lambda unit: outbox.renew(unit, taken, now, lease))
+        except Exception:
+            log.exception("the leases in the outbox cannot be renewed, trying again in a moment")
 
     async def _pause(self) -> None:
         """Until something is due, a place is free or the sweep's period is over."""
@@ -100,20 +123,27 @@ class Deliverer:
         mails: dict[int, list[Taken]] = defaultdict(list)
         for one in taken:
             mails[one.outbox_id].append(one)
-        for recipients in mails.values():
-            task = self._loop.create_task(self._deliver(recipients))
+        for outbox_id, recipients in mails.items():
+            self._begin(outbox_id, {one.address: one for one in recipients})
+        return len(taken) == free
+
+    def _begin(self, outbox_id: int, recipients: Mapping[str, Taken]) -> None:
+        """One task for each group of a mail's recipients; the mail is loaded once for all of them."""
+        load = self._loop.create_task(asyncio.to_thread(self._load, outbox_id))
+        for group in self._route.groups(tuple(recipients)):
+            task = self._loop.create_task(self._deliver(load, [recipients[address] for address in group]))
             self._busy.add(task)
             task.add_done_callback(self._busy.discard)
-        return len(taken) == free
 
     def _is_due(self) -> bool:
         """Look without the write lock before taking with it."""
         with self._database.read() as unit:
             return outbox.is_due(unit, self._clock.now())
 
-    async def _deliver(self, recipients: Sequence[Taken]) -> None:
+    async def _deliver(self, load: _Load, recipients: Sequence[Taken]) -> None:
+        self._under_way.update((one.recipient_id, one) for one in recipients)
         try:
-            row, octets = await asyncio.to_thread(self._load, recipients[0].outbox_id)
+            row, octets = await load
             departure = Departure(
                 name=row.name,
                 reverse_path=row.reverse_path or None,
@@ -124,6 +154,9 @@ class Deliverer:
             await asyncio.gather(*(self._settle(one, responses[one.address]) for one in recipients))
         except Exception:
             log.exception("outbox row %d is left to its lease", recipients[0].outbox_id)
+        finally:
+            for one in recipients:
+                del self._under_way[one.recipient_id]
 
     async def _send(self, departure: Departure) -> dict[str, Response]:
         try:

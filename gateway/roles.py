@@ -38,7 +38,6 @@ from storage.database import Database
 log = logging.getLogger(__name__)
 
 Ready = Callable[[], None]
-SHARE_OF_LEASE = 0.4  # a smarthost may use it twice, for the session and for the mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,15 +173,13 @@ def _submission_settings(config: Config, *, tls_implicit: bool) -> EdgeSettings:
 
 def _tls(config: Config, *, required: bool) -> ssl.SSLContext | None:
     """The server's certificate; an MX without one only stops offering STARTTLS (RFC 3207 §4.1)."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
-        context.load_cert_chain(config.tls.certificate, config.tls.key)
+        return credentials.tls_context(config)
     except (OSError, ssl.SSLError):
         if required:
             raise
         log.warning("tls.certificate cannot be used, the MX offers no STARTTLS")
         return None
-    return context
 
 
 def _route_settings(config: Config) -> RouteSettings:
@@ -194,5 +191,4 @@ def _route_settings(config: Config) -> RouteSettings:
         password=credentials.outbound_password(config),
         tls=outbound.tls,
         timeout_s=outbound.timeout.total_seconds(),
-        total_s=config.queue.lease.total_seconds() * SHARE_OF_LEASE,
     )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the verbs need of the outer world, as small typed protocols; gateway holds the real things, tests the fakes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -70,6 +70,10 @@ class Departure:
 
 class Route(Protocol):
     """A way out: the smarthost, MX delivery or a maildir."""
+
+    def groups(self, recipients: Sequence[str]) -> list[tuple[str, ...]]:
+        """Who is sent to together; each group is a Departure of its own, so that none waits for another's host."""
+        ...
 
     async def send(self, departure: Departure) -> Mapping[str, Response]:
         """One response for each recipient; never raises for what the remote does, a lost connection is a 4xx."""

@@ -20,7 +20,7 @@ from storage.cases import Event
 from storage.database import Unit
 from storage.desk import AgentRow
 from storage.outbox import Outgoing, Taken
-from storage.response import Response
+from storage.response import R451_UNKNOWN, Response
 from storage.states import RecipientState
 
 
@@ -46,6 +46,8 @@ def settle(unit: Unit, ending: Ending) -> str:
     at = (ending.now, settlement.next_attempt_at)
     if not outbox.settle(unit, ending.taken, state, str(ending.response), at):
         return "lost"
+    if ending.response == R451_UNKNOWN:
+        outbox.count_unsettled(unit, ending.taken)
     if state is RecipientState.FAILED:
         _tell(unit, ending, row)
     return state.value
@@ -61,10 +63,22 @@ def _tell(unit: Unit, ending: Ending, row: Any) -> None:
         "response": str(ending.response),
     }
     cases.add_event(unit, case.id, Event("casegate", "not_delivered", told), ending.now)
+    if row.kind == "copy":
+        _take_from_owner(unit, case.id, row.agent_id, ending.now)
     agent = ending.office.desk.agent_by_id(row.agent_id)
     if row.kind == "reply" and agent is not None:
         _, content = outbox.load(unit, row.id)
         outbox.put(unit, _notice(ending, row, case, (agent, content)), ending.now)
+
+
+def _take_from_owner(unit: Unit, case_id: int, agent_id: int, now: datetime) -> None:
+    """An owner who cannot be reached never sees the case; in the team's queue it might come straight back to them."""
+    case = cases.lock(unit, case_id)
+    if case is None or case.owner_id != agent_id or case.status in cases.CLOSED_STATUSES:
+        return
+    cases.set_queue(unit, case_id, cases.FALLBACK_QUEUE, None)
+    told: dict[str, object] = {"queue": cases.FALLBACK_QUEUE, "reason": "the owner's mailbox takes no mail"}
+    cases.add_event(unit, case_id, Event("casegate", "queued", told), now)
 
 
 def _notice(ending: Ending, row: Any, case: Any, about: tuple[AgentRow, bytes]) -> Outgoing:

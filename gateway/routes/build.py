@@ -18,7 +18,7 @@ CONTENT_S = 600.0  # RFC 5321 §4.5.3.2.6
 
 @dataclass(frozen=True, slots=True)
 class RouteSettings:
-    """`total_s` bounds one attempt as a whole and must be shorter than the lease of the outbox row."""
+    """`total_s` bounds one attempt up to the content, at all hosts of a domain together."""
 
     route: str
     own_name: str

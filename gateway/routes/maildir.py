@@ -12,7 +12,7 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gateway.line_guard import refusal
@@ -30,6 +30,10 @@ class MaildirRoute:
 
     def __init__(self, directory: Path) -> None:
         self._tmp, self._new, self._cur = (directory / name for name in ("tmp", "new", "cur"))
+
+    def groups(self, recipients: Sequence[str]) -> list[tuple[str, ...]]:
+        """All in one go: no recipient waits for another's host."""
+        return [tuple(recipients)]
 
     async def send(self, departure: Departure) -> Mapping[str, Response]:
         """One response for each recipient, after the disk has it."""

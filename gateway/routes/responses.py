@@ -16,7 +16,6 @@ R451_NO_HOST = Response(451, "4.4.4", "No mail host of the recipient's domain ha
 R451_NOT_FILED = Response(451, "4.3.0", "Cannot write to the maildir now")
 R451_NO_CONNECTION = Response(451, "4.4.1", "Cannot connect to the mail host now")
 R451_LOST = Response(451, "4.4.2", "The connection was lost before the content was sent")
-R451_UNKNOWN = Response(451, "4.4.2", "The connection was lost after the content was sent, it may arrive twice")
 R451_NO_TLS = Response(451, "4.7.4", "The host offers no TLS that we accept, and TLS is required")
 R451_NO_LOGIN = Response(451, "4.7.8", "The smarthost takes no login of ours")
 R550_NO_DOMAIN = Response(550, "5.1.2", "The recipient's domain does not exist or has no mail host")

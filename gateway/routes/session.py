@@ -47,12 +47,12 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds: to connect and be greeted, for one command, for the response to the content, for one host in all."""
+    """Seconds: to connect and be greeted, for one command, for the content and its response, for all before it."""
 
     connect_s: float = 30.0
     command_s: float = 300.0  # RFC 5321 §4.5.3.2
     content_s: float = 600.0
-    total_s: float = 1200.0
+    total_s: float = 100.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ What the smarthost says before MAIL is about us or about it, never about the mai
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from gateway.line_guard import refusal
@@ -30,19 +30,24 @@ class SmarthostRoute:
         self._peer = Peer(parts.hostname, parts.hostname, parts.port or DEFAULT_PORT)
         self._dialler = dialler
 
+    def groups(self, recipients: Sequence[str]) -> list[tuple[str, ...]]:
+        """All in one session."""
+        return [tuple(recipients)]
+
     async def send(self, departure: Departure) -> Mapping[str, Response]:
         """One response for each recipient."""
         refused = refusal(departure.content)
         if refused is not None:
             return dict.fromkeys(departure.recipients, refused)
         limits = self._dialler.limits
+        deadline = asyncio.get_running_loop().time() + limits.total_s
         try:
-            async with asyncio.timeout(limits.total_s):
+            async with asyncio.timeout_at(deadline):
                 client = await self._dialler.open(self._peer)
         except NoSession as error:
             return dict.fromkeys(departure.recipients, as_temporary(error.response))
         except TimeoutError:
             return dict.fromkeys(departure.recipients, R451_NO_CONNECTION)
         transaction = Transaction(client, departure, departure.recipients, limits)
-        await transaction.run()
+        await transaction.run(deadline)
         return transaction.responses

@@ -14,7 +14,6 @@ from aiosmtplib.errors import SMTPException, SMTPResponseException, SMTPServerDi
 
 from gateway.routes.responses import (
     R451_LOST,
-    R451_UNKNOWN,
     R552_TOO_BIG,
     R553_BAD_ADDRESS,
     R553_NO_UTF8,
@@ -23,7 +22,7 @@ from gateway.routes.responses import (
 from gateway.routes.session import Limits
 from handlers.ports import Departure
 from storage.address import Address, BadAddress, parse
-from storage.response import Response
+from storage.response import R451_UNKNOWN, Response
 
 
 class Transaction:
@@ -38,12 +37,16 @@ class Transaction:
         self._given: dict[str, Response] = {}
         self._recipients = tuple(recipients)
 
-    async def run(self) -> None:
-        """Say it all, within the total time, and hang up."""
+    async def run(self, deadline: float) -> None:
+        """Say it all and hang up; the deadline, of the loop's clock, is for everything before the content.
+
+        From the content on only `content_s` counts: whoever hangs up on a remote that still works on it sends twice.
+        """
         try:
-            async with asyncio.timeout(self._limits.total_s):
-                if await self._mail() and await self._rcpt():
-                    await self._data()
+            async with asyncio.timeout_at(deadline):
+                is_ready = await self._mail() and await self._rcpt() and await self._data()
+            if is_ready:
+                await self._content()
             self._quit()
         except (SMTPException, OSError):
             pass  # who has no response yet gets one from `responses`
@@ -93,13 +96,18 @@ class Transaction:
                 self._given[recipient] = response
         return bool(self._accepted)
 
-    async def _data(self) -> None:
+    async def _data(self) -> bool:
         """What DATA and the final dot are answered with holds for all accepted recipients (RFC 5321 §3.3)."""
         start = await self._client.execute_command(b"DATA", timeout=self._limits.command_s)
+        if start.code != 354:
+            return self._settle(from_remote(start.code if start.code >= 400 else 0, start.message))
+        return True
+
+    async def _content(self) -> None:
+        """The content, its final dot, and the wait for the response (RFC 5321 §4.5.3.2.6)."""
         protocol = self._client.protocol
-        if start.code != 354 or protocol is None:
-            self._settle(from_remote(start.code if start.code >= 400 else 0, start.message))
-            return
+        if protocol is None:
+            raise SMTPServerDisconnected("the host closed the session")
         content = self._departure.content.replace(b"\r\n.", b"\r\n..")
         self._content_sent = True
         protocol.write((b"." if content.startswith(b".") else b"") + content + b".\r\n")
