@@ -4,14 +4,15 @@
 The same functions serve RQ and casegate's own workers. A message is claimed by a short committed transaction before it
 is read, then worked whole or not at all, a few to a commit group (docs/decisions). Fresh messages are claimed together,
 those that have failed before alone, so that a mail which kills its worker takes no other's attempts along; after the
-third it is shunted to the fallback queue.
+third it is shunted to the fallback queue. What an ill database costs is no attempt: the claim is given back.
 """
 
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from gateway.bell import Bell
@@ -23,7 +24,7 @@ from handlers.signing import Signer
 from handlers.work import Work
 from storage import cases, content, messages
 from storage.commit_group import GroupCommitter
-from storage.database import Database, Unit
+from storage.database import Database, Unit, is_ill
 from storage.states import Move
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Jobs:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._database = tools.database
+        self._owed: dict[str, int] = {}  # claims to give back, by message
 
     def route(self, ids: Sequence[str]) -> int:
         """Route these messages as far as they are still due; returns how many were worked."""
@@ -88,17 +90,19 @@ class Jobs:
         return self._tools.committer.submit(move, do).result()
 
     def _route(self, found: Sequence[tuple[str, int]]) -> int:
+        self._give_back_owed()
         fresh = [message_id for message_id, attempts in found if attempts == 0]
         done = self._claim_and_work(fresh) if fresh else 0
         for message_id, attempts in found:
             if attempts:
                 done += self._claim_and_work([message_id])
+        self._give_back_owed()
         return done
 
     def _claim_and_work(self, ids: Sequence[str]) -> int:
+        office = self._tools.reception.fresh_office()  # what may fail is asked before a claim costs an attempt
         now, lease = self._tools.clock.now(), self._tools.lease
         claimed = self._write(Move.CLAIM, lambda unit: messages.claim(unit, ids, now, lease))
-        office = self._tools.reception.fresh_office()
         for start in range(0, len(claimed), GROUP):
             self._work(claimed[start : start + GROUP], office)
         return len(claimed)
@@ -113,9 +117,9 @@ class Jobs:
 
     def _begin(self, message_id: str, attempts: int, office: Office) -> "Future[None]":
         now, signer = self._tools.clock.now(), self._tools.signer
-        if attempts > MOST_ATTEMPTS:
-            return self._shunt(message_id, attempts, "the worker did not survive this mail")
         try:
+            if attempts > MOST_ATTEMPTS:
+                return self._shunt(message_id, attempts, "the worker did not survive this mail")
             with self._database.read() as unit:
                 octets = messages.content_of(unit, message_id)
         except Exception as error:
@@ -131,6 +135,25 @@ class Jobs:
         return self._tools.committer.submit(Move.ROUTE, do)
 
     def _fail(self, message_id: str, attempts: int, error: BaseException) -> None:
+        try:
+            if not is_ill(error):
+                self._count_failure(message_id, attempts, error)
+                return
+        except Exception as another:
+            if not is_ill(another):
+                raise
+            error = another
+        log.error("message %s waits for the database: %s", message_id, " ".join(str(error).split()))
+        self._owed[message_id] = attempts
+
+    def _give_back_owed(self) -> None:
+        """Undo claims that the database cost us: no mail is shunted because it was ill."""
+        due_at = self._tools.clock.now() + PAUSE_AFTER_FAILURE
+        for message_id, attempts in tuple(self._owed.items()):
+            self._write(Move.CLAIM, partial(_give_back, message_id, attempts, due_at))
+            del self._owed[message_id]
+
+    def _count_failure(self, message_id: str, attempts: int, error: BaseException) -> None:
         log.error("message %s could not be routed, attempt %d", message_id, attempts, exc_info=error)
         if attempts >= MOST_ATTEMPTS:
             self._shunt(message_id, attempts, f"routing failed: {type(error).__name__}").result()
@@ -153,6 +176,11 @@ class Jobs:
         office = self._tools.reception.fresh_office()
         work = Work(None, b"", office, self._tools.signer, self._tools.clock.now())
         return self._write(Move.ASSIGN, lambda unit: routing.assign_waiting(unit, case_id, work))
+
+
+def _give_back(message_id: str, attempts: int, due_at: datetime, unit: Unit) -> None:
+    if messages.lock(unit, message_id, attempts) is not None:
+        messages.put_back(unit, message_id, due_at)
 
 
 def route(ids: list[str]) -> None:

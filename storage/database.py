@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError
 
 from storage.states import Move, pass_kill_point
 
@@ -25,6 +25,19 @@ Unit = Connection  # one unit of work; handlers pass it on and never look inside
 BUSY_TIMEOUT_MS = 10_000
 WAL_PRESSURE_OCTETS = 64 * 1024 * 1024  # above it the checkpointer stops the writers for a moment
 CHECKPOINT_PATIENCE_S = 0.25  # how long the writers wait for a reader of old pages before they go on
+
+_ILL_SQLSTATES = ("08", "40001", "40P01", "53", "55P03", "57P")  # connection, conflict, resources, lock, shutdown
+_ILL_SQLITE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
 
 
 class DatabaseUnavailable(Exception):
@@ -170,3 +183,15 @@ def _pragmas(raw: Any, *, query_only: bool) -> None:
 def is_unavailable(error: Exception) -> bool:
     """Whether an exception speaks of the store rather than of a bug."""
     return isinstance(error, (SQLAlchemyError, DatabaseUnavailable, OSError))
+
+
+def is_ill(error: BaseException) -> bool:
+    """Whether the store failed for a reason of its own, such as a deadlock or a full disk, whatever the work was."""
+    if isinstance(error, (DatabaseUnavailable, TimeoutError)):
+        return True
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    sqlstate = getattr(cause, "sqlstate", None) or ""
+    sqlite_code = getattr(cause, "sqlite_errorcode", None)
+    return sqlstate.startswith(_ILL_SQLSTATES) or (sqlite_code is not None and sqlite_code & 0xFF in _ILL_SQLITE)
