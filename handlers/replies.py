@@ -6,6 +6,7 @@ that tells the agent why not. The login decides who the agent is; addresses and 
 comes last: no signature, no send (451).
 """
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -35,6 +36,7 @@ from storage.response import (
 from storage.threads import Person
 
 CUSTOMER_ADDRESS_LIFE = timedelta(days=365)
+_HOST = re.compile(r"(?=.{4,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ def _plan(office: Office, draft: Draft, conversation: Conversation, team: TeamRo
     mailbox = Mailbox(customer.name, parse(customer.address))
     expires_at = draft.received_at + CUSTOMER_ADDRESS_LIFE
     reply_to = tokens.reply_address(keys, token, customer.key, tokens.Role.CUSTOMER, expires_at)
+    hosts = _hosts(office, draft, team)
     return ReplyPlan(
         sender=Mailbox(team.value.display_name, team.value.sender),
         reply_to=parse(reply_to),
@@ -136,7 +139,25 @@ def _plan(office: Office, draft: Draft, conversation: Conversation, team: TeamRo
         drop=frozenset(text.lower() for text in _agents_addresses(office, conversation)),
         private=_private(office, draft, conversation),
         date=draft.received_at,
+        hosts=hosts,
+        text_hosts=tuple(host for host in hosts if host not in _mail_domains(office, draft, conversation)),
     )
+
+
+def _hosts(office: Office, draft: Draft, team: TeamRow) -> tuple[str, ...]:
+    """The names of the agent's machine, as its EHLO and its Message-ID tell them; our own names are no secret."""
+    public = {office.name, office.keys.host, team.value.sender.domain}
+    public |= {key.rpartition("@")[2] for key in office.desk.addresses}
+    named = (draft.session.helo, message_id_of(draft.head).rpartition("@")[2])
+    told = dict.fromkeys(name.lower().strip("[]") for name in named)
+    return tuple(name for name in told if _HOST.fullmatch(name) and name not in public)
+
+
+def _mail_domains(office: Office, draft: Draft, conversation: Conversation) -> set[str]:
+    """Where people of this mail have their addresses: many clients make Message-IDs of such a domain."""
+    people = [one.key for one in (*conversation.participants, conversation.contact)]
+    keys = [*people, *(one.key for one in draft.envelope.recipients), *_agents_addresses(office, conversation)]
+    return {key.lower().rpartition("@")[2] for key in keys}
 
 
 def _agents_addresses(office: Office, conversation: Conversation) -> tuple[str, ...]:

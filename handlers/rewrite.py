@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from handlers.edits.content_ids import replace_content_ids
-from handlers.edits.private_text import hide_private
+from handlers.edits.private_text import hide_private, hiding
 from handlers.edits.reply_header import write_reply_header
 from handlers.edits.sealed import why_sealed
+from handlers.edits.sendable import declare_text, shorten_lines
 from handlers.edits.signature import add_signature
+from handlers.edits.structure import BrokenStructure, write_structure
 from handlers.headers import scan
 from handlers.identity import Mailbox
 from handlers.leaks import find_leak
@@ -34,7 +36,9 @@ class ReplyPlan:
     """All that the customer's copy gets from us.
 
     `addresses` maps the key of each of our own addresses to the person who stands there instead; `drop` holds the keys
-    to be taken out of To and Cc; `private` are the strings that must not leave. Ids come without angle brackets.
+    to be taken out of To and Cc; `private` are the strings that must not leave. `hosts` are the agent's machines, taken
+    out of header fields, and `text_hosts` those of them that are nobody's mail domain, taken out of words behind an @.
+    Ids come without angle brackets.
     """
 
     sender: Mailbox
@@ -49,6 +53,8 @@ class ReplyPlan:
     drop: frozenset[str]
     private: tuple[str, ...]
     date: datetime
+    hosts: tuple[str, ...] = ()
+    text_hosts: tuple[str, ...] = ()
 
 
 def rewrite_reply(content: bytes, plan: ReplyPlan) -> bytes:
@@ -58,9 +64,14 @@ def rewrite_reply(content: bytes, plan: ReplyPlan) -> bytes:
     reason = why_sealed(content, parts(content))
     if reason:
         raise CannotRewrite(reason)
-    content = hide_private(content, plan.private, str(plan.sender.address))
+    content = hide_private(declare_text(content), hiding(plan))
     content = replace_content_ids(content, plan.own_domain)
     content = add_signature(content, plan.signature)
+    content = shorten_lines(content)
+    try:
+        content = write_structure(content, plan)
+    except BrokenStructure:
+        raise CannotRewrite("its MIME structure is broken") from None
     content = write_reply_header(content, plan)
     leak = find_leak(content, plan.private)
     if leak:

@@ -9,9 +9,9 @@ Keywords, Organization and every X- field but X-Priority go, for clients put nam
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
-from handlers.edits.private_text import private_pattern
+from handlers.edits.private_text import hiding
 from handlers.edits.recipients import KEEP, edit_mailboxes
-from handlers.edits.splice import whole_line
+from handlers.edits.structure import clean_field
 from handlers.headers import Field, Head, decode_text, encode_phrase, encode_unstructured, fold, scan
 from handlers.identity import Mailbox
 
@@ -71,18 +71,13 @@ def _kept_field(head: Head, field: Field, plan: "ReplyPlan") -> bytes:
         return _recipients(head, field, plan)
     if field.name == b"subject":
         return _subject(head, field, plan)
-    return _with_name(head, field)
-
-
-def _with_name(head: Head, field: Field) -> bytes:
-    """The octets as they are; obsolete white space before the colon (RFC 5322 §4.5) is not passed on."""
-    raw = whole_line(head.raw(field))
-    name, _, value = raw.partition(b":")
-    return raw if name == name.rstrip() else name.rstrip() + b":" + value
+    if field.name == b"mime-version":
+        return b"MIME-Version: 1.0\r\n"  # mail clients put their name and build behind it, as a comment
+    return clean_field(head, field, plan)
 
 
 def _recipients(head: Head, field: Field, plan: "ReplyPlan") -> bytes:
-    raw = _with_name(head, field)
+    raw = clean_field(head, field, plan)
     value = raw.partition(b":")[2].strip()
     edited = edit_mailboxes(value, lambda address: _decide(address, plan))
     if edited is None:
@@ -99,11 +94,9 @@ def _decide(address: str, plan: "ReplyPlan") -> bytes | None:
 
 
 def _subject(head: Head, field: Field, plan: "ReplyPlan") -> bytes:
-    pattern = private_pattern(plan.private)
     words = decode_text(head.value(field))
-    if pattern is None or not pattern.search(words):
-        return _with_name(head, field)
-    return fold(b"Subject", encode_unstructured(pattern.sub(str(plan.sender.address), words)))
+    changed = hiding(plan).applied(words)
+    return clean_field(head, field, plan) if changed == words else fold(b"Subject", encode_unstructured(changed))
 
 
 def mailbox_octets(mailbox: Mailbox) -> bytes:

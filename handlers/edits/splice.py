@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from handlers.headers import fold, scan
-from handlers.mime_parts import Part, codec
+from handlers.mime_parts import Part, codec, decode
 
 MAX_LINE_OCTETS = 998  # RFC 5322 §2.1.1, without CRLF
 
@@ -43,7 +43,7 @@ def with_text(content: bytes, part: Part, text: str) -> list[Replacement]:
     encoding, body = _transfer_encoded(octets, part.about.encoding)
     edits = [Replacement(*part.body, body)]
     if (charset, encoding) != (part.about.charset, part.about.encoding):
-        edits.append(_redeclared(content, part, charset, encoding))
+        edits.append(redeclared(content, part, charset, encoding))
     return edits
 
 
@@ -73,7 +73,16 @@ def quoted_printable(octets: bytes) -> bytes:
     return b"\r\n".join(lines)
 
 
-def _redeclared(content: bytes, part: Part, charset: str, encoding: str) -> Replacement:
+def with_base64(content: bytes, part: Part) -> list[Replacement]:
+    """Give a leaf the transfer encoding base64, and so lines that are short enough."""
+    body = encodebytes(decode(content, part)).replace(b"\n", b"\r\n")
+    edits = [Replacement(*part.body, body)]
+    if part.about.encoding != "base64":
+        edits.append(redeclared(content, part, part.about.charset, "base64"))
+    return edits
+
+
+def redeclared(content: bytes, part: Part, charset: str, encoding: str) -> Replacement:
     """The part's header section with other Content-Type and Content-Transfer-Encoding; the rest keeps its octets."""
     head = scan(part.header.of(content))
     declared = head.first(b"content-type") or b""

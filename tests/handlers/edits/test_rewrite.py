@@ -186,7 +186,8 @@ def test_both_texts_are_signed_and_files_keep_their_octets():
     assert text(after, new[0]) == "hi\n-- \nÄ <b>\n"
     assert text(after, new[1]) == "<BODY>ä \n<div>-- <br>\n&#196; &lt;b&gt;</div>\n</BODY>"
     assert [part.body.of(after) for part in new[2:]] == [part.body.of(before) for part in old[2:]]
-    assert after.endswith(b"\r\n--m--\r\nepilogue\r\n")
+    assert b"preamble" not in after
+    assert b"epilogue" not in after
 
 
 def test_content_ids_name_our_domain_and_links_follow():
@@ -266,15 +267,11 @@ def with_part(fields, body):
                 b64encode("ann.doe@private.example".encode("utf-16-le"))),
             '"a.doc"',
         ),
-        (with_part(b"Content-Type: image/png\r\nX-Path: =?utf-8?b?" + b64encode(CANARY) + b"?=\r\n", b"x"), "image/png"),
         (with_part(b"Content-Type: image/png; name*=utf-8''%61nn.doe%40private.example\r\n", b"x"), "header field of"),
-        (with_part(b"", b"x") + b"epilogue " + CANARY + b"\r\n", "between the parts"),
         (MIME + b"Content-Type: text/html\r\n\r\n<a href='mailto:ann.doe%40private.example'>\r\n", "the text"),
         (MIME + b"Content-Type: text/html\r\n\r\nann.doe&#64;private.example\r\n", "the text"),
         (MIME + b"Content-Description: =?utf-8?q?ann=2Edoe=40private.example?=\r\n\r\nx\r\n", "a header field"),
         (b"To: =?utf-8?q?ann=2Edoe=40private.example?= <o@x.example>\r\n\r\nx\r\n", "a header field"),
-        (MIME.replace(b"To", b"Cc") + b'Content-Type: multipart/mixed; boundary="ann.doe@private.example"\r\n\r\n'
-            b"--ann.doe@private.example\r\n\r\nx\r\n--ann.doe@private.example--\r\n", "a header field"),
     ],
 )  # fmt: skip
 def test_a_private_address_that_cannot_be_taken_out_holds_the_mail_back(content, place):

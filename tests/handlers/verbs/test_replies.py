@@ -272,3 +272,20 @@ def test_an_address_that_an_agent_no_longer_has_does_not_leave(world: World) -> 
     (reply,) = world.sent("reply")
     assert b"private.example" not in reply.octets.lower()
     assert reply.to == [CARL]
+
+
+def test_the_agents_machine_is_named_nowhere_but_mail_domains_stay(world: World) -> None:
+    _, copy = opened(world)
+    hosts = ("laptop.canary-host.example", "desk.canary-host.example")
+    lines = [f"> <7@{host}>" for host in hosts] + [f"> {CARL}", "> joann@private.example"]
+    body = "\r\n".join((*lines, to_of(copy).upper()))
+    fields = {"message_id": f"<1@{hosts[1]}>", "date": f"Sun, 22 Nov 2026 12:00:00 +0000 ({hosts[0]})"}
+    assert isinstance(world.reply(answer(copy, body=body, **fields), to_of(copy)), str)
+    (reply,) = world.sent("reply")
+    assert b"canary-host" not in reply.octets
+    words = reply.octets.partition(b"\r\n\r\n")[2].decode().splitlines()
+    assert words[:5] == ["> <7@gw.example>"] * 2 + [f"> {CARL}", "> joann@private.example", str(SUPPORT)]
+    # Many clients make their ids of the domain of their user's address: words with it are somebody's addresses.
+    own = answer(copy, body="> joann@private.example", message_id="<2@private.example>")
+    assert isinstance(world.reply(own, to_of(copy)), str)
+    assert b"> joann@private.example" in world.sent("reply")[-1].octets
