@@ -68,6 +68,10 @@ class Departure:
     content: bytes
 
 
+# A route's word for the one instant that nobody knows the end of: settling counts the attempt as unsettled.
+R451_UNKNOWN = Response(451, "4.4.2", "The connection was lost after the content was sent, it may arrive twice")
+
+
 class Route(Protocol):
     """A way out: the smarthost, MX delivery or a maildir."""
 

@@ -13,6 +13,7 @@ from handlers import delivery, schedule, tokens
 from handlers.identity import Mailbox
 from handlers.notices import Failure, NoticePlan, agent_notice
 from handlers.office import Office
+from handlers.ports import R451_UNKNOWN
 from handlers.signing import Signer
 from storage import cases, outbox
 from storage.address import parse
@@ -20,7 +21,7 @@ from storage.cases import Event
 from storage.database import Unit
 from storage.desk import AgentRow
 from storage.outbox import Outgoing, Taken
-from storage.response import R451_UNKNOWN, Response
+from storage.response import Response
 from storage.states import RecipientState
 
 

@@ -54,7 +54,6 @@ R454_LOGIN_LATER = Response(454, "4.7.0", "Too many failed logins, try again lat
 R451_TRY_LATER = Response(451, "4.3.0", "Cannot answer for this mail now, try again later")
 R451_NO_SIGNATURE = Response(451, "4.7.5", "Cannot sign this mail now, try again later")
 R451_DNS = Response(451, "4.4.3", "Cannot look up the sender's key now, try again later")
-R451_UNKNOWN = Response(451, "4.4.2", "The connection was lost after the content was sent, it may arrive twice")
 R452_TOO_MANY_RECIPIENTS = Response(452, "4.5.3", "Too many recipients, send the rest in another mail")
 R454_NO_TLS = Response(454, "4.7.0", "TLS is not available now")
 R500_UNKNOWN_COMMAND = Response(500, "5.5.2", "Command not recognised")

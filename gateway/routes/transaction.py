@@ -20,9 +20,9 @@ from gateway.routes.responses import (
     from_remote,
 )
 from gateway.routes.session import Limits
-from handlers.ports import Departure
+from handlers.ports import R451_UNKNOWN, Departure
 from storage.address import Address, BadAddress, parse
-from storage.response import R451_UNKNOWN, Response
+from storage.response import Response
 
 
 class Transaction:

@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy import select
 
 from gateway.deliverer import Deliverer, Terms
-from handlers.ports import Departure
+from handlers.ports import R451_UNKNOWN, Departure
 from handlers.schedule import Schedule
 from storage import migrate, outbox
 from storage.commit_group import GroupCommitter
 from storage.database import Database
-from storage.response import R250_OK, R451_UNKNOWN
+from storage.response import R250_OK
 from storage.schema import attempt, outbox_recipient
 from storage.states import Move
 from tests.storage.given import NOW, accepted, outgoing

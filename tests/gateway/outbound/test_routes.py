@@ -2,7 +2,6 @@
 """What every route owes, shown for all of them; then the ways in which a remote host can refuse, lie or vanish."""
 
 import asyncio
-import contextlib
 import ssl
 
 import pytest
@@ -15,8 +14,8 @@ from gateway.routes.mx import MxRoute
 from gateway.routes.responses import R250_FILED, from_remote
 from gateway.routes.session import Dialler, Limits, Login
 from gateway.routes.smarthost import SmarthostRoute
-from handlers.ports import Departure
-from storage.response import R451_UNKNOWN, R554_BARE_LINE_END
+from handlers.ports import R451_UNKNOWN, Departure
+from storage.response import R554_BARE_LINE_END
 from tests.support.fake_mx import FakeMx
 
 CONTENT = b"Subject: dots\r\n\r\n.\r\n..two\r\n.x\r\nlast\r\n"
@@ -228,77 +227,6 @@ class TestRefusals:
 
     def test_a_remotes_words_are_cut(self):
         assert len(from_remote(550, "x" * 100_000).text) == 500
-
-
-class SlowHost:
-    """Answers everything at once, but `slow_at` only when `total_s` of an attempt is over, or never."""
-
-    def __init__(self, slow_at, *, answers):
-        self.slow_at, self.answers = slow_at, answers
-        self.over = asyncio.Event()
-        self.sessions = []
-
-    async def __aenter__(self):
-        self.server = await asyncio.start_server(self._session, "127.0.0.1", 0)
-        self.port = self.server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_):
-        self.over.set()
-        self.server.close()
-        await asyncio.gather(*self.sessions, return_exceptions=True)
-        await self.server.wait_closed()
-
-    async def _session(self, reader, writer):
-        self.sessions.append(asyncio.current_task())
-        try:
-            await self._talk(reader, writer)
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-
-    async def _talk(self, reader, writer):
-        if self.answers:
-            asyncio.get_running_loop().call_later(1.5 * SHORT.total_s, self.over.set)
-        writer.write(b"220 far.example\r\n")
-        in_content = False
-        while line := await reader.readline():
-            verb = line.strip()[:4].upper()
-            if in_content and line != b".\r\n":
-                continue
-            if verb == self.slow_at:
-                await self.over.wait()
-            in_content = verb == b"DATA"
-            writer.write(b"354 go\r\n" if in_content else b"250 ok\r\n")
-
-
-SHORT = Limits(5.0, 5.0, 60.0, 1.0)
-
-
-@pytest.fixture(params=["smarthost", "mx"])
-def to_slow(request, resolver):
-    """Each SMTP route to such a host, in little time."""
-    dialler = Dialler("gw.example", SHORT)
-
-    def build(host):
-        if request.param == "smarthost":
-            return SmarthostRoute(f"smtp://127.0.0.1:{host.port}", dialler)
-        return MxRoute(HostFinder(resolver, "gw.example", host.port, allow_loopback=True), dialler)
-
-    return build
-
-
-class TestTime:
-    async def test_the_wait_after_the_final_dot_is_not_cut_by_the_time_of_the_attempt(self, to_slow):
-        async with SlowHost(b".", answers=True) as host:
-            assert codes(await to_slow(host).send(departure())) == {BOB: 250}
-
-    @pytest.mark.parametrize("verb", [b"EHLO", b"MAIL", b"RCPT", b"DATA"])
-    async def test_a_host_that_dawdles_before_the_content_is_left(self, to_slow, verb):
-        async with SlowHost(verb, answers=False) as host:
-            (response,) = (await to_slow(host).send(departure())).values()
-            assert (response.code, response == R451_UNKNOWN) == (451, False)
 
 
 class TestMx:
