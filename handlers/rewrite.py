@@ -64,8 +64,8 @@ def rewrite_reply(content: bytes, plan: ReplyPlan) -> bytes:
     reason = why_sealed(content, parts(content))
     if reason:
         raise CannotRewrite(reason)
-    content = hide_private(declare_text(content), hiding(plan))
-    content = replace_content_ids(content, plan.own_domain)
+    content = replace_content_ids(declare_text(content), plan.own_domain)
+    content = hide_private(content, hiding(plan))  # after the links, which name hosts too
     content = add_signature(content, plan.signature)
     content = shorten_lines(content)
     try:

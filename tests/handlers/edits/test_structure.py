@@ -89,6 +89,13 @@ def test_hosts_and_agents_secret_addresses_in_the_words(before, after):
     assert scan(copy).first(b"subject").decode() == (after or before)
 
 
+def test_a_link_to_a_picture_follows_its_new_name():
+    page = f"<img src='cid:pic@{HOST}'>"
+    section = f"Content-Type: text/html\r\nContent-ID: <pic@{HOST}>\r\n\r\n"
+    copy = rewritten(MIME + section.encode() + page.encode() + b"\r\n", signature="", **HOSTS)
+    assert text(copy, parts(copy)[0]) == f"<img src='cid:{parts(copy)[0].about.content_id}'>\n"
+
+
 def longest(content):
     return max(map(len, content.split(b"\r\n")))
 
