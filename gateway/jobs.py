@@ -2,9 +2,9 @@
 """What workers do: route messages that are due, and give waiting cases to agents who have become available.
 
 The same functions serve RQ and casegate's own workers. A message is claimed by a short committed transaction before it
-is read, then worked whole or not at all, a few to a commit group (docs/decisions/0012). Fresh messages are claimed together,
-those that have failed before alone, so that a mail which kills its worker takes no other's attempts along; after the
-third it is shunted to the fallback queue. What an ill database costs is no attempt: the claim is given back.
+is read, then worked whole or not at all, a few to a commit group (docs/decisions/0012). Fresh messages are claimed
+together, those that have failed before alone, so that a mail which kills its worker takes no other's attempts along;
+after the third it is shunted to the fallback queue. An ill database costs no attempt: the claim is given back.
 """
 
 import logging
