@@ -196,9 +196,21 @@ def test_one_resolver_serves_event_loops_one_after_the_other():
         assert asyncio.run(resolver.addresses("both.example")).found is Found.TEMPORARY
 
 
-@pytest.mark.parametrize("text", ["127.0.0.1", "127.0.0.1:5353", "::1", "[::1]", "[::1]:53", "localhost:53"])
-def test_a_nameserver_may_be_written_with_and_without_port(text):
-    DnsResolver((text,), 1.0)
+@pytest.mark.parametrize(
+    ("text", "hosts", "port"),
+    [
+        ("127.0.0.1", {"127.0.0.1"}, 53),
+        ("127.0.0.1:5353", {"127.0.0.1"}, 5353),
+        ("::1", {"::1"}, 53),
+        ("[::1]", {"::1"}, 53),
+        ("[::1]:5353", {"::1"}, 5353),
+        ("localhost:5353", {"127.0.0.1", "::1"}, 5353),  # whichever the system gives first
+    ],
+)
+def test_a_nameserver_may_be_written_with_and_without_port(text, hosts, port):
+    (asked,) = DnsResolver((text,), 1.0)._stub.nameservers
+    assert asked.address in hosts
+    assert asked.port == port
 
 
 @pytest.mark.parametrize("text", ["", ":53", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:0", "[::1", "[::1]:70000", "a b"])
@@ -208,4 +220,4 @@ def test_a_nameserver_in_another_form_is_refused(text):
 
 
 def test_without_nameservers_the_systems_are_used():
-    DnsResolver((), 1.0)
+    assert DnsResolver((), 1.0)._stub.nameservers

@@ -322,8 +322,12 @@ class TestLogin:
         with pytest.raises(ValueError, match="login"):
             smarthost(far, None, Login("desk", "secret"))
 
-    def test_the_settings_make_tls_required_for_a_login(self, resolver):
-        build_route(RouteSettings("smtp://127.0.0.1:25", "gw.example", username="desk"), resolver)
+    async def test_the_settings_make_tls_required_for_a_login(self, resolver):
+        with FakeMx(login=("desk", "secret")) as far:
+            settings = RouteSettings(f"smtp://{far.address}", "gw.example", username="desk", password="secret")
+            assert codes(await build_route(settings, resolver).send(departure())) == {BOB: 451}
+            assert not [command for command in far.commands if command.startswith("AUTH")]
+            assert not far.mails
 
 
 class TestParameters:
