@@ -7,13 +7,16 @@ is `arriving`; accepting flips it to `kept`, and the sweep forgets what nobody a
 
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from storage.database import Unit
 from storage.schema import content, content_chunk
+
+Look = Callable[[], AbstractContextManager[Unit]]  # Database.read, or a unit of work that is open anyway
 
 CHUNK_OCTETS = 256 * 1024
 ORPHAN_AGE = timedelta(hours=1)
@@ -27,6 +30,9 @@ _PIECES = (
     select(content_chunk.c.octets)
     .where(content_chunk.c.content_id == bindparam("c"))
     .order_by(content_chunk.c.position)
+)
+_PIECE_AT = select(content_chunk.c.octets).where(
+    content_chunk.c.content_id == bindparam("c"), content_chunk.c.position == bindparam("p")
 )
 _ORPHANS = (  # locked: content that is accepted at this moment must not lose its chunks
     select(content.c.id)
@@ -80,6 +86,33 @@ def load(unit: Unit, content_id: int) -> bytes:
     if len(octets) != row.size_octets or hashlib.sha256(octets).digest() != bytes(row.sha256):
         raise ContentMissing(f"content {content_id} is damaged")
     return octets
+
+
+def pieces(look: Look, content_id: int) -> Iterator[bytes]:
+    """The octets as received, one piece in memory at a time, each read in a look of its own.
+
+    Raises ContentMissing in place of the last piece unless all of them match their SHA-256: nobody gets the whole
+    of a damaged content.
+    """
+    with look() as unit:
+        row = unit.execute(_WHOLE, {"c": content_id}).first()
+    if row is None:
+        raise ContentMissing(f"content {content_id} is missing")
+    digest, left, position = hashlib.sha256(), row.size_octets, 0
+    while left > 0:
+        octets = _piece_at(look, content_id, position)
+        digest.update(octets)
+        left, position = left - len(octets), position + 1
+        if not octets or left < 0 or (left == 0 and digest.digest() != bytes(row.sha256)):
+            raise ContentMissing(f"content {content_id} is damaged")
+        yield octets
+
+
+def _piece_at(look: Look, content_id: int, position: int) -> bytes:
+    """One piece, empty where there is none."""
+    with look() as unit:
+        stored = unit.execute(_PIECE_AT, {"c": content_id, "p": position}).scalar_one_or_none()
+    return b"" if stored is None else _piece(stored)
 
 
 def _piece(stored: bytes) -> bytes:

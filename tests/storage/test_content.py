@@ -2,10 +2,11 @@
 """Received octets come back as they were, or not at all."""
 
 import zlib
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from storage import content, migrate, schema
 from storage.database import Database
@@ -31,6 +32,19 @@ def test_content_comes_back_octet_for_octet(database: Database, size: str) -> No
         content_id = content.keep(unit, SIZES[size], NOW)
     with database.read() as unit:
         assert content.load(unit, content_id) == SIZES[size]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_content_comes_back_piece_by_piece(database: Database, size: str) -> None:
+    with database.move(Move.ACCEPT) as unit:
+        content_id = content.keep(unit, SIZES[size], NOW)
+        assert b"".join(content.pieces(lambda: nullcontext(unit), content_id)) == SIZES[size]
+    assert list(content.pieces(database.read, content_id)) == [one for one in content.chunks(SIZES[size]) if one]
+
+
+def test_no_piece_is_given_of_content_that_is_missing(database: Database) -> None:
+    with pytest.raises(content.ContentMissing):
+        next(content.pieces(database.read, 4711))
 
 
 def _arrived(database: Database, octets: bytes) -> int:
@@ -104,3 +118,21 @@ def test_damaged_content_is_reported_and_never_given_out(database: Database, dam
         unit.execute(update(schema.content_chunk).values(octets=DAMAGE[damage]))
     with database.read() as unit, pytest.raises(content.ContentMissing, match="damaged"):
         content.load(unit, content_id)
+    with pytest.raises(content.ContentMissing, match="damaged"):
+        list(content.pieces(database.read, content_id))
+
+
+@pytest.mark.parametrize("position", [0, 1, 2], ids=["first", "middle", "last"])
+@pytest.mark.parametrize("octets", [*DAMAGE.values(), None], ids=[*DAMAGE, "gone"])
+def test_the_whole_of_damaged_content_never_comes_piece_by_piece(
+    database: Database, position: int, octets: bytes | None
+) -> None:
+    chunk = schema.content_chunk
+    with database.move(Move.ACCEPT) as unit:
+        content_id = content.keep(unit, b"x" * (2 * content.CHUNK_OCTETS + 1), NOW)
+        place = chunk.c.position == position
+        unit.execute(delete(chunk).where(place) if octets is None else update(chunk).where(place).values(octets=octets))
+    given: list[bytes] = []
+    with pytest.raises(content.ContentMissing):
+        given.extend(content.pieces(database.read, content_id))
+    assert len(b"".join(given)) < 2 * content.CHUNK_OCTETS + 1
