@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from gateway import paths, sasl
-from gateway.lines import Fault
+from gateway.lines import Fault, Write
 from gateway.receiver import Authenticator, EdgeSettings, Receiver
 from storage.address import Address
 from storage.envelope import Envelope, Session
@@ -52,10 +52,14 @@ class Wire(Protocol):
 
     async def ask(self, challenge: bytes) -> bytes | Response: ...
 
-    async def read_content(self, limit_octets: int) -> bytes | Fault: ...
+    async def read_content(self, limit_octets: int, write: Write) -> Fault | None: ...
 
-    async def finish(self, answer: Coroutine[Any, Any, Response]) -> Response:
+    async def finish(self, answer: Coroutine[Any, Any, tuple[Response, ...]]) -> tuple[Response, ...]:
         """Await to the end whatever becomes of the connection."""
+        ...
+
+    def leave_to_itself(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let this come to its end without waiting for it."""
         ...
 
     async def start_tls(self) -> str:
@@ -67,12 +71,13 @@ class Wire(Protocol):
 class Transaction:
     """One mail from MAIL to the final dot."""
 
+    id: str
     reverse_path: Address | None
     smtputf8: bool
     recipients: list[Address] = field(default_factory=list)
 
     def envelope(self) -> Envelope:
-        return Envelope(self.reverse_path, tuple(self.recipients))
+        return Envelope(self.reverse_path, tuple(self.recipients), self.id)
 
 
 @dataclass(slots=True)
@@ -85,6 +90,7 @@ class Conversation:
     wire: Wire
     session: Session
     transaction: Transaction | None = None
+    transactions: int = 0  # so far
     deferred: bool = False  # MAIL or RCPT of this mail was answered 4xx: what is missing for the next is temporary too
     over: bool = False
 
@@ -118,7 +124,7 @@ def _greeted(c: Conversation, _argument: str) -> Response | None:
 
 
 def _greeted_by_ehlo(c: Conversation, _argument: str) -> Response | None:
-    return None if c.session.helo and c.session.esmtp else R503_BAD_SEQUENCE
+    return None if c.session.helo and c.session.protocol != "SMTP" else R503_BAD_SEQUENCE
 
 
 def _logins_are_taken(c: Conversation, _argument: str) -> Response | None:
@@ -165,7 +171,7 @@ def _missing(c: Conversation) -> Response:
 
 
 async def _ehlo(c: Conversation, argument: str) -> None:
-    c.session = replace(c.session, helo=argument, esmtp=True)
+    c.session = replace(c.session, helo=argument, protocol="ESMTP")
     c.end_transaction()
     c.wire.say_lines(250, (c.settings.name, *_extensions(c)))
 
@@ -180,7 +186,7 @@ def _extensions(c: Conversation) -> list[str]:
 
 
 async def _helo(c: Conversation, argument: str) -> Response:
-    c.session = replace(c.session, helo=argument, esmtp=False)
+    c.session = replace(c.session, helo=argument, protocol="SMTP")
     c.end_transaction()
     return Response(250, "", c.settings.name)
 
@@ -189,7 +195,7 @@ async def _starttls(c: Conversation, _argument: str) -> None:
     c.wire.say(R220_READY_FOR_TLS)
     tls = await c.wire.start_tls()
     # RFC 3207 §4.2: nothing that was said in clear text is known any more.
-    c.session = replace(c.session, tls=tls, helo="", esmtp=True)
+    c.session = replace(c.session, tls=tls, helo="", protocol="ESMTP")
     c.end_transaction()
 
 
@@ -212,7 +218,8 @@ async def _mail(c: Conversation, argument: str) -> Response:
         return path
     response = await c.receiver.sender(c.session, path.address)
     if response.is_positive:
-        c.transaction = Transaction(path.address, path.smtputf8)
+        c.transactions += 1
+        c.transaction = Transaction(f"{c.session.id}-{c.transactions}", path.address, path.smtputf8)
     return response
 
 
@@ -239,11 +246,19 @@ async def _data(c: Conversation, _argument: str) -> Response:
     c.end_transaction()
     if transaction is None:
         return R503_BAD_SEQUENCE
+    intake = await c.receiver.begin(c.session, transaction.envelope())
+    if isinstance(intake, Response):
+        return intake
     c.wire.say(R354_GO_AHEAD)
-    content = await c.wire.read_content(c.settings.max_size_octets)
-    if isinstance(content, Fault):
-        return R552_TOO_BIG if content is Fault.TOO_LONG else R554_BARE_LINE_END
-    return await c.wire.finish(c.receiver.content(c.session, transaction.envelope(), content))
+    try:
+        fault = await c.wire.read_content(c.settings.max_size_octets, intake.write)
+    except BaseException:
+        c.wire.leave_to_itself(intake.abandon())
+        raise
+    if fault is not None:
+        c.wire.leave_to_itself(intake.abandon())
+        return R552_TOO_BIG if fault is Fault.TOO_LONG else R554_BARE_LINE_END
+    return (await c.wire.finish(intake.finish()))[0]
 
 
 async def _rset(c: Conversation, _argument: str) -> Response:

@@ -132,6 +132,7 @@ Route = Annotated[
 Rate = Annotated[int, Reads(_from_text(units.parse_rate), 'a rate such as "100B/s"', units.show_rate)]
 Text = Annotated[str, Reads(_text, "text on one line")]
 Pause = Annotated[timedelta, _duration("100ms", "2d")]
+FileMode = Annotated[int, Reads(_from_text(units.parse_mode), 'a file mode such as "0660"', lambda mode: f"{mode:04o}")]
 MailSize = Annotated[int, _size("64KB", "1GB")]
 Recipients = Annotated[int, _whole(1, 1000)]
 
@@ -148,6 +149,7 @@ class Server(Section):
     state_dir: AbsolutePath = Path("/var/lib/casegate")
     log_level: Annotated[str, _choice("debug", "info", "warning", "error")] = "info"
     log_format: Annotated[str, _choice("text", "json")] = "text"
+    keep_sessions: Annotated[int, _whole(0, 1_000_000)] = 10_000
 
 
 class Database(Section):
@@ -179,10 +181,44 @@ class Mx(Section):
     proxy_protocol_from: tuple[AllowedNetwork, ...] = ()
     max_size: MailSize = 35_000_000
     max_recipients: Recipients = 100
-    max_connections: Annotated[int, _whole(1, 100_000)] = 500
+
+
+class Lmtp(Section):
+    socket: OptionalPath = None
+    mode: FileMode = 0o660
+
+
+class Limits(Section):
+    """Bounds of every listener, over all its processes together."""
+
+    max_connections: Annotated[int, _whole(1, 100_000)] = 2000
+    max_connections_per_address: Annotated[int, _whole(1, 100_000)] = 50
+    max_connections_per_subnet: Annotated[int, _whole(1, 100_000)] = 200
+    unlimited_from: tuple[AllowedNetwork, ...] = (units.parse_network("127.0.0.0/8"), units.parse_network("::1"))
+    stress_at: Annotated[int, _whole(1, 100)] = 80
+    stress_timeout: Annotated[timedelta, _duration("1s", "1h")] = timedelta(seconds=10)
+    greet_delay: Annotated[timedelta, _duration("0ms", "1m")] = timedelta(milliseconds=20)
     command_timeout: Annotated[timedelta, _duration("1s", "1h")] = timedelta(minutes=5)
+    session_timeout: Annotated[timedelta, _duration("1s", "1d")] = timedelta(hours=1)
+    content_idle_timeout: Annotated[timedelta, _duration("1s", "1h")] = timedelta(minutes=3)
     content_timeout: Annotated[timedelta, _duration("1s", "1h")] = timedelta(minutes=10)
     min_rate: Rate = 100
+    max_transactions: Annotated[int, _whole(1, 100_000)] = 100
+    max_session_recipients: Annotated[int, _whole(1, 1_000_000)] = 1000
+    max_session_size: Annotated[int, _size("64KB", "1000GB")] = 1_000_000_000
+    max_errors: Annotated[int, _whole(1, 1000)] = 20
+    max_unknown_recipients: Annotated[int, _whole(1, 1000)] = 10
+    max_commands: Annotated[int, _whole(1, 100_000)] = 100
+    max_line: Annotated[int, _size("1000B", "100MB")] = 1_000_000
+    bare_line_ends: Annotated[str, _choice("reject", "normalise")] = "reject"
+    max_header_size: Annotated[int, _size("1KB", "10MB")] = 256_000
+    max_header_fields: Annotated[int, _whole(10, 100_000)] = 1000
+    max_mime_depth: Annotated[int, _whole(1, 1000)] = 50
+    max_mime_parts: Annotated[int, _whole(1, 100_000)] = 1000
+    memory_per_mail: Annotated[int, _size("64KB", "1GB")] = 256_000
+    memory: Annotated[int, _size("1MB", "1000GB")] = 256_000_000
+    min_free_disk: Annotated[int, _size("0B", "1000GB")] = 500_000_000
+    slow_store: Annotated[timedelta, _duration("100ms", "1h")] = timedelta(seconds=10)
 
 
 class Submission(Section):
@@ -222,6 +258,8 @@ class Config(Section):
     dns: Dns = Dns()
     tls: Tls = Tls()
     mx: Mx = Mx()
+    lmtp: Lmtp = Lmtp()
+    limits: Limits = Limits()
     submission: Submission = Submission()
     policy: Policy = Policy()
     dkim: Dkim = Dkim()

@@ -18,6 +18,8 @@ AUTH_OCTETS = 12_288  # RFC 4954 §4
 CHUNK_OCTETS = 65_536
 HARD_FACTOR = 4  # a client that sends on after this many times the limit is not a mail client
 
+Write = Callable[[bytes], Awaitable[None]]
+
 _END = b"\r\n.\r\n"
 
 
@@ -92,7 +94,7 @@ class CommandLines:
 
 
 class Content:
-    """Collects the content of one DATA command, at most `limit_octets` of it (RFC 1870 §3: dots unstuffed)."""
+    """Cuts the content of one DATA command out of what comes, at most `limit_octets` of it (RFC 1870 §3)."""
 
     def __init__(self, limit_octets: int) -> None:
         self._limit = limit_octets
@@ -100,6 +102,7 @@ class Content:
         self._tail = b"\r\n"  # the end of the DATA command's own line: a dot right after it ends an empty content
         self._started = False
         self._bare = False
+        self._octets = 0
         self.received_octets = 0
         self.fault: Fault | None = None
 
@@ -116,9 +119,11 @@ class Content:
         self._keep(octets[: len(octets) - len(self._tail)])
         return None
 
-    def octets(self) -> bytes:
-        """The content, once its end has come and without a fault."""
-        return bytes(self._held)
+    def take(self) -> bytes:
+        """What has become certain since the last call, dots unstuffed; nothing once there is a fault."""
+        octets = bytes(self._held)
+        self._held.clear()
+        return octets
 
     def _keep(self, octets: bytes) -> None:
         """Keeps what cannot be part of the end; _possible_end sees to it that no CR LF and no CR LF . is cut."""
@@ -128,16 +133,17 @@ class Content:
         octets = octets.replace(b"\r\n.", b"\r\n")  # RFC 5321 §4.5.2
         if not self._started and octets:
             self._started, octets = True, octets[2:]
-        if self.fault is None:
-            self._held += octets
-        if len(self._held) > self._limit:
+        self._octets += len(octets)
+        if self.fault is None and self._octets > self._limit:
             self.fault = Fault.TOO_LONG
-            self._held = bytearray()
+        if self.fault is None and not self._bare:
+            self._held += octets
+        else:
+            self._held.clear()
 
     def _finish(self) -> None:
         if self.fault is None and self._bare:
             self.fault = Fault.BARE_LINE_END
-            self._held = bytearray()
 
 
 def _possible_end(octets: bytes) -> bytes:
@@ -152,14 +158,17 @@ class Lines:
     """Reads lines and contents from one connection within the deadlines; `before_wait` runs before each wait."""
 
     def __init__(
-        self, stream: asyncio.StreamReader, deadlines: Deadlines, before_wait: Callable[[], Awaitable[None]]
+        self,
+        stream: asyncio.StreamReader,
+        deadlines: Callable[[], Deadlines],
+        before_wait: Callable[[], Awaitable[None]],
     ) -> None:
         self._stream = stream
         self._deadlines = deadlines
         self._before_wait = before_wait
         self._commands = CommandLines()
         self._time = asyncio.get_running_loop().time
-        self._session_end = self._time() + deadlines.session_s
+        self._start = self._time()
 
     async def command(self, limit: int = COMMAND_OCTETS) -> bytes | Fault:
         """One command line; raises Gone or TooLate."""
@@ -168,14 +177,15 @@ class Lines:
             return line
         await self._before_wait()
         # One deadline for the whole line: octets that trickle in do not renew it.
-        end = min(self._time() + self._deadlines.command_s, self._session_end)
+        limits = self._deadlines()
+        end = min(self._time() + limits.command_s, self._start + limits.session_s)
         while line is None:
             self._commands.feed(await self._read(end))
             line = self._commands.take(limit)
         return line
 
-    async def content(self, limit_octets: int) -> bytes | Fault:
-        """The content up to its final dot; raises Gone, TooLate or TooMuch."""
+    async def content(self, limit_octets: int, write: Write) -> Fault | None:
+        """The content up to its final dot, piece by piece to `write`; raises Gone, TooLate or TooMuch."""
         content = Content(limit_octets)
         rest = content.feed(self._commands.take_all())
         if rest is None:
@@ -184,9 +194,13 @@ class Lines:
         while rest is None:
             if content.received_octets > limit_octets * HARD_FACTOR + CHUNK_OCTETS:
                 raise TooMuch
+            if piece := content.take():
+                await write(piece)
             rest = content.feed(await self._read(self._content_end(start, content.received_octets)))
         self._commands.feed(rest)
-        return content.fault or content.octets()
+        if content.fault is None and (piece := content.take()):
+            await write(piece)
+        return content.fault
 
     def take_all(self) -> bytes:
         """What the client sent beyond the last line we took, read from the connection too; waits for nothing."""
@@ -197,7 +211,7 @@ class Lines:
 
     def _content_end(self, start: float, received_octets: int) -> float:
         """When to give up if nothing more comes: idle, below the minimum rate, or at the absolute end."""
-        limits = self._deadlines
+        limits = self._deadlines()
         too_slow = start + max(limits.content_grace_s, received_octets / limits.content_octets_per_s)
         return min(self._time() + limits.content_idle_s, too_slow, start + limits.content_s)
 

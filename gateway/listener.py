@@ -12,7 +12,8 @@ import socket
 from collections.abc import Sequence
 from ipaddress import ip_address
 
-from gateway.smtpd import Edge
+from gateway.edge import Edge
+from gateway.smtpd import Smtpd
 
 BUSY = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)  # another process still has it, or the network is not up yet
 BACKLOG = 512
@@ -57,7 +58,7 @@ def _split(address: str) -> tuple[str, int]:
 async def serve(sockets: Sequence[socket.socket], edge: Edge, stop: asyncio.Event, grace_s: float = GRACE_S) -> None:
     """Serve until `stop` is set, then drain."""
     loop = asyncio.get_running_loop()
-    servers = [await loop.create_server(edge.connection, sock=each, backlog=ACCEPT_AT_ONCE) for each in sockets]
+    servers = [await loop.create_server(lambda: Smtpd(edge), sock=each, backlog=ACCEPT_AT_ONCE) for each in sockets]
     for each in sockets:
         each.listen(BACKLOG)  # create_server has just set the smaller one
     await stop.wait()

@@ -13,8 +13,9 @@ from dataclasses import replace
 from gateway.bell import Bell
 from gateway.outer import Outer
 from gateway.promise import arrive, keep
+from gateway.receiver import Gathering, Intake
 from gateway.reception import Reception, StoreLookups
-from handlers import intake, tokens
+from handlers import intake
 from handlers.arrival import Incoming
 from handlers.authentication import questions
 from handlers.destinations import Destination, Kind, destination
@@ -61,7 +62,10 @@ class MxReceiver:
             found = destination(office, recipient, self._clock.now())
         return found if isinstance(found, Response) else R250_RECIPIENT_OK
 
-    async def content(self, session: Session, envelope: Envelope, content: bytes) -> Response:
+    async def begin(self, session: Session, envelope: Envelope) -> Intake | Response:
+        return Gathering(envelope, lambda content: self._content(session, envelope, content))
+
+    async def _content(self, session: Session, envelope: Envelope, content: bytes) -> Response:
         office = await self._reception.office()
         mail = self._incoming(office, session, envelope, content)
         if not mail.destinations:
@@ -79,7 +83,7 @@ class MxReceiver:
         now = self._clock.now()
         found = (destination(office, recipient, now) for recipient in envelope.recipients)
         return Incoming(
-            id=tokens.new_name(now),
+            id=envelope.id,
             received_at=now,
             session=session,
             envelope=envelope,

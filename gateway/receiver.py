@@ -6,14 +6,33 @@ exception from any of them becomes 451 4.3.0 with the session's id, and a traceb
 """
 
 import ssl
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway.lines import Deadlines
 from storage.address import Address
 from storage.envelope import Envelope, Session
 from storage.response import Response
+
+Network = IPv4Network | IPv6Network
+
+
+class Intake(Protocol):
+    """One content on its way in: `write` pieces, then either `finish` or `abandon`."""
+
+    async def write(self, octets: bytes) -> None:
+        """Take the next piece; waiting here holds back the client."""
+        ...
+
+    async def finish(self) -> tuple[Response, ...]:
+        """The content is complete: one answer for each recipient, over SMTP all the same. Runs to its end."""
+        ...
+
+    async def abandon(self) -> None:
+        """The content will not be completed, or must not be kept."""
+        ...
 
 
 class Receiver(Protocol):
@@ -27,8 +46,8 @@ class Receiver(Protocol):
         """RCPT: may this recipient join the envelope gathered so far?"""
         ...
 
-    async def content(self, session: Session, envelope: Envelope, content: bytes) -> Response:
-        """The final dot: one answer for all recipients. Runs to its end even when the client has gone."""
+    async def begin(self, session: Session, envelope: Envelope) -> Intake | Response:
+        """Before the first octet of the content: who takes it, or why nobody can now."""
         ...
 
 
@@ -40,17 +59,54 @@ class Authenticator(Protocol):
         ...
 
 
+class Gathering:
+    """An Intake that holds the whole content, for a Receiver that has to rewrite it."""
+
+    def __init__(self, envelope: Envelope, decide: Callable[[bytes], Coroutine[Any, Any, Response]]) -> None:
+        self._copies = len(envelope.recipients)
+        self._decide = decide
+        self._held = bytearray()
+
+    async def write(self, octets: bytes) -> None:
+        self._held += octets
+
+    async def finish(self) -> tuple[Response, ...]:
+        content = bytes(self._held)
+        self._held.clear()
+        return (await self._decide(content),) * self._copies
+
+    async def abandon(self) -> None:
+        self._held.clear()
+
+
 @dataclass(frozen=True, slots=True)
 class EdgeSettings:
     """What one kind of listener is told; `tls` None means that no TLS is offered."""
 
     name: str
+    lmtp: bool = False  # RFC 2033: LHLO, and one response for each recipient after the content
     max_size_octets: int = 26_214_400
+    max_line_octets: int = 1_000_000
+    normalise: bool = False  # bare CR, LF and NUL in the content are mended instead of refused
     max_recipients: int = 100  # RFC 5321 §4.5.3.1.8
+    max_transactions: int = 100
+    max_session_recipients: int = 1000
+    max_session_octets: int = 1_000_000_000
     max_errors: int = 20
-    max_connections: int = 1000
+    max_unknown_recipients: int = 10
+    max_commands: int = 100  # in a row that bring no mail forward
+    max_connections: int = 2000
+    max_connections_per_address: int = 50
+    max_connections_per_subnet: int = 200
+    unlimited_from: tuple[Network, ...] = ()
+    memory_octets: int = 256_000_000
+    memory_per_mail_octets: int = 262_144
+    min_free_disk_octets: int = 0
+    slow_store_s: float = 10
+    stress_at_percent: int = 80
+    stress_timeout_s: float = 10
     deadlines: Deadlines = field(default_factory=Deadlines)
     tls: ssl.SSLContext | None = None
     tls_implicit: bool = False  # RFC 8314 §3.3: TLS from the first octet
-    proxy_from: tuple[IPv4Network | IPv6Network, ...] = ()
+    proxy_from: tuple[Network, ...] = ()
     greet_delay_s: float = 0  # who speaks before the greeting is refused; 0 does not wait for it

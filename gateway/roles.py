@@ -8,16 +8,17 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway import credentials, opening
 from gateway.auth import PasswordAuthenticator
 from gateway.bell import Bell, Doors, own_bell, redis_connection, rq_bell
 from gateway.checkpointer import Checkpointer
 from gateway.clock import SystemClock
-from gateway.config import Config
+from gateway.config import Config, Limits
 from gateway.deliverer import Deliverer, Terms
 from gateway.dns import DnsResolver
+from gateway.edge import Edge
 from gateway.jobs import Jobs, Tools
 from gateway.lines import Deadlines
 from gateway.listener import serve
@@ -26,7 +27,6 @@ from gateway.outer import Outer
 from gateway.receiver import EdgeSettings
 from gateway.reception import Reception
 from gateway.routes.build import RouteSettings, build_route
-from gateway.smtpd import Edge
 from gateway.submission import Signing, SubmissionReceiver
 from gateway.worker import Worker, serve_own, serve_rq
 from handlers.schedule import Schedule
@@ -145,29 +145,57 @@ def _password_hash(database: Database, login: str) -> str | None:
 
 def _mx_settings(config: Config) -> EdgeSettings:
     mx = config.mx
-    deadlines = Deadlines(
-        command_s=mx.command_timeout.total_seconds(),
-        content_s=mx.content_timeout.total_seconds(),
-        content_octets_per_s=mx.min_rate,
-    )
-    return EdgeSettings(
-        name=config.server.name,
+    return replace(
+        _limited(config.server.name, config.limits),
         max_size_octets=mx.max_size,
         max_recipients=mx.max_recipients,
-        max_connections=mx.max_connections,
-        deadlines=deadlines,
         tls=_tls(config, required=False),
         proxy_from=mx.proxy_protocol_from,
     )
 
 
 def _submission_settings(config: Config, *, tls_implicit: bool) -> EdgeSettings:
-    return EdgeSettings(
-        name=config.server.name,
+    return replace(
+        _limited(config.server.name, config.limits),
         max_size_octets=config.submission.max_size,
         max_recipients=config.submission.max_recipients,
         tls=_tls(config, required=True),
         tls_implicit=tls_implicit,
+        greet_delay_s=0,  # who has no login can do nothing here
+    )
+
+
+def _limited(name: str, limits: Limits) -> EdgeSettings:
+    """What every listener is told of the bounds."""
+    deadlines = Deadlines(
+        command_s=limits.command_timeout.total_seconds(),
+        session_s=limits.session_timeout.total_seconds(),
+        content_idle_s=limits.content_idle_timeout.total_seconds(),
+        content_s=limits.content_timeout.total_seconds(),
+        content_octets_per_s=limits.min_rate,
+    )
+    return EdgeSettings(
+        name=name,
+        max_line_octets=limits.max_line,
+        normalise=limits.bare_line_ends == "normalise",
+        max_transactions=limits.max_transactions,
+        max_session_recipients=limits.max_session_recipients,
+        max_session_octets=limits.max_session_size,
+        max_errors=limits.max_errors,
+        max_unknown_recipients=limits.max_unknown_recipients,
+        max_commands=limits.max_commands,
+        max_connections=limits.max_connections,
+        max_connections_per_address=limits.max_connections_per_address,
+        max_connections_per_subnet=limits.max_connections_per_subnet,
+        unlimited_from=limits.unlimited_from,
+        memory_octets=limits.memory,
+        memory_per_mail_octets=limits.memory_per_mail,
+        min_free_disk_octets=limits.min_free_disk,
+        slow_store_s=limits.slow_store.total_seconds(),
+        stress_at_percent=limits.stress_at,
+        stress_timeout_s=limits.stress_timeout.total_seconds(),
+        deadlines=deadlines,
+        greet_delay_s=limits.greet_delay.total_seconds(),
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One SMTP connection on aiosmtpd's skeleton, and the Edge that all connections of one listener share.
+"""One SMTP connection on aiosmtpd's skeleton.
 
 aiosmtpd gives the protocol class, its half of STARTTLS and the PROXY header; the rest of its SMTP class is replaced
 (docs/decisions/0010). Enters: octets. Leaves: responses, and calls of a Receiver. Fails: an exception of ours is 451
@@ -7,27 +7,26 @@ aiosmtpd gives the protocol class, its half of STARTTLS and the PROXY header; th
 """
 
 import asyncio
-import base64
 import logging
-import os
 import re
 from asyncio import sslproto
 from collections.abc import Coroutine
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from aiosmtpd.proxy_protocol import get_proxy
 from aiosmtpd.smtp import SMTP
 
 from gateway.commands import COMMANDS, Conversation, failed, obey
-from gateway.lines import AUTH_OCTETS, CHUNK_OCTETS, Fault, Gone, Lines, TooLate, TooMuch
+from gateway.edge import Edge
+from gateway.lines import AUTH_OCTETS, CHUNK_OCTETS, Fault, Gone, Lines, TooLate, TooMuch, Write
 from gateway.peers import is_listed, peer_of, proxied_peer
-from gateway.receiver import Authenticator, EdgeSettings, Receiver
+from handlers import tokens
 from storage.envelope import Session
 from storage.response import (
     R421_SHUTTING_DOWN,
     R421_TIMEOUT,
-    R421_TOO_MANY_CONNECTIONS,
     R421_TOO_MANY_ERRORS,
     R421_TOO_SLOW,
     R500_BARE_LINE_END,
@@ -49,52 +48,6 @@ _UNSAYABLE = re.compile(rb"[^\x20-\x7e]")
 
 class _Closed(Exception):
     """The connection is to be closed without a further word."""
-
-
-class Edge:
-    """What the connections of one listener share: settings, deciders, and the count of those that are open."""
-
-    def __init__(self, settings: EdgeSettings, receiver: Receiver, authenticator: Authenticator | None = None) -> None:
-        self.settings = settings
-        self.receiver = receiver
-        self.authenticator = authenticator
-        self.stopping = False
-        self.open: set[Smtpd] = set()
-        self._promises: set[asyncio.Task[Response]] = set()
-
-    def connection(self) -> "Smtpd":
-        """The protocol factory for the listener."""
-        return Smtpd(self)
-
-    async def finish(self, session: Session, answer: Coroutine[Any, Any, Response]) -> Response:
-        """Await an answer that must come to its end although its session may be cancelled meanwhile."""
-        task = asyncio.get_running_loop().create_task(answer)
-        self._promises.add(task)
-        task.add_done_callback(self._promises.discard)
-        task.add_done_callback(lambda done: _log_failure(done, session.id))
-        return await asyncio.shield(task)
-
-    def stop(self) -> None:
-        """Send idle sessions away, let the others finish their mail."""
-        self.stopping = True
-        for connection in tuple(self.open):
-            connection.leave_if_idle()
-
-    async def drained(self) -> None:
-        """Returns when no session is open and no promise is pending."""
-        while self.open or self._promises:
-            await asyncio.wait([*(connection.task for connection in self.open), *self._promises])
-
-    async def cut(self) -> None:
-        """Close what is left; what a Receiver has begun still comes to its end."""
-        for connection in tuple(self.open):
-            connection.abort()
-        await self.drained()
-
-
-def _log_failure(task: asyncio.Task[Response], session_id: str) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("%s: the content could not be judged", session_id, exc_info=error)
 
 
 class Smtpd(SMTP):
@@ -125,21 +78,21 @@ class Smtpd(SMTP):
             return
         asyncio.StreamReaderProtocol.connection_made(self, transport)
         self.transport = transport
-        if len(self.edge.open) >= self.edge.settings.max_connections or self.edge.stopping:
-            self.say(R421_SHUTTING_DOWN if self.edge.stopping else R421_TOO_MANY_CONNECTIONS)
+        refusal = self.edge.enter(self)
+        if refusal is not None:
+            self.say(refusal)
             self._close()
             return
-        self.edge.open.add(self)
-        self._lines = Lines(self._reader, self.edge.settings.deadlines, self._flush)
+        self._lines = Lines(self._reader, lambda: self.edge.deadlines, self._flush)
         self._conversation = Conversation(
             self.edge.settings,
             self.edge.receiver,
             self.edge.authenticator,
             self,
-            Session(_new_id(), peer_of(transport)),
+            Session(tokens.new_name(datetime.now(UTC)), peer_of(transport)),
         )
         self.task: asyncio.Task[None] = self.loop.create_task(self._run())
-        self.task.add_done_callback(lambda _task: self.edge.open.discard(self))
+        self.task.add_done_callback(lambda _task: self.edge.leave(self))
 
     def connection_lost(self, error: Exception | None) -> None:
         """Unlike aiosmtpd, cancel nothing: the reader's end is enough for the session to notice (A3)."""
@@ -187,6 +140,10 @@ class Smtpd(SMTP):
     async def _session(self) -> None:
         await self._read_proxy_header()
         settings = self.edge.settings
+        refusal = self.edge.name(self, self._conversation.session.peer)
+        if refusal is not None:
+            self.say(refusal)
+            return
         if settings.tls_implicit:
             self._conversation.session = replace(
                 self._conversation.session, tls=await self._handshake(self._lines.take_all())
@@ -215,7 +172,7 @@ class Smtpd(SMTP):
         if response is not None:
             self._count(verb, response)
             self.say(response)
-        if self._errors >= self.edge.settings.max_errors:
+        if self._errors >= self.edge.max_errors:
             self.say(R421_TOO_MANY_ERRORS)
             self._conversation.over = True
         elif self.edge.stopping and self._conversation.transaction is None and not self._conversation.over:
@@ -258,7 +215,7 @@ class Smtpd(SMTP):
         if not is_listed(session.peer, self.edge.settings):
             return
         try:
-            async with asyncio.timeout(self.edge.settings.deadlines.proxy_s):
+            async with asyncio.timeout(self.edge.deadlines.proxy_s):
                 peer = proxied_peer(await get_proxy(self._reader))
         except (TimeoutError, asyncio.IncompleteReadError):
             peer = None
@@ -278,7 +235,7 @@ class Smtpd(SMTP):
     async def _handshake(self, early: bytes) -> str:
         """Put TLS below us; `early` is what of the handshake came already."""
         waiter = self.loop.create_future()
-        deadline_s = self.edge.settings.deadlines.handshake_s
+        deadline_s = self.edge.deadlines.handshake_s
         tls = sslproto.SSLProtocol(
             self.loop,
             self,
@@ -325,20 +282,25 @@ class Smtpd(SMTP):
             return R500_LINE_TOO_LONG if line is Fault.TOO_LONG else R500_BARE_LINE_END
         return line
 
-    async def read_content(self, limit_octets: int) -> bytes | Fault:
+    async def read_content(self, limit_octets: int, write: Write) -> Fault | None:
         """The content after 354; who is too slow hears why."""
         try:
-            return await self._lines.content(limit_octets)
+            return await self._lines.content(limit_octets, write)
         except TooLate:
             self.say(R421_TOO_SLOW)
             raise _Closed from None
 
-    async def finish(self, answer: Coroutine[Any, Any, Response]) -> Response:
+    async def finish(self, answer: Coroutine[Any, Any, tuple[Response, ...]]) -> tuple[Response, ...]:
         """Shield what the Receiver has begun from the end of this connection (A3)."""
-        response = await self.edge.finish(self._conversation.session, answer)
+        responses = await self.edge.finish(self._conversation.session, answer)
         if self.transport is None:
-            log.warning("%s: the client left before it heard: %s", self._conversation.session.id, response)
-        return response
+            heard = ", ".join(map(str, dict.fromkeys(responses)))
+            log.warning("%s: the client left before it heard: %s", self._conversation.session.id, heard)
+        return responses
+
+    def leave_to_itself(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let this come to its end without waiting for it."""
+        self.edge.keep(self._conversation.session, work)
 
     async def _flush(self) -> None:
         if self._unsent and self.transport is not None:
@@ -346,7 +308,7 @@ class Smtpd(SMTP):
             self._unsent.clear()
         if self._paused:  # type: ignore[attr-defined]  # asyncio's FlowControlMixin
             try:
-                async with asyncio.timeout(self.edge.settings.deadlines.command_s):
+                async with asyncio.timeout(self.edge.deadlines.command_s):
                     await self._writer.drain()
             except TimeoutError:
                 raise _Closed from None
@@ -369,7 +331,3 @@ def _parse(line: bytes) -> tuple[str, str]:
     """Verb in capitals, and argument; octets that are not UTF-8 survive as surrogates, which no grammar admits."""
     verb, _, argument = line.partition(b" ")
     return verb.strip().decode("ascii", "replace").upper(), argument.strip(b" ").decode("utf-8", "surrogateescape")
-
-
-def _new_id() -> str:
-    return base64.b32encode(os.urandom(8))[:12].decode().lower()

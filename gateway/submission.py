@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from gateway.bell import Bell
 from gateway.outer import Outer
 from gateway.promise import arrive, keep
+from gateway.receiver import Gathering, Intake
 from gateway.reception import Reception
 from handlers import replies
 from handlers.headers import scan
@@ -59,7 +60,10 @@ class SubmissionReceiver:
         agent = _agent(office, session)
         return R530_LOGIN_FIRST if agent is None else replies.recipient(office, agent, recipient, self._clock.now())
 
-    async def content(self, session: Session, envelope: Envelope, content: bytes) -> Response:
+    async def begin(self, session: Session, envelope: Envelope) -> Intake | Response:
+        return Gathering(envelope, lambda content: self._content(session, envelope, content))
+
+    async def _content(self, session: Session, envelope: Envelope, content: bytes) -> Response:
         office = await asyncio.to_thread(self._reception.fresh_office)
         agent = _agent(office, session)
         if agent is None:

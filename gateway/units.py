@@ -100,6 +100,13 @@ def show_duration(value: timedelta) -> str:
     return written or "0s"
 
 
+def parse_mode(text: str) -> int:
+    """ "0660": the permission bits of a file, in octal."""
+    if not re.fullmatch(r"0[0-7]{3}", text, re.ASCII):
+        raise ValueError("not a file mode")
+    return int(text, 8)
+
+
 def parse_size(text: str) -> int:
     """ "35MB" in octets: KB, MB, GB count by 1000, KiB, MiB, GiB by 1024."""
     match = _SIZE.fullmatch(text)

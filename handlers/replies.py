@@ -98,7 +98,7 @@ def submission(
         return R451_NO_SIGNATURE
     offset = scan(content).body_offset
     return Submission(
-        message_id=tokens.new_name(draft.received_at),
+        message_id=draft.envelope.id,
         received_at=draft.received_at,
         session=draft.session,
         envelope=draft.envelope,

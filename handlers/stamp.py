@@ -35,7 +35,7 @@ def put_stamp(mail: Incoming, office: Office) -> Incoming:
 def _received(mail: Incoming, office: Office) -> bytes:
     session = mail.session
     peer = f"[IPv6:{session.peer}]" if ":" in session.peer else f"[{session.peer}]"
-    protocol = ("ESMTP" if session.esmtp else "SMTP") + ("S" if session.tls else "")  # RFC 3848
+    protocol = session.protocol + ("S" if session.tls else "")  # RFC 3848
     helo = _UNSAFE.sub("?", session.helo)[:255] or "unknown"
     recipients = mail.envelope.recipients
     lone = f" for <{recipients[0]}>" if len(recipients) == 1 else ""

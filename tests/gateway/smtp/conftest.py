@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 import trustme
 
+from gateway.edge import Edge
 from gateway.listener import bind, serve
-from gateway.receiver import EdgeSettings
-from gateway.smtpd import Edge
+from gateway.receiver import EdgeSettings, Gathering
 from storage.response import (
     R235_LOGGED_IN,
     R250_ACCEPTED,
@@ -40,6 +40,9 @@ class ScriptedReceiver:
         if self.on_recipient:
             return await self.on_recipient(session, envelope, recipient)
         return R250_RECIPIENT_OK if recipient.domain == "firm.example" else R550_NO_SUCH_ADDRESS
+
+    async def begin(self, session, envelope):
+        return Gathering(envelope, lambda content: self.content(session, envelope, content))
 
     async def content(self, session, envelope, content):
         if self.on_content:

@@ -33,7 +33,7 @@ def content(chunks, limit=LIMIT):
     machine, rest = Content(limit), None
     for chunk in chunks:
         rest = machine.feed(chunk) if rest is None else rest + chunk
-    return None if rest is None else (machine.fault or machine.octets(), rest)
+    return None if rest is None else (machine.fault or machine.take(), rest)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_big_content_costs_what_its_octets_cost():
         for _ in range(chunks):
             machine.feed(chunk)
         assert machine.feed(b".\r\n") == b""
-        assert len(machine.octets()) == chunks * (len(chunk) - 800)
+        assert len(machine.take()) == chunks * (len(chunk) - 800)
 
     assert seconds(lambda: read(320)) < 30 * seconds(lambda: read(32))
 
@@ -171,9 +171,13 @@ async def nothing():
     """Nothing waits to be sent."""
 
 
+async def ignore(octets):
+    """Nobody wants the content."""
+
+
 def reader(**deadlines):
     stream = asyncio.StreamReader()
-    return stream, Lines(stream, Deadlines(**deadlines), nothing)
+    return stream, Lines(stream, lambda: Deadlines(**deadlines), nothing)
 
 
 async def test_the_end_of_the_connection_is_gone_in_a_line_and_in_content():
@@ -183,7 +187,7 @@ async def test_the_end_of_the_connection_is_gone_in_a_line_and_in_content():
     with pytest.raises(Gone):
         await lines.command()
     with pytest.raises(Gone):
-        await lines.content(100)
+        await lines.content(100, ignore)
 
 
 async def test_a_silent_client_is_too_late():
@@ -191,7 +195,7 @@ async def test_a_silent_client_is_too_late():
     with pytest.raises(TooLate):
         await lines.command()
     with pytest.raises(TooLate):
-        await lines.content(100)
+        await lines.content(100, ignore)
 
 
 async def test_noop_does_not_renew_the_session_for_ever():
@@ -222,7 +226,7 @@ async def test_a_client_that_is_never_idle_cannot_hold_data_open(deadlines):
     stream, lines = reader(**deadlines)
     dripping = asyncio.create_task(drip(stream, asyncio.get_running_loop()))
     with pytest.raises(TooLate):
-        await lines.content(100_000_000)
+        await lines.content(100_000_000, ignore)
     dripping.cancel()
 
 
@@ -238,5 +242,5 @@ async def test_content_far_beyond_the_limit_ends_the_session():
     stream, lines = reader()
     dripping = asyncio.create_task(drip(stream, asyncio.get_running_loop(), b"x" * 30_000))
     with pytest.raises(TooMuch):
-        await lines.content(1000)
+        await lines.content(1000, ignore)
     dripping.cancel()

@@ -238,7 +238,7 @@ async def test_a9_and_a10_the_envelope_keeps_letter_case_and_the_null_path_is_no
     assert envelope.reverse_path is None
     assert [str(each) for each in envelope.recipients] == ["SuPport+Tag@firm.example"]
     assert (session.helo, session.peer, session.tls, session.login, content) == ("a", "127.0.0.1", None, None, b"")
-    assert len(session.id) == 12
+    assert (len(session.id), envelope.id) == (20, f"{session.id}-1")
 
 
 async def test_a12_implicit_tls_counts_as_tls(start, receiver, server_tls, client_tls, one_login):
