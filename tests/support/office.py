@@ -13,7 +13,7 @@ import dkim
 
 from handlers import intake, proof, replies, routing, tokens
 from handlers.arrival import Incoming
-from handlers.authentication import DkimPolicy, questions
+from handlers.authentication import DkimPolicy, signatures_of
 from handlers.destinations import Destination, destination
 from handlers.headers import scan
 from handlers.office import Office
@@ -123,16 +123,18 @@ class World:
         assert all(isinstance(one, Destination) for one in found), found
         # dkimpy signs with the true time, which may be ahead of the test's.
         at = self.now
+        head = scan(octets)
         arrived = Incoming(
             id=tokens.new_name(at),
             received_at=at,
             session=Session("s1", "192.0.2.1", "mx.customer.example"),
             envelope=Envelope(parse(sender) if sender else None, tuple(one.address for one in found)),
-            head=scan(octets),
+            head=head,
+            signatures=signatures_of(head, self.office.dkim, at),
             destinations=found,
         )
         office = replace(self.office, annotate=self.annotate)
-        asked = questions(arrived.head, office.dkim, at)
+        asked = arrived.signatures.questions()
         with self.database.read() as unit:
             return judge(
                 arrived, Bench(office, {one.name: self._key(one.domain) for one in asked}, Lookups(unit, self))
@@ -194,7 +196,8 @@ class World:
             response = replies.recipient(self.office, agent, parse(one), at)
             if not response.is_positive:
                 return response
-        envelope = Envelope(parse(sender or str(agent.value.address)), tuple(map(parse, recipients)))
+        reverse_path = parse(sender or str(agent.value.address))
+        envelope = Envelope(reverse_path, tuple(map(parse, recipients)), tokens.new_name(at))
         session = Session("s2", "198.51.100.7", "laptop.canary-host.example", login=login)
         draft = replies.Draft(session, envelope, scan(octets), agent, at)
         token = replies.thread_of(self.office, draft)
