@@ -17,7 +17,7 @@ from gateway.receiver import Gathering, Intake
 from gateway.reception import Reception, StoreLookups
 from handlers import intake
 from handlers.arrival import Incoming
-from handlers.authentication import questions
+from handlers.authentication import signatures_of
 from handlers.destinations import Destination, Kind, destination
 from handlers.headers import scan
 from handlers.office import Office
@@ -70,7 +70,7 @@ class MxReceiver:
         mail = self._incoming(office, session, envelope, content)
         if not mail.destinations:
             return R550_NO_SUCH_ADDRESS
-        asked = questions(mail.head, office.dkim, mail.received_at)
+        asked = mail.signatures.questions()
         answers = await asyncio.gather(*(self._resolver.txt(question.name) for question in asked))
         keys = {question.name: answer for question, answer in zip(asked, answers, strict=True)}
         mail = await self._judge(mail, office, keys)
@@ -82,12 +82,14 @@ class MxReceiver:
     def _incoming(self, office: Office, session: Session, envelope: Envelope, content: bytes) -> Incoming:
         now = self._clock.now()
         found = (destination(office, recipient, now) for recipient in envelope.recipients)
+        head = scan(content)
         return Incoming(
             id=envelope.id,
             received_at=now,
             session=session,
             envelope=envelope,
-            head=scan(content),
+            head=head,
+            signatures=signatures_of(head, office.dkim, now),
             destinations=tuple(one for one in found if isinstance(one, Destination)),
         )
 

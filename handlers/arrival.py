@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from handlers.authentication import DkimResult
+from handlers.authentication import DkimResult, Signatures
 from handlers.classification import Class
 from handlers.destinations import Destination
 from handlers.headers import Head, Span
@@ -24,6 +24,7 @@ class Incoming:
     session: Session
     envelope: Envelope
     head: Head
+    signatures: Signatures
     destinations: tuple[Destination, ...]
     results: tuple[DkimResult, ...] = ()
     author: Mailbox | None = None

@@ -1,23 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which domains vouch for a mail: every DKIM signature verified (RFC 6376), and whether one is the author's.
 
-Enters: a scanned mail, the DNS answers to its `questions`, the present instant. Leaves: one result a signature, in the
-words of RFC 8601 §2.7.1. Pure and bounded: the first `max_signatures` from the top, key sizes judged before
-arithmetic, each canonical body made once. Fails: a signature that breaks us is a permerror and a log line, never an
-exception; a key that DNS could not give is a temperror, and `needs_retry` says whether that would change the outcome.
+Enters: a scanned header section, the present instant, the body in pieces, the DNS answers to its `questions`. Leaves:
+one result a signature, in the words of RFC 8601 §2.7.1. Bounded: the first `max_signatures` from the top, key sizes
+judged before arithmetic, one pass over the body. Fails: a signature that breaks us is a permerror and a log line, never
+an exception; a key that DNS could not give is a temperror; `needs_retry` says whether that would change the outcome.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
 from publicsuffixlist import PublicSuffixList
 
-from handlers.dkim_hash import Digests
+from handlers.dkim_hash import BodyDigests, HeaderDigests
 from handlers.dkim_keys import NotAccepted, find_key, is_signed_by
-from handlers.dkim_patches import prepare_dkimpy
 from handlers.dkim_signature import Signature, Unusable, parse_signature, tags_of
 from handlers.headers import Field, Head
 from handlers.ports import Answer, Found
@@ -60,33 +59,37 @@ class DkimResult:
     signed: tuple[str, ...] = ()  # the names in h=, lower case, one for each field covered
 
 
-@dataclass(frozen=True, slots=True)
-class Authentication:
-    """What was proven about one mail; no result means that it bears no signature."""
+class Signatures:
+    """The signatures of one mail: read from its header section, fed its body, judged when the keys are there."""
 
-    results: tuple[DkimResult, ...]
+    def __init__(self, head: Head, policy: DkimPolicy, now: datetime) -> None:
+        self._head, self._policy = head, policy
+        fields = [field for field in head.fields if field.name == b"dkim-signature"][: policy.max_signatures]
+        self._claims = tuple(_read(head, field, int(now.timestamp())) for field in fields)
+        sound = [claim.signature for claim in self._claims if isinstance(claim, _Claim)]
+        self._body = BodyDigests((one.body_form, one.length) for one in sound)
+        self._questions = {one.key_name: KeyQuestion(one.selector, one.domain, one.key_name) for one in sound}
 
-    def is_aligned(self, author: Address) -> bool:
-        return aligned(author, self.results)
+    def questions(self) -> tuple[KeyQuestion, ...]:
+        """The keys that `verify` will need, each once; a signature that is unusable anyway needs none."""
+        return tuple(self._questions.values())
+
+    def feed(self, body: bytes) -> None:
+        """Take the next octets of the body."""
+        self._body.feed(body)
+
+    def verify(self, keys: Mapping[str, Answer]) -> tuple[DkimResult, ...]:
+        """After the body: one result a signature, topmost first; `keys` maps the name of a question to its answer."""
+        self._body.finish()
+        case = _Case(self._head, HeaderDigests(self._head), self._body, keys, self._policy)
+        return tuple(_judged(case, claim) for claim in self._claims)
 
 
-def questions(head: Head, policy: DkimPolicy, now: datetime) -> tuple[KeyQuestion, ...]:
-    """The keys that `verify` will need, each once; a signature that is unusable anyway needs none."""
-    asked: dict[str, KeyQuestion] = {}
-    for field in _signature_fields(head, policy):
-        try:
-            found = parse_signature(tags_of(head.value(field)), int(now.timestamp()))
-        except Unusable:
-            continue
-        asked[found.key_name] = KeyQuestion(found.selector, found.domain, found.key_name)
-    return tuple(asked.values())
-
-
-def verify(head: Head, keys: Mapping[str, Answer], policy: DkimPolicy, now: datetime) -> tuple[DkimResult, ...]:
-    """One result for each signature, topmost first; `keys` maps the name of a question to its answer."""
-    prepare_dkimpy()
-    digests = Digests(head)
-    return tuple(_guarded(_Case(head, digests, keys, policy), field, now) for field in _signature_fields(head, policy))
+def signatures_of(head: Head, policy: DkimPolicy, now: datetime) -> Signatures:
+    """Those of a mail whose content is all there."""
+    found = Signatures(head, policy, now)
+    found.feed(head.content[head.body_offset :])
+    return found
 
 
 def aligned(author: Address, results: Sequence[DkimResult]) -> bool:
@@ -102,46 +105,62 @@ def needs_retry(author: Address, results: Sequence[DkimResult]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class _Claim:
+    field: Field
+    tags: dict[bytes, bytes]
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
 class _Case:
     head: Head
-    digests: Digests
+    headers: HeaderDigests
+    body: BodyDigests
     keys: Mapping[str, Answer]
     policy: DkimPolicy
 
 
-def _signature_fields(head: Head, policy: DkimPolicy) -> Iterator[Field]:
-    found = [field for field in head.fields if field.name == b"dkim-signature"]
-    return iter(found[: policy.max_signatures])
-
-
-def _guarded(case: _Case, field: Field, now: datetime) -> DkimResult:
-    """No signature breaks us: what is not foreseen is a permerror (dependencies G5)."""
+def _read(head: Head, field: Field, now: int) -> _Claim | DkimResult:
     tags: dict[bytes, bytes] = {}
     try:
-        tags = tags_of(case.head.value(field))
-        return _judge(case, field, tags, now)
-    except Unusable as unusable:
-        return _about(tags, "permerror", str(unusable))
-    except NotAccepted as refusal:
-        return _about(tags, "policy", str(refusal))
-    except Exception:
-        log.exception("a DKIM signature could not be verified")
-        return _about(tags, "permerror", "signature cannot be verified")
+        tags = tags_of(head.value(field))
+        return _Claim(field, tags, parse_signature(tags, now))
+    except Exception as error:
+        return _broken(tags, error)
 
 
-def _judge(case: _Case, field: Field, tags: dict[bytes, bytes], now: datetime) -> DkimResult:
-    signature = parse_signature(tags, int(now.timestamp()))
+def _judged(case: _Case, claim: _Claim | DkimResult) -> DkimResult:
+    if isinstance(claim, DkimResult):
+        return claim
+    try:
+        return _judge(case, claim)
+    except Exception as error:
+        return _broken(claim.tags, error)
+
+
+def _broken(tags: dict[bytes, bytes], error: Exception) -> DkimResult:
+    """No signature breaks us: what is not foreseen is a permerror (dependencies G5)."""
+    if isinstance(error, Unusable):
+        return _about(tags, "permerror", str(error))
+    if isinstance(error, NotAccepted):
+        return _about(tags, "policy", str(error))
+    log.error("a DKIM signature could not be verified", exc_info=error)
+    return _about(tags, "permerror", "signature cannot be verified")
+
+
+def _judge(case: _Case, claim: _Claim) -> DkimResult:
+    tags, signature = claim.tags, claim.signature
     answer = case.keys.get(signature.key_name, _NO_ANSWER)
     if answer.found is Found.TEMPORARY:
         return _about(tags, "temperror", "key could not be fetched", signature)
     key = find_key(answer.records, signature, case.policy.min_key_bits, case.policy.max_key_bits)
-    octets = case.digests.body_octets(signature.body_form)
+    octets = case.body.octets(signature.body_form)
     if signature.length is not None and signature.length > octets:
         raise Unusable("l= is beyond the body")
-    if case.digests.body(signature.body_form, signature.length) != signature.body_digest:
+    if case.body.digest(signature.body_form, signature.length) != signature.body_digest:
         return _about(tags, "fail", "body has been changed", signature)
     # A From more than was signed fails, as in dkimpy: it is what a reader would see.
-    digest = case.digests.header(signature.header_form, (*signature.names, b"from"), case.head.raw(field))
+    digest = case.headers.digest(signature.header_form, (*signature.names, b"from"), case.head.raw(claim.field))
     if not is_signed_by(key, signature.signature, digest):
         return _about(tags, "fail", "signature does not verify", signature)
     if signature.length is not None and signature.length < octets:
@@ -153,17 +172,17 @@ def _about(tags: dict[bytes, bytes], result: str, reason: str, signature: Signat
     """A result with what the field itself says, which is a claim unless the result is pass."""
     return DkimResult(
         result=result,
-        domain=signature.domain if signature else _claim(tags, b"d").lower(),
-        selector=signature.selector if signature else _claim(tags, b"s"),
-        identity=signature.identity if signature else _claim(tags, b"i"),
-        algorithm=_claim(tags, b"a"),
-        header_b="".join(_claim(tags, b"b").split())[:8],
+        domain=signature.domain if signature else _said(tags, b"d").lower(),
+        selector=signature.selector if signature else _said(tags, b"s"),
+        identity=signature.identity if signature else _said(tags, b"i"),
+        algorithm=_said(tags, b"a"),
+        header_b="".join(_said(tags, b"b").split())[:8],
         reason=reason,
         signed=tuple(name.decode("ascii", "replace") for name in signature.names) if signature else (),
     )
 
 
-def _claim(tags: dict[bytes, bytes], tag: bytes) -> str:
+def _said(tags: dict[bytes, bytes], tag: bytes) -> str:
     return tags.get(tag, b"")[:255].decode("ascii", "replace")
 
 

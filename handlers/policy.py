@@ -26,8 +26,7 @@ Step = Callable[[Incoming, Bench], Incoming]
 
 
 def _verify_signatures(mail: Incoming, bench: Bench) -> Incoming:
-    results = authentication.verify(mail.head, bench.keys, bench.office.dkim, mail.received_at)
-    return replace(mail, results=results)
+    return replace(mail, results=mail.signatures.verify(bench.keys))
 
 
 def _name_author(mail: Incoming, _: Bench) -> Incoming:

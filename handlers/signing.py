@@ -17,8 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from handlers.dkim_hash import Digests
-from handlers.dkim_patches import prepare_dkimpy
+from handlers.dkim_hash import BodyDigests, HeaderDigests
 from handlers.dkim_signature import is_domain
 from handlers.headers import scan
 from handlers.ports import Clock
@@ -57,7 +56,6 @@ class Signer:
         self._selector, self._clock, self._frozen = selector, clock, frozen
         if not is_domain(selector):
             raise SigningFailed("the selector is not a domain label")
-        prepare_dkimpy()
 
     def sign(self, content: bytes, domain: str) -> bytes:
         """The DKIM-Signature field of one domain."""
@@ -72,26 +70,26 @@ class Signer:
             raise SigningFailed("the content has a bare CR or LF")
         present = Counter(field.name for field in head.fields)
         names = [name for name in self._frozen for _ in range(present[name] + 1)]
-        digests = Digests(head)
-        return b"".join(self._field(digests, names, _ascii(domain)) for domain in reversed(tuple(domains)))
+        digests, body = HeaderDigests(head), _body_digest(content[head.body_offset :])
+        return b"".join(self._field(digests, body, names, _ascii(domain)) for domain in reversed(tuple(domains)))
 
     def public_record(self) -> str:
         """What to publish as TXT at selector._domainkey.domain (RFC 6376 §3.6.1)."""
         spki = serialization.PublicFormat.SubjectPublicKeyInfo
         return f"v=DKIM1; k=rsa; p={b64encode(self._key.public_key().public_bytes(_DER, spki)).decode()}"
 
-    def _field(self, digests: Digests, names: Sequence[bytes], domain: bytes) -> bytes:
+    def _field(self, digests: HeaderDigests, body: bytes, names: Sequence[bytes], domain: bytes) -> bytes:
         unsigned = b"\r\n".join(
             (
                 b"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed;",
                 b" d=" + domain + b";",
                 b" s=" + self._selector.encode() + b"; t=%d;" % self._clock.now().timestamp(),
                 _lines_of_names(names),
-                b" bh=" + b64encode(digests.body("relaxed")) + b";",
+                b" bh=" + b64encode(body) + b";",
                 b" b=",
             )
         )
-        digest = digests.header("relaxed", names, unsigned)
+        digest = digests.digest("relaxed", names, unsigned)
         return unsigned + _lines_of_base64(self._key.sign(digest, PKCS1v15(), Prehashed(SHA256()))) + b"\r\n"
 
 
@@ -113,6 +111,13 @@ def _private_key(pem: bytes) -> rsa.RSAPrivateKey:
     if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < 1024:  # RFC 8301 §3.2
         raise SigningFailed("the key is not an RSA key of at least 1024 bits")
     return key
+
+
+def _body_digest(body: bytes) -> bytes:
+    digests = BodyDigests([("relaxed", None)])
+    digests.feed(body)
+    digests.finish()
+    return digests.digest("relaxed")
 
 
 def _ascii(domain: str) -> bytes:

@@ -10,7 +10,7 @@ import dkim
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from handlers.authentication import DkimPolicy, DkimResult, verify
+from handlers.authentication import DkimPolicy, DkimResult, signatures_of
 from handlers.headers import scan
 from handlers.ports import Answer, Found
 
@@ -62,7 +62,7 @@ def found(*records: bytes) -> dict[str, Answer]:
 def judged(
     mail: bytes, keys: Mapping[str, Answer], policy: DkimPolicy | None = None, at: datetime | None = None
 ) -> tuple[DkimResult, ...]:
-    return verify(scan(mail), keys, policy or DkimPolicy(), at or now())
+    return signatures_of(scan(mail), policy or DkimPolicy(), at or now()).verify(keys)
 
 
 def outcome(mail: bytes, keys: Mapping[str, Answer] | None = None, **options: object) -> tuple[str, str]:

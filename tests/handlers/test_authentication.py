@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from dkim.crypto import RSASSA_PKCS1_v1_5_verify, parse_public_key
 
 from handlers import authentication
-from handlers.authentication import DkimPolicy, DkimResult, KeyQuestion, aligned, needs_retry, questions
+from handlers.authentication import DkimPolicy, DkimResult, KeyQuestion, aligned, needs_retry, signatures_of
 from handlers.dkim_keys import is_signed_by
 from handlers.headers import scan
 from handlers.ports import Answer, Found
@@ -34,7 +34,7 @@ def test_a_good_signature_passes_and_says_what_it_covers() -> None:
 
 def test_an_unsigned_mail_has_no_result() -> None:
     assert judged(MAIL, {}) == ()
-    assert questions(scan(MAIL), DkimPolicy(), now()) == ()
+    assert signatures_of(scan(MAIL), DkimPolicy(), now()).questions() == ()
 
 
 @pytest.mark.parametrize("header", [b"simple", b"relaxed"])
@@ -46,7 +46,7 @@ def test_each_canonical_form_is_read_as_dkimpy_writes_it(header: bytes, body: by
 
 def test_the_keys_to_fetch_are_known_beforehand_and_once() -> None:
     mail = signed(signed())
-    assert questions(scan(mail), DkimPolicy(), now()) == (KeyQuestion("s1", "sig.example", NAME),)
+    assert signatures_of(scan(mail), DkimPolicy(), now()).questions() == (KeyQuestion("s1", "sig.example", NAME),)
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ def test_the_corpus_has_the_expected_outcomes(corpora: Path) -> None:
         at = datetime.fromtimestamp(case["now"], UTC) if "now" in case else now()
         keys = answers(case)
         head = scan(content)
-        for question in questions(head, DkimPolicy(), at):
+        for question in signatures_of(head, DkimPolicy(), at).questions():
             keys.setdefault(question.name, Answer(Found.NO_NAME))
         results = judged(content, keys, at=at)
         wanted = DEVIATIONS.get(case["id"], case["expect"]["overall"])

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from handlers.authentication import DkimPolicy, verify
+from handlers.authentication import DkimPolicy, signatures_of
 from handlers.headers import scan
 from handlers.ports import Answer, Found
 from handlers.signing import FROZEN, Signer, SigningFailed, generate_key
@@ -32,7 +32,7 @@ def passed(mail: bytes, signer: Signer) -> list[str]:
     """The domains whose signature passes."""
     names = [f"s1._domainkey.{domain}" for domain in ("sig.example", "gw.example")]
     keys = {name: Answer(Found.YES, (signer.public_record().encode(),)) for name in names}
-    results = verify(scan(mail), keys, DkimPolicy(), NOW + timedelta(minutes=1))
+    results = signatures_of(scan(mail), DkimPolicy(), NOW + timedelta(minutes=1)).verify(keys)
     return [result.domain for result in results if result.result == "pass"]
 
 
