@@ -115,6 +115,10 @@ def message_item(row: Any, attempts: Iterable[Any]) -> Item:
         "envelope": {
             "reverse_path": row.reverse_path or None,
             "recipients": [verdict["address"] for verdict in recipients],
+            "ret": row.ret or None,
+            "envid": row.envid or None,
+            "notify": {verdict["address"]: verdict["notify"] for verdict in recipients if "notify" in verdict},
+            "orcpt": {verdict["address"]: verdict["orcpt"] for verdict in recipients if "orcpt" in verdict},
         },
         "from": row.author_address or None,
         "from_name": row.author_name,

@@ -16,7 +16,7 @@ from sqlalchemy import Row, bindparam, delete, insert, select, update
 from storage import content as contents
 from storage import threads
 from storage.database import Unit
-from storage.envelope import Envelope, Session
+from storage.envelope import Envelope, Session, Wish
 from storage.schema import digest, message, thread
 from storage.states import MessageState
 from storage.threads import Author, Decide, Decision, Person, Pointer, Proof
@@ -220,6 +220,19 @@ def session_json(session: Session) -> str:
     return to_json({name: getattr(session, name) for name in Session.__slots__})
 
 
+def recipients_json(recipients: Sequence[dict[str, str]], envelope: Envelope) -> str:
+    """What is known of each recipient, with its wish (RFC 3461) where it has one."""
+    wishes = dict(zip(map(str, envelope.recipients), envelope.wishes, strict=False))
+    return to_json([one | _wish_shown(wishes.get(one["address"])) for one in recipients])
+
+
+def _wish_shown(wish: Wish | None) -> dict[str, object]:
+    if wish is None:
+        return {}
+    given = {"notify": wish.notify, "orcpt": wish.orcpt}
+    return {name: value for name, value in given.items() if value}
+
+
 def people_json(people: Sequence[Person]) -> str:
     """Names and addresses as stored text."""
     return to_json([[person.name, person.address] for person in people])
@@ -282,7 +295,9 @@ def _row(unit: Unit, arrival: Arrival, placed: tuple[int, str, Decision] | None)
         "link_kind": decision.link.value if decision.link else None,
         "session": session_json(arrival.session),
         "reverse_path": arrival.envelope.reverse_path_text,
-        "recipients": to_json([_shown(verdict) for verdict in arrival.verdicts]),
+        "ret": arrival.envelope.ret,
+        "envid": arrival.envelope.envid,
+        "recipients": recipients_json([_shown(verdict) for verdict in arrival.verdicts], arrival.envelope),
         "author_name": header.author.name,
         "author_address": header.author.address,
         "to_": people_json(header.to),

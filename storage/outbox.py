@@ -8,14 +8,16 @@ nobody saw the end: `unsettled` counts it, for the remote may have taken the mai
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Row, bindparam, case, insert, select, update
 
 from storage import content as contents
 from storage.database import Unit
-from storage.schema import attempt, message, outbox, outbox_recipient
+from storage.envelope import Wish
+from storage.schema import attempt, content, message, outbox, outbox_recipient
 from storage.states import RecipientState
 
 Rows = list[Row[tuple[object, ...]]]
@@ -23,7 +25,10 @@ Rows = list[Row[tuple[object, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One mail for the outbox; `content_id` None means that the head is the whole mail."""
+    """One mail for the outbox; `content_id` None means that the head is the whole mail.
+
+    `ret`, `envid` and one of `wishes` for each recipient, or none at all, are what its writer asked for (RFC 3461).
+    """
 
     name: str
     kind: str
@@ -36,6 +41,9 @@ class Outgoing:
     content_id: int | None
     body_offset: int
     recipients: tuple[str, ...]
+    ret: str = ""
+    envid: str = ""
+    wishes: tuple[Wish, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,8 @@ class Taken:
     outbox_id: int
     address: str
     attempts: int
+    wish: Wish = field(default_factory=Wish)
+    delay_told: bool = False
 
 
 def put(unit: Unit, outgoing: Outgoing, now: datetime) -> int:
@@ -61,9 +71,12 @@ def put(unit: Unit, outgoing: Outgoing, now: datetime) -> int:
         "head": outgoing.head,
         "content_id": outgoing.content_id,
         "body_offset": outgoing.body_offset,
+        "ret": outgoing.ret,
+        "envid": outgoing.envid,
         "created_at": now,
     }
     outbox_id = int(unit.execute(_INSERT, values).scalar_one())
+    wishes = dict(zip(outgoing.recipients, outgoing.wishes, strict=bool(outgoing.wishes)))
     unit.execute(
         _INSERT_RECIPIENT,
         [
@@ -76,6 +89,7 @@ def put(unit: Unit, outgoing: Outgoing, now: datetime) -> int:
                 "attempts": 0,
                 "unsettled": 0,
                 "response": "",
+                **_wish_columns(wishes.get(address, _NO_WISH)),
             }
             for address in dict.fromkeys(outgoing.recipients)
         ],
@@ -102,9 +116,12 @@ def take(unit: Unit, now: datetime, lease: timedelta, limit: int) -> list[Taken]
             outbox_recipient.c.outbox_id,
             outbox_recipient.c.address,
             outbox_recipient.c.attempts,
+            outbox_recipient.c.notify,
+            outbox_recipient.c.orcpt,
+            outbox_recipient.c.delay_told,
         )
     )
-    return sorted((Taken(*row) for row in rows), key=lambda taken: taken.recipient_id)
+    return sorted((_taken(row) for row in rows), key=lambda taken: taken.recipient_id)
 
 
 def renew(unit: Unit, taken: Sequence[Taken], now: datetime, lease: timedelta) -> int:
@@ -135,6 +152,13 @@ def load(unit: Unit, outbox_id: int) -> tuple[Row[tuple[object, ...]], bytes]:
     return row, octets
 
 
+def size_octets(unit: Unit, row: Row[Any]) -> int:
+    """How many octets `load` would bring into memory."""
+    if row.content_id is None:
+        return len(row.head)
+    return len(row.head) + int(unit.execute(_SIZE, {"c": row.content_id}).scalar_one())
+
+
 def settle(
     unit: Unit, taken: Taken, state: RecipientState, response: str, at: tuple[datetime, datetime | None]
 ) -> bool:
@@ -157,6 +181,20 @@ def count_unsettled(unit: Unit, taken: Taken) -> None:
     unit.execute(_COUNT_UNSETTLED, {"r": taken.recipient_id})
 
 
+def note_delay(unit: Unit, taken: Taken) -> None:
+    """That this recipient has to wait is said once."""
+    unit.execute(_NOTE_DELAY, {"r": taken.recipient_id})
+
+
+def _wish_columns(wish: Wish) -> dict[str, str]:
+    return {"notify": ",".join(wish.notify), "orcpt": wish.orcpt}
+
+
+def _taken(row: Row[tuple[Any, ...]]) -> Taken:
+    wish = Wish(tuple(filter(None, row.notify.split(","))), row.orcpt)
+    return Taken(row.id, row.outbox_id, row.address, row.attempts, wish, row.delay_told)
+
+
 def ids_in_thread(unit: Unit, thread_id: int) -> Rows:
     """For the Message-ID map: every message of a thread with the outbox mail that carried it to somebody."""
     return list(unit.execute(_IDS_IN_THREAD, {"t": thread_id}))
@@ -176,9 +214,11 @@ _IDS_IN_THREAD = (
     .where(message.c.thread_id == bindparam("t"))
     .order_by(message.c.seq, outbox.c.id)
 )
+_NO_WISH = Wish()
 _INSERT = insert(outbox).returning(outbox.c.id)
 _INSERT_RECIPIENT = insert(outbox_recipient)
 _INSERT_ATTEMPT = insert(attempt)
+_SIZE = select(content.c.size_octets).where(content.c.id == bindparam("c"))
 _LOAD = select(outbox).where(outbox.c.id == bindparam("o"))
 _DUE = (
     select(outbox_recipient.c.id)
@@ -198,6 +238,7 @@ _COUNT_UNSETTLED = (
     .where(outbox_recipient.c.id == bindparam("r"))
     .values(unsettled=outbox_recipient.c.unsettled + 1)
 )
+_NOTE_DELAY = update(outbox_recipient).where(outbox_recipient.c.id == bindparam("r")).values(delay_told=True)
 _SETTLE = _UPDATE_LEASED.values(
     state=bindparam("new"), response=bindparam("text"), due_at=bindparam("due"), leased=False
 )

@@ -14,8 +14,8 @@ from sqlalchemy import func, insert, select
 from storage import cases, content, desk, messages, outbox, threads
 from storage.cases import Event
 from storage.database import Unit
-from storage.envelope import Envelope, Session
-from storage.messages import Accepted, Header, people_json, session_json, to_json
+from storage.envelope import Envelope, Session, Wish
+from storage.messages import Accepted, Header, people_json, recipients_json, session_json, to_json
 from storage.outbox import Outgoing
 from storage.schema import message
 from storage.states import MessageState
@@ -61,6 +61,7 @@ class Submission:
     head: bytes
     body: bytes
     recipients: tuple[Person, ...]
+    wishes: tuple[Wish, ...] = ()  # one for each of `recipients`, or none at all
     content_id: int | None = None  # where its chunks already arrived
     body_content_id: int | None = None
 
@@ -112,7 +113,9 @@ def _write_message(unit: Unit, reply: Submission) -> int:
         "thread_id": reply.conversation.thread_id,
         "session": session_json(reply.session),
         "reverse_path": reply.envelope.reverse_path_text,
-        "recipients": to_json([{"address": str(address)} for address in reply.envelope.recipients]),
+        "ret": reply.envelope.ret,
+        "envid": reply.envelope.envid,
+        "recipients": recipients_json([{"address": str(one)} for one in reply.envelope.recipients], reply.envelope),
         "author_name": header.author.name,
         "author_address": header.author.address,
         "to_": people_json(header.to),
@@ -151,6 +154,9 @@ def _write_outbox(unit: Unit, reply: Submission, seq: int) -> None:
         content_id=_kept(unit, reply.body, reply.body_content_id, reply.received_at),
         body_offset=0,
         recipients=tuple(person.address for person in reply.recipients),
+        ret=reply.envelope.ret,
+        envid=reply.envelope.envid,
+        wishes=reply.wishes,
     )
     outbox.put(unit, outgoing, reply.received_at)
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy import Text as PlainText
 
@@ -211,7 +212,9 @@ message = Table(
     Column("link_kind", Text),
     Column("session", Text, nullable=False),  # JSON
     Column("reverse_path", Text, nullable=False),  # empty: the null reverse-path
-    Column("recipients", Text, nullable=False),  # JSON: address, routing address, disposition
+    Column("ret", Text, nullable=False, server_default=""),  # RFC 3461: FULL, HDRS or empty
+    Column("envid", Text, nullable=False, server_default=""),  # xtext, as it came
+    Column("recipients", Text, nullable=False),  # JSON: address, routing address, disposition, notify, orcpt
     Column("author_name", Text, nullable=False),
     Column("author_address", Text, nullable=False),
     Column("to_", Text, nullable=False),  # JSON
@@ -322,6 +325,15 @@ acknowledgement = Table(
     Index(None, "author", "sent_at"),
 )
 
+confirmation = Table(  # a customer's NOTIFY=SUCCESS honoured
+    "confirmation",
+    metadata,
+    Column("message_seq", Id, ForeignKey("message.seq"), primary_key=True, autoincrement=False),
+    Column("author", Text, nullable=False),
+    Column("sent_at", Instant, nullable=False),
+    Index(None, "author", "sent_at"),
+)
+
 # --- outbox -------------------------------------------------------------------------------------------------------
 
 outbox = Table(
@@ -329,12 +341,14 @@ outbox = Table(
     metadata,
     _id(),
     Column("name", Text, nullable=False, unique=True),
-    Column("kind", Text, nullable=False),  # copy, reply, acknowledgement, notice
+    Column("kind", Text, nullable=False),  # copy, reply, acknowledgement, confirmation, notice
     _ref("thread_id", "thread", nullable=True),
     Column("message_seq", Id, ForeignKey("message.seq"), nullable=False),  # the message it carries or speaks of
     _ref("agent_id", "agent", nullable=True),  # whose copy it is, or who wrote the reply
     Column("message_id", Text, nullable=False),
     Column("reverse_path", Text, nullable=False),
+    Column("ret", Text, nullable=False, server_default=""),  # RFC 3461: what the agent's client asked for
+    Column("envid", Text, nullable=False, server_default=""),  # the agent's, never sent: the row's name stands for it
     Column("head", LargeBinary, nullable=False),  # header section with its blank line
     _ref("content_id", "content", nullable=True),  # where the body lies; null: the head is all
     Column("body_offset", BigInteger, nullable=False),
@@ -355,6 +369,9 @@ outbox_recipient = Table(
     Column("attempts", Integer, nullable=False),
     Column("unsettled", Integer, nullable=False),  # attempts whose end nobody saw: each may have been a delivery
     Column("response", Text, nullable=False),
+    Column("notify", Text, nullable=False, server_default=""),  # RFC 3461: words with commas
+    Column("orcpt", Text, nullable=False, server_default=""),  # type;xtext
+    Column("delay_told", Boolean, nullable=False, server_default=false()),  # that it takes long has been said
     UniqueConstraint("outbox_id", "address"),
     Index(
         "ix_outbox_recipient_due_at",

@@ -4,20 +4,41 @@
 import hashlib
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select, text
 
-from storage import migrate, schema
+from storage import migrate, outbox, schema
 from storage.database import Database, DatabaseUnavailable
+from storage.envelope import Wish
+from storage.states import Move
+from tests.storage.given import NOW
 
 VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
 
 # A migration that has been released is history: change the schema by a new file, never by editing an old one.
-FROZEN = {"0001_first_schema.py": "2e0742a825ac9e8a66ffa9b220e47eec3d38a06f4e8c4faf9e8d5c21b536266b"}
+FROZEN = {
+    "0001_first_schema.py": "2e0742a825ac9e8a66ffa9b220e47eec3d38a06f4e8c4faf9e8d5c21b536266b",
+    "0002_delivery_status_notifications.py": "031c1c5f4ec0f9e54e1a1d6cb6cebf38b2e639a3ea6fd3600ad2bced1a4c54b7",
+}
+
+FIRST_ROWS = (
+    "INSERT INTO content (id, state, sha256, size_octets, created_at) VALUES (1, 'kept', :octets, 0, :now)",
+    "INSERT INTO message (seq, id, direction, state, attempts, received_at, content_id, session, reverse_path,"
+    " recipients, author_name, author_address, to_, cc, subject, message_id, authentication, classification,"
+    " disposition, reason, proof, stamp, left_out)"
+    " VALUES (1, 'm1', 'outbound', 'submitted', 0, :now, 1, '{}', '', '[]', '', '', '[]', '[]',"
+    " '', '', '{}', 'person', 'accept', '', 'proven', :octets, '[]')",
+    "INSERT INTO outbox (id, name, kind, message_seq, message_id, reverse_path, head, body_offset, created_at)"
+    " VALUES (1, 'o1', 'reply', 1, '', '', :octets, 0, :now)",
+    "INSERT INTO outbox_recipient (id, outbox_id, address, state, due_at, leased, attempts, unsettled, response)"
+    " VALUES (1, 1, 'carl@customer.example', 'queued', :now, :no, 0, 0, '')",
+)
 
 
 def test_a_fresh_store_is_set_up_and_doing_it_again_changes_nothing(database: Database) -> None:
@@ -69,14 +90,41 @@ def test_a_store_of_a_newer_program_is_refused_with_what_to_do(database: Databas
 def test_a_store_without_version_that_is_not_empty_waits_for_the_operator(database: Database) -> None:
     with database.alone(), database.engine.begin() as connection:
         connection.execute(text("DELETE FROM alembic_version"))
-    with pytest.raises(migrate.SchemaOutdated, match=r"version None, this program needs 0001: run casegate migrate"):
+    with pytest.raises(migrate.SchemaOutdated, match=r"version None, this program needs 0002: run casegate migrate"):
         migrate.ready(database)
 
 
 def test_upgrading_tells_before_and_after(connect: Callable[[], Database]) -> None:
     fresh = connect()
-    assert migrate.upgrade(fresh) == (None, "0001")
-    assert migrate.upgrade(fresh) == ("0001", "0001")
+    assert migrate.upgrade(fresh) == (None, "0002")
+    assert migrate.upgrade(fresh) == ("0002", "0002")
+
+
+def test_mail_of_the_first_version_is_kept_and_has_asked_for_nothing(connect: Callable[[], Database]) -> None:
+    old = connect()
+    _set_up_as_first_released(old)
+    with pytest.raises(migrate.SchemaOutdated, match="run casegate migrate"):
+        migrate.ready(old)
+    assert migrate.upgrade(old) == ("0001", "0002")
+    with old.read() as unit:
+        row = unit.execute(select(schema.message)).one()
+        assert (row.id, row.ret, row.envid) == ("m1", "", "")
+        assert unit.execute(select(schema.outbox.c.name, schema.outbox.c.ret, schema.outbox.c.envid)).all() == [
+            ("o1", "", "")
+        ]
+    with old.move(Move.TAKE) as unit:
+        (taken,) = outbox.take(unit, NOW, timedelta(minutes=1), 10)
+    assert (taken.address, taken.wish, taken.delay_told) == ("carl@customer.example", Wish(), False)
+
+
+def _set_up_as_first_released(database: Database) -> None:
+    """A store of version 0001 with a message and a reply on its way."""
+    with database.alone(), database.engine.begin() as connection:
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in FIRST_ROWS:
+            connection.execute(text(statement), {"now": NOW, "octets": b"", "no": False})
 
 
 def test_no_released_migration_has_been_edited() -> None:
