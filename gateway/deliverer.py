@@ -149,6 +149,9 @@ class Deliverer:
                 reverse_path=row.reverse_path or None,
                 recipients=tuple(one.address for one in recipients),
                 content=octets,
+                ret=row.ret,
+                envid=row.name if row.envid else "",  # the agent's own may name their machine
+                wishes={one.address: one.wish for one in recipients if one.wish.notify or one.wish.orcpt},
             )
             responses = await self._send(departure)
             await asyncio.gather(*(self._settle(one, responses[one.address]) for one in recipients))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mails that we write ourselves: the acknowledgement to a customer, and the notice to an agent of a failed reply.
+"""Mails that we write ourselves: acknowledgement and confirmation to a customer, notices to an agent about a reply.
 
 Enters: plans. Leaves: whole contents in CRLF, to be sent with the null reverse-path (RFC 3834 §3.3, RFC 3464 §2). An
 acknowledgement never repeats a word of the mail it answers, neither subject nor body: whoever writes in a victim's
@@ -10,16 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
-from hashlib import sha256
 
 from handlers.edits.reply_header import bracketed, mailbox_octets, references_octets
-from handlers.edits.splice import has_long_line, quoted_printable
-from handlers.headers import encode_unstructured, fold, scan
+from handlers.headers import encode_unstructured, fold
 from handlers.identity import Mailbox
+from handlers.reports import Action, Fate, Report, said, text_part, written
 from storage.address import Address
-from storage.response import Response
-
-MAX_DIAGNOSTIC_CHARACTERS = 500  # of what a remote server said
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +35,8 @@ class AcknowledgementPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """One recipient that was not reached, and the last response."""
-
-    recipient: Address
-    response: Response
-    attempted_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class NoticePlan:
-    """A reply that could not be delivered; `content` is the copy that was sent, of which the header section is told."""
+    """What became of recipients of a reply; `content` is the copy that was sent, or its header section."""
 
     sender: Mailbox
     recipient: Address
@@ -57,8 +44,27 @@ class NoticePlan:
     server_name: str
     case_number: int
     thread_id: str
-    failures: Sequence[Failure]
+    fates: Sequence[Fate]
+    arrived_at: datetime
+    envid: str
     content: bytes
+    date: datetime
+    in_full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmationPlan:
+    """A customer's mail that became part of a case; ids have no angle brackets."""
+
+    sender: Mailbox
+    recipient: Address
+    message_id: str
+    server_name: str
+    thread_id: str
+    fates: Sequence[Fate]
+    arrived_at: datetime
+    envid: str
+    confirmed_id: str
     date: datetime
 
 
@@ -83,75 +89,79 @@ def acknowledgement(plan: AcknowledgementPlan) -> bytes:
         b"MIME-Version: 1.0\r\n",
     ]
     words = f"{plan.text.strip()}\n\nCase {plan.case_number}, thread {plan.thread_id}\n".lstrip()
-    return b"".join(section) + _text_part(words)
+    return b"".join(section) + text_part(words)
 
 
 def agent_notice(plan: NoticePlan) -> bytes:
-    """Tell an agent that a reply failed (RFC 3464 in RFC 6522's multipart/report)."""
-    boundary = b"=_" + sha256(plan.message_id.encode()).hexdigest()[:40].encode()
-    section = (
-        fold(b"From", mailbox_octets(plan.sender)),
-        fold(b"To", str(plan.recipient).encode()),
-        fold(b"Subject", encode_unstructured(f"Not delivered: your reply in case {plan.case_number}")),
-        fold(b"Date", format_datetime(plan.date).encode()),
-        fold(b"Message-ID", bracketed(plan.message_id)),
-        fold(b"Auto-Submitted", b"auto-replied"),  # RFC 3464 §2: as other automatic answers
-        fold(b"X-Casegate-Thread", plan.thread_id.encode()),
-        b"MIME-Version: 1.0\r\n",
-        fold(b"Content-Type", b'multipart/report; report-type=delivery-status; boundary="' + boundary + b'"'),
-        b"\r\n",
+    """Tell an agent what became of a reply: failed, delayed, or what they asked to be told (RFC 3461, RFC 3464)."""
+    headline, words = _STORIES[plan.fates[0].action]
+    who = "\n".join(f"  {fate.recipient}: {said(fate.response)}" for fate in plan.fates)
+    until = plan.fates[0].retry_until
+    told = {"case": plan.case_number, "thread": plan.thread_id, "who": who, "until": until and format_datetime(until)}
+    quoted = "The reply" if plan.in_full else "The header section of the reply"
+    story = f"{words.format(**told)}\n{quoted} is attached.\n"
+    report = Report(
+        key=plan.message_id,
+        server_name=plan.server_name,
+        story=story,
+        fates=plan.fates,
+        arrived_at=plan.arrived_at,
+        envid=plan.envid,
+        content=plan.content,
+        in_full=plan.in_full,
     )
-    bodies = (_text_part(_story(plan)), _status_part(plan), _header_part(plan.content))
-    divided = (b"--" + boundary + b"\r\n" + body.removesuffix(b"\r\n") + b"\r\n" for body in bodies)
-    return b"".join((*section, *divided, b"--" + boundary + b"--\r\n"))
+    return _section(plan, f"{headline}: your reply in case {plan.case_number}") + written(report)
 
 
-def _text_part(words: str) -> bytes:
-    """Content fields, empty line and body of one text."""
-    octets = "\r\n".join(words.splitlines()).encode("utf-8", "replace") + b"\r\n"
-    if octets.isascii() and not has_long_line(octets):
-        return b"Content-Type: text/plain; charset=us-ascii\r\nContent-Transfer-Encoding: 7bit\r\n\r\n" + octets
-    fields = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-    return fields + quoted_printable(octets)
-
-
-def _story(plan: NoticePlan) -> str:
-    reached = "\n".join(f"  {failure.recipient}: {_said(failure.response)}" for failure in plan.failures)
-    return (
-        f"Your reply in case {plan.case_number} (thread {plan.thread_id}) could not be delivered to:\n\n{reached}\n\n"
-        "The server will not try again. The header section of the reply is attached.\n"
+def confirmation(plan: ConfirmationPlan) -> bytes:
+    """Tell a customer who asked for it that their mail has arrived (RFC 3461 §4.1), repeating only its Message-ID."""
+    who = "\n".join(f"  {fate.recipient}" for fate in plan.fates)
+    report = Report(
+        key=plan.message_id,
+        server_name=plan.server_name,
+        story=f"Your mail has arrived at:\n\n{who}\n\nThread {plan.thread_id}\n",
+        fates=plan.fates,
+        arrived_at=plan.arrived_at,
+        envid=plan.envid,
+        content=fold(b"Message-ID", bracketed(plan.confirmed_id)) + b"\r\n" if plan.confirmed_id else b"\r\n",
     )
+    return _section(plan, f"Delivered: your mail [{plan.thread_id}]") + written(report)
 
 
-def _said(response: Response) -> str:
-    return " ".join(str(response).split())[:MAX_DIAGNOSTIC_CHARACTERS]
-
-
-def _status_part(plan: NoticePlan) -> bytes:
-    """RFC 3464 §2.1: the fields of the message, then a group of fields for each recipient."""
-    groups = [fold(b"Reporting-MTA", b"dns; " + plan.server_name.encode())]
-    groups += [_recipient_group(failure) for failure in plan.failures]
-    return b"Content-Type: message/delivery-status\r\n\r\n" + b"\r\n".join(groups)
-
-
-def _recipient_group(failure: Failure) -> bytes:
-    address = str(failure.recipient)
-    kind = b"rfc822; " if address.isascii() else b"utf-8; "  # RFC 6533 §3
-    diagnostic = _said(failure.response).encode("ascii", "replace")
-    status = failure.response.enhanced or f"{failure.response.code // 100}.0.0"
+def _section(plan: NoticePlan | ConfirmationPlan, subject: str) -> bytes:
+    """The header section of a report up to its Content-Type."""
     return b"".join(
         (
-            fold(b"Final-Recipient", kind + address.encode()),
-            fold(b"Action", b"failed"),
-            fold(b"Status", status.encode("ascii", "replace")),
-            fold(b"Diagnostic-Code", b"smtp; " + diagnostic),
-            fold(b"Last-Attempt-Date", format_datetime(failure.attempted_at).encode()),
+            fold(b"From", mailbox_octets(plan.sender)),
+            fold(b"To", str(plan.recipient).encode()),
+            fold(b"Subject", encode_unstructured(subject)),
+            fold(b"Date", format_datetime(plan.date).encode()),
+            fold(b"Message-ID", bracketed(plan.message_id)),
+            fold(b"Auto-Submitted", b"auto-replied"),  # RFC 3464 §2: as other automatic answers
+            fold(b"X-Casegate-Thread", plan.thread_id.encode()),
+            b"MIME-Version: 1.0\r\n",
         )
     )
 
 
-def _header_part(content: bytes) -> bytes:
-    """The header section alone (RFC 6522 §3): the agent has the text in their own Sent folder."""
-    head = scan(content)
-    section = b"".join(head.raw(field) for field in head.fields)
-    return b"Content-Type: text/rfc822-headers\r\n\r\n" + section
+_STORIES = {
+    Action.FAILED: (
+        "Not delivered",
+        "Your reply in case {case} (thread {thread}) could not be delivered to:\n\n{who}\n\n"
+        "The server will not try again.",
+    ),
+    Action.DELAYED: (
+        "Delayed",
+        "Your reply in case {case} (thread {thread}) could not yet be delivered to:\n\n{who}\n\n"
+        "The server goes on trying until {until}. You need not send it again.",
+    ),
+    Action.RELAYED: (
+        "Relayed",
+        "Your reply in case {case} (thread {thread}) was taken by the mail host of:\n\n{who}\n\n"
+        "That host reports no deliveries: you will hear nothing further unless it fails there.",
+    ),
+    Action.DELIVERED: (
+        "Delivered",
+        "Your reply in case {case} (thread {thread}) was delivered to:\n\n{who}\n",
+    ),
+}

@@ -2,11 +2,12 @@
 """What the verbs need of the outer world, as small typed protocols; gateway holds the real things, tests the fakes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
+from storage.envelope import Wish
 from storage.response import Response
 
 
@@ -60,12 +61,18 @@ class Resolver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """One mail on its way out: `name` identifies the outbox row, content is final and ends in CR LF."""
+    """One mail on its way out: `name` identifies the outbox row, content is final and ends in CR LF.
+
+    `ret`, `envid` and `wishes`, by recipient, are for hosts that offer DSN (RFC 3461).
+    """
 
     name: str
     reverse_path: str | None
     recipients: tuple[str, ...]
     content: bytes
+    ret: str = ""
+    envid: str = ""
+    wishes: Mapping[str, Wish] = field(default_factory=dict)
 
 
 # A route's word for the one instant that nobody knows the end of: settling counts the attempt as unsettled.

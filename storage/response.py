@@ -4,23 +4,28 @@
 The texts say what the sender can do and never why we are built as we are: no policy, no path, no exception.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """`code` is the RFC 5321 reply code, `enhanced` the RFC 3463 status (empty only where RFC 2034 forbids one)."""
+    """`code` is the RFC 5321 reply code, `enhanced` the RFC 3463 status (empty only where RFC 2034 forbids one).
+
+    `action` stands only in what a route reports of a mail that was taken: "delivered" or "relayed" (RFC 3464 §2.3.3),
+    and nothing where the next host promised to report itself.
+    """
 
     code: int
     enhanced: str
     text: str
+    action: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return " ".join(filter(None, (str(self.code), self.enhanced, self.text)))
 
     def about(self, detail: str) -> "Response":
         """The same answer with the id or address that the sender needs to quote."""
-        return Response(self.code, self.enhanced, f"{self.text} {detail}")
+        return replace(self, text=f"{self.text} {detail}")
 
     @property
     def is_positive(self) -> bool:

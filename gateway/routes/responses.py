@@ -10,7 +10,7 @@ from storage.response import Response
 
 TEXT_CHARACTERS = 500
 
-R250_FILED = Response(250, "2.1.5", "Filed as")
+R250_FILED = Response(250, "2.1.5", "Filed as", action="delivered")
 R451_DNS = Response(451, "4.4.3", "Cannot look up the recipient's mail host now")
 R451_NO_HOST = Response(451, "4.4.4", "No mail host of the recipient's domain has an address")
 R451_NOT_FILED = Response(451, "4.3.0", "Cannot write to the maildir now")

@@ -8,6 +8,7 @@ its recipients get R451_UNKNOWN, and the next attempt may make a duplicate.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from aiosmtplib import SMTP
 from aiosmtplib.errors import SMTPException, SMTPResponseException, SMTPServerDisconnected
@@ -21,6 +22,7 @@ from gateway.routes.responses import (
 )
 from gateway.routes.session import Limits
 from handlers.ports import R451_UNKNOWN, Departure
+from handlers.xtext import original_recipient
 from storage.address import Address, BadAddress, parse
 from storage.response import Response
 
@@ -76,25 +78,37 @@ class Transaction:
         return response.is_positive or self._settle(response)
 
     def _parameters(self, path: bytes) -> list[bytes]:
-        """SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531)."""
+        """SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), RET and ENVID (RFC 3461)."""
         has = self._client.supports_extension
         paths = [path, *(found for found in map(self._path, self._recipients) if isinstance(found, bytes))]
         wanted = {
             b"SIZE=%d" % len(self._departure.content): has("size"),
             b"BODY=8BITMIME": has("8bitmime") and not self._departure.content.isascii(),
             b"SMTPUTF8": not all(found.isascii() for found in paths),
+            b"RET=%b" % self._departure.ret.encode(): has("dsn") and bool(self._departure.ret),
+            b"ENVID=%b" % self._departure.envid.encode(): has("dsn") and bool(self._departure.envid),
         }
         return [parameter for parameter, needed in wanted.items() if needed]
 
     async def _rcpt(self) -> bool:
         for recipient in self._recipients:
             path = self._path(recipient)
-            response = path if isinstance(path, Response) else await self._say(b"RCPT", b"TO:<" + path + b">")
+            response = path if isinstance(path, Response) else await self._say(*self._rcpt_words(recipient, path))
             if response.is_positive:
                 self._accepted.append(recipient)
             else:
                 self._given[recipient] = response
         return bool(self._accepted)
+
+    def _rcpt_words(self, recipient: str, path: bytes) -> list[bytes]:
+        """NOTIFY as its writer wished (RFC 3461 §5.2.1), ORCPT of the address that we send to and no other."""
+        words = [b"RCPT", b"TO:<" + path + b">"]
+        wish = self._departure.wishes.get(recipient)
+        if wish is None or not self._client.supports_extension("dsn"):
+            return words
+        if wish.notify:
+            words.append(b"NOTIFY=" + ",".join(wish.notify).encode())
+        return [*words, b"ORCPT=" + original_recipient(path.decode()).encode()]
 
     async def _data(self) -> bool:
         """What DATA and the final dot are answered with holds for all accepted recipients (RFC 5321 §3.3)."""
@@ -116,7 +130,8 @@ class Transaction:
         except SMTPResponseException as error:  # not SMTP at all
             self._settle(from_remote(error.code, error.message))
             return
-        self._settle(from_remote(response.code, response.message))
+        action = "" if self._client.supports_extension("dsn") else "relayed"  # RFC 3461 §5.2.2: else it reports itself
+        self._settle(replace(from_remote(response.code, response.message), action=action))
 
     async def _say(self, *words: bytes) -> Response:
         """One command; after a 421 the host is gone (RFC 5321 §3.8), so the rest is lost."""
