@@ -58,7 +58,7 @@ class MxReceiver:
     async def recipient(self, session: Session, envelope: Envelope, recipient: Address) -> Response:
         found = destination(await self._reception.office(), recipient, self._clock.now())
         if found == R550_NO_SUCH_ADDRESS:
-            office = await asyncio.to_thread(self._reception.fresh_office)
+            office = await self._reception.newest()
             found = destination(office, recipient, self._clock.now())
         return found if isinstance(found, Response) else R250_RECIPIENT_OK
 

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The office of one process: name and keys for good, the desk as its last version says.
 
-The desk's version is asked for at most once a second, and at once before an address is called unknown: a new address
-takes mail as soon as it is applied. Reading runs in a thread; the event loop never waits for the store.
+The desk's version is asked for at most once a second, and again before an address is called unknown: a new address
+takes mail as soon as it is applied. Whoever asks while a look is due shares it, so that a flood of unknown recipients
+costs no more than LOOKS_PER_S. Looking runs in a thread of its own; the event loop never waits for the store.
 """
 
 import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from gateway.config import Config
 from handlers.authentication import DkimPolicy
@@ -18,6 +20,7 @@ from storage.database import Database
 from storage.desk import AddressRow, Snapshot
 
 FRESH_FOR_S = 1.0
+LOOKS_PER_S = 20
 
 
 class Reception:
@@ -28,12 +31,30 @@ class Reception:
         self._office: Office | None = None
         self._checked_at = 0.0
         self._lock = threading.Lock()
+        self._looked_at = 0.0
+        self._next: asyncio.Task[Office] | None = None
+        self._turn = asyncio.Lock()
+        self._eyes = ThreadPoolExecutor(1, "reception")  # never behind the mails that are judged in threads
 
     async def office(self) -> Office:
         """The office, its desk at most a second old."""
         if self._office is not None and time.monotonic() - self._checked_at < FRESH_FOR_S:
             return self._office
-        return await asyncio.to_thread(self.fresh_office)
+        return await self.newest()
+
+    async def newest(self) -> Office:
+        """The office with the desk as it is now; all who ask before the next look begins share that look."""
+        if self._next is None or self._next.done():
+            self._next = asyncio.get_running_loop().create_task(self._look())
+            self._next.add_done_callback(_hear)
+        return await asyncio.shield(self._next)
+
+    async def _look(self) -> Office:
+        """Wait for this look's turn; whoever asks once it has begun gets the one after it."""
+        async with self._turn:
+            await asyncio.sleep(max(0.0, self._looked_at + 1 / LOOKS_PER_S - time.monotonic()))
+            self._next, self._looked_at = None, time.monotonic()
+            return await asyncio.get_running_loop().run_in_executor(self._eyes, self.fresh_office)
 
     def fresh_office(self) -> Office:
         """The office with the desk as it is now."""
@@ -57,6 +78,12 @@ class Reception:
             dkim=dkim,
             annotate=self._config.policy.mode == "annotate",
         )
+
+
+def _hear(look: asyncio.Task[Office]) -> None:
+    """Whoever asked may have gone before it failed."""
+    if not look.cancelled():
+        look.exception()
 
 
 class StoreLookups:

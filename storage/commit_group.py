@@ -8,6 +8,7 @@ its exception. The instant that matters is the return of the commit: futures are
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ class _Work:
     move: Move
     do: Callable[[Unit], Any]
     future: "Future[Any]"
+    submitted_at: float
     result: Any = None
     failed: bool = False
 
@@ -37,6 +39,7 @@ class GroupCommitter:
         self._database = database
         self._waiting: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._closed = False
+        self._busy_since: float | None = None  # of its first work: all others came later
         self._thread = threading.Thread(target=self._run, name="commit-group", daemon=True)
         self._thread.start()
 
@@ -45,8 +48,13 @@ class GroupCommitter:
         if self._closed:
             raise RuntimeError("the commit group is closed")
         future: Future[T] = Future()
-        self._waiting.put(_Work(move, do, future))
+        self._waiting.put(_Work(move, do, future, time.monotonic()))
         return future
+
+    def oldest_s(self) -> float:
+        """How long the oldest work of the group under way has waited; 0 when there is none."""
+        since = self._busy_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def close(self) -> None:
         """Finish all that is waiting, then stop."""
@@ -58,7 +66,9 @@ class GroupCommitter:
         while True:
             group, last = self._gather()
             if group:
+                self._busy_since = group[0].submitted_at
                 self._commit(group)
+                self._busy_since = None
             if last:
                 return
 

@@ -201,3 +201,16 @@ def test_processes_made_by_fork_commit_side_by_side(database_url: str) -> None:
     after = Database(database_url)
     assert len(_tokens(after)) == 30
     after.close()
+
+
+def test_the_age_of_the_oldest_work_is_known_while_it_waits_and_is_gone_with_it(database: Database) -> None:
+    committer = GroupCommitter(database)
+    assert committer.oldest_s() == 0
+    gate = Gate(committer)
+    first = committer.oldest_s()
+    behind = committer.submit(Move.ACCEPT, _make("T1"))
+    assert committer.oldest_s() > first > 0
+    gate.open()
+    behind.result(30)
+    committer.close()
+    assert committer.oldest_s() == 0
