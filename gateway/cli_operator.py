@@ -16,7 +16,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from gateway import config, opening
 from gateway.config import Config
 from gateway.config_errors import ConfigError
-from gateway.listener import CannotListen
+from gateway.listening import CannotListen
 from storage.address import BadAddress
 from storage.content import ContentMissing
 from storage.database import Database, DatabaseUnavailable

@@ -5,7 +5,6 @@ import asyncio
 import contextlib
 import logging
 import signal
-import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from gateway.edge import Edge
 from gateway.jobs import Jobs, Tools
 from gateway.lines import Deadlines
 from gateway.listener import serve
+from gateway.listening import Listening
 from gateway.mx import MxReceiver
 from gateway.outer import Outer
 from gateway.receiver import EdgeSettings
@@ -79,19 +79,18 @@ def _doors(config: Config) -> Doors:
     return Doors(config.server.state_dir / "run")
 
 
-def serve_mx(config: Config, sockets: Sequence[socket.socket], ready: Ready) -> None:
-    """One MX process."""
+def serve_mx(config: Config, sockets: tuple[Sequence[Listening], Sequence[Listening]], ready: Ready) -> None:
+    """One MX process: one edge for mail from outside, one for LMTP from this host."""
     with _open(config) as store:
         committer = GroupCommitter(store.database)
         receiver = MxReceiver(store.reception, store.database, committer, store.bell, store.outer)
-        edge = Edge(_mx_settings(config), receiver)
-        asyncio.run(_serve([(sockets, edge)], ready))
+        settings = (_mx_settings(config), _lmtp_settings(config))
+        edges = [(bound, Edge(each, receiver)) for bound, each in zip(sockets, settings, strict=True)]
+        asyncio.run(_serve(edges, ready))
         committer.close()
 
 
-def serve_submission(
-    config: Config, sockets: tuple[Sequence[socket.socket], Sequence[socket.socket]], ready: Ready
-) -> None:
+def serve_submission(config: Config, sockets: tuple[Sequence[Listening], Sequence[Listening]], ready: Ready) -> None:
     """The submission process: one edge for STARTTLS, one for implicit TLS, one count of failed logins."""
     with _open(config) as store:
         committer = GroupCommitter(store.database)
@@ -128,7 +127,7 @@ def serve_worker(config: Config, ready: Ready) -> None:
         committer.close()
 
 
-async def _serve(listeners: Sequence[tuple[Sequence[socket.socket], Edge]], ready: Ready) -> None:
+async def _serve(listeners: Sequence[tuple[Sequence[Listening], Edge]], ready: Ready) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
@@ -151,6 +150,17 @@ def _mx_settings(config: Config) -> EdgeSettings:
         max_recipients=mx.max_recipients,
         tls=_tls(config, required=False),
         proxy_from=mx.proxy_protocol_from,
+    )
+
+
+def _lmtp_settings(config: Config) -> EdgeSettings:
+    """Who may open the socket is a program of this host: no proxy, no TLS, no test of its patience."""
+    return replace(
+        _limited(config.server.name, config.limits),
+        lmtp=True,
+        max_size_octets=config.mx.max_size,
+        max_recipients=config.mx.max_recipients,
+        greet_delay_s=0,
     )
 
 

@@ -4,12 +4,18 @@
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Mapping
 
 
 def ready(status: str, environ: Mapping[str, str] = os.environ) -> None:
     """Every listener is bound and every process runs."""
     _tell(f"READY=1\nSTATUS={_one_line(status)}", environ)
+
+
+def reloading(environ: Mapping[str, str] = os.environ) -> None:
+    """The configuration is read again; `ready` says that this has come to its end, one way or the other."""
+    _tell(f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}", environ)
 
 
 def stopping(environ: Mapping[str, str] = os.environ) -> None:

@@ -1,44 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """The wiring: `serve` runs every role as forked processes under one small supervisor, `run` the processes of one role.
 
-The supervisor binds the sockets, forks, and does nothing else: no thread, no store, no loop, so that forking again is
-safe. A process that dies is forked again after a pause; all share the listening sockets. SIGTERM is passed on; whoever
-has not finished in time is killed. systemd is told when every process is ready.
+Enters: a Config, and the same file again at each SIGHUP. Leaves: a Plan, the posts with their sockets. Fails:
+ConfigError or CannotListen at the start; at a reload one line, and nothing has changed.
 """
 
-import contextlib
-import ctypes
 import logging
 import os
-import select
 import signal
-import socket
-import sys
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from types import FrameType
+from typing import Any
 
-from gateway import credentials, logs, opening, roles, sdnotify
+from gateway import config as configuration
+from gateway import credentials, logs, opening, roles
 from gateway.config import Config
-from gateway.config_errors import ConfigError
-from gateway.listener import BUSY, CannotListen, bind
-from gateway.units import Endpoint
+from gateway.config_errors import ConfigError, complaint, dotted
+from gateway.listening import CannotListen, Listening
+from gateway.sockets import Arrangement, Sockets, passed_on
+from gateway.supervisor import CannotReload, Plan, Post, Supervisor
 
 log = logging.getLogger(__name__)
 
 ROLES = ("mx", "submission", "worker")
-GRACE_S = 45.0  # systemd's TimeoutStopSec is longer
-RESTART_PAUSE_S = 1.0
-_PR_SET_PDEATHSIG = 1  # prctl(2)
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """One process to be kept running: `body` serves until SIGTERM and calls `ready` once it does."""
-
-    name: str
-    body: Callable[[Callable[[], None]], None]
+LISTENERS = {"mx": ("mx", "lmtp"), "submission": ("submission", "submission_tls"), "worker": ()}
+# The old processes still accept mail, and nobody would look for it in another store.
+NEEDS_RESTART = (("server", "state_dir"), ("database", "url"))
 
 
 def serve(config: Config) -> int:
@@ -52,176 +38,105 @@ def run(config: Config, role: str) -> int:
 
 
 def _keep_running(config: Config, wanted: Sequence[str]) -> int:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the file is being read just now
     logs.set_up(config.server.log_level, config.server.log_format)
-    for role in wanted:
-        credentials.check_files(config, role)
-    database = opening.open_store(config)
+    sockets = Sockets(passed_on(os.environ))
     try:
-        opening.open_keys(config, database)
-    finally:
-        database.close()
-    with contextlib.ExitStack() as sockets:
-        return Supervisor(_posts(config, wanted, sockets)).run()
-
-
-def _posts(config: Config, wanted: Sequence[str], open_sockets: contextlib.ExitStack) -> list[Post]:
-    posts = []
-    if "mx" in wanted and config.mx.listen:
-        sockets = _bind_all(config, ("mx", "listen"), open_sockets)
-        for number in range(config.mx.processes):
-            posts.append(Post(f"mx-{number}", lambda ready: roles.serve_mx(config, sockets, ready)))
-    if "submission" in wanted and (config.submission.listen or config.submission.listen_tls):
-        clear = _bind_all(config, ("submission", "listen"), open_sockets)
-        tls = _bind_all(config, ("submission", "listen_tls"), open_sockets)
-        posts.append(Post("submission", lambda ready: roles.serve_submission(config, (clear, tls), ready)))
-    if "worker" in wanted:
-        for number in range(config.queue.workers):
-            posts.append(Post(f"worker-{number}", lambda ready: roles.serve_worker(config, ready)))
-    return posts
-
-
-def _bind_all(config: Config, key: tuple[str, str], open_sockets: contextlib.ExitStack) -> list[socket.socket]:
-    bound = []
-    endpoints: Sequence[Endpoint] = getattr(getattr(config, key[0]), key[1])
-    for index, endpoint in enumerate(endpoints):
+        for role in wanted:
+            credentials.check_files(config, role)
+        database = opening.open_store(config)
         try:
-            bound.append(open_sockets.enter_context(bind(str(endpoint))))
-        except OSError as error:
-            place = f"{config.source}: {key[0]}.{key[1]}[{index}]"
-            kind = CannotListen if error.errno in BUSY else ConfigError
-            raise kind(f'{place}: cannot listen on "{endpoint}" ({error.strerror}), expected a free port') from None
-        log.info("%s.%s: listening on %s", key[0], key[1], _shown(bound[-1]))
-    return bound
-
-
-def _shown(bound: socket.socket) -> str:
-    host, port = bound.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-class Supervisor:
-    """Keeps posts filled until it is told to stop."""
-
-    def __init__(self, posts: Sequence[Post]) -> None:
-        self._posts = posts
-        self._running: dict[int, Post] = {}
-        self._due: list[tuple[float, Post]] = [(0.0, post) for post in posts]
-        self._ready: set[str] = set()
-        self._stopping = False
-        self._alarm, self._signals = socket.socketpair()
-        self._news, self._tell = os.pipe()
-
-    def run(self) -> int:
-        """Fork, watch, stop."""
-        self._catch_signals()
-        while not self._stopping:
-            self._fill()
-            self._wait(self._pause())
-            self._bury()
-        sdnotify.stopping()
-        log.info("stopping")
-        self._end_all()
-        self._close()
-        return 0
-
-    def _close(self) -> None:
-        self._alarm.close()
-        self._signals.close()
-        os.close(self._news)
-        os.close(self._tell)
-
-    def _catch_signals(self) -> None:
-        def note(signum: int, _frame: FrameType | None) -> None:
-            self._stopping = self._stopping or signum in (signal.SIGTERM, signal.SIGINT)
-            with contextlib.suppress(BlockingIOError):
-                self._signals.send(b"!")
-
-        self._signals.setblocking(False)
-        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-            signal.signal(signum, note)
-
-    def _pause(self) -> float | None:
-        if not self._due:
-            return None
-        return max(0.0, min(at for at, _ in self._due) - time.monotonic())
-
-    def _fill(self) -> None:
-        now = time.monotonic()
-        for at, post in [entry for entry in self._due if entry[0] <= now]:
-            self._due.remove((at, post))
-            self._fork(post)
-
-    def _fork(self, post: Post) -> None:
-        supervisor = os.getpid()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        child = os.fork()
-        if child:
-            self._running[child] = post
-            return
-        status = 1
-        try:
-            for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-                signal.signal(signum, signal.SIG_DFL)
-            _die_with(supervisor)
-            self._alarm.close()
-            self._signals.close()
-            os.close(self._news)
-            post.body(lambda: self._report(post))
-            status = 0
-        except Exception:
-            log.exception("%s ends", post.name)
+            opening.open_keys(config, database)
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
-
-    def _report(self, post: Post) -> None:
-        os.write(self._tell, f"{post.name}\n".encode())
-
-    def _wait(self, timeout_s: float | None) -> None:
-        """Until a signal, a report or the time to fork again."""
-        alarm = self._alarm.fileno()
-        readable, _, _ = select.select([alarm, self._news], [], [], timeout_s)
-        if alarm in readable:
-            self._alarm.recv(4096)
-        if self._news in readable:
-            was_ready = len(self._ready) == len(self._posts)
-            self._ready |= set(os.read(self._news, 4096).decode().split())
-            if len(self._ready) == len(self._posts) and not was_ready:
-                log.info("ready: %s", ", ".join(post.name for post in self._posts))
-                sdnotify.ready(f"{len(self._posts)} processes")
-
-    def _bury(self) -> None:
-        """Note who has died, and let them be forked again after a pause."""
-        while self._running:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                return
-            post = self._running.pop(pid)
-            if not self._stopping:
-                log.error("%s ended with status %d, starting it again", post.name, os.waitstatus_to_exitcode(status))
-                self._due.append((time.monotonic() + RESTART_PAUSE_S, post))
-
-    def _end_all(self) -> None:
-        deadline = time.monotonic() + GRACE_S
-        self._signal_all(signal.SIGTERM)
-        self._bury()
-        while self._running and time.monotonic() < deadline:
-            self._wait(deadline - time.monotonic())
-            self._bury()
-        if self._running:
-            log.error("killed after %.0f s: %s", GRACE_S, ", ".join(post.name for post in self._running.values()))
-            self._signal_all(signal.SIGKILL)
-
-    def _signal_all(self, signum: int) -> None:
-        for pid in self._running:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signum)
+            database.close()
+        house = Household(config, wanted, sockets)
+        return Supervisor(house, house.plan_for(config)).run()
+    finally:
+        sockets.leave()
 
 
-def _die_with(supervisor: int) -> None:
-    """A child never outlives its supervisor, not even one that was killed."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != supervisor:
-        os._exit(1)
+class Household:
+    """What outlives a reload: the file, the sockets, and the configuration in force."""
+
+    def __init__(self, config: Config, wanted: Sequence[str], sockets: Sockets) -> None:
+        self._config, self._wanted, self._sockets = config, wanted, sockets
+        self._words = [word for role in wanted for word in LISTENERS[role]]
+
+    def plan(self) -> Plan:
+        """The file as it is now; raises CannotReload."""
+        try:
+            config = configuration.load(self._config.source, os.environ)
+            _check_change(self._config, config)
+            for role in self._wanted:
+                credentials.check_files(config, role)
+            return self.plan_for(config)
+        except (ConfigError, CannotListen) as error:
+            raise CannotReload(" ".join(str(error).split())) from None
+
+    def plan_for(self, config: Config) -> Plan:
+        """The posts of this configuration, on open sockets; raises ConfigError or CannotListen."""
+        arrangement = self._sockets.arrange(config, self._words)
+        return Plan(
+            posts=tuple(self._posts(config, arrangement)),
+            adopted=lambda: self._adopt(config, arrangement),
+            dropped=lambda: self._sockets.drop(arrangement),
+        )
+
+    def leave(self) -> None:
+        """The supervisor lets go of the sockets first, so that each closes when the last process closes it."""
+        self._sockets.leave()
+
+    def _adopt(self, config: Config, arrangement: Arrangement) -> None:
+        self._sockets.adopt(arrangement)
+        logs.set_up(config.server.log_level, config.server.log_format)
+        if config is not self._config:
+            log.info("reloaded: %s", "; ".join(_changes(self._config, config)) or "no key has changed")
+        self._config = config
+
+    def _posts(self, config: Config, arrangement: Arrangement) -> list[Post]:
+        posts = []
+        for role in self._wanted:
+            bound = tuple(arrangement.by_word[word] for word in LISTENERS[role])
+            if role == "mx" and any(bound):
+                for number in range(config.mx.processes):
+                    posts.append(self._post(f"mx-{number}", config, bound, roles.serve_mx))
+            elif role == "submission" and any(bound):
+                posts.append(self._post("submission", config, bound, roles.serve_submission))
+            elif role == "worker":
+                for number in range(config.queue.workers):
+                    posts.append(self._post(f"worker-{number}", config, bound, _serve_worker))
+        return posts
+
+    def _post(self, name: str, config: Config, bound: tuple[tuple[Listening, ...], ...], serve: "_Serve") -> Post:
+        def body(ready: roles.Ready) -> None:
+            logs.set_up(config.server.log_level, config.server.log_format)
+            self._sockets.keep([each for some in bound for each in some])
+            serve(config, bound, ready)
+
+        return Post(name, body)
+
+
+_Serve = Callable[[Config, Any, roles.Ready], None]
+
+
+def _serve_worker(config: Config, _bound: object, ready: roles.Ready) -> None:
+    roles.serve_worker(config, ready)
+
+
+def _check_change(old: Config, new: Config) -> None:
+    before, now = configuration.effective(old), configuration.effective(new)
+    for section, key in NEEDS_RESTART:
+        if getattr(getattr(old, section), key) != getattr(getattr(new, section), key):
+            expected = f'"{before[section][key]}" until a restart'
+            raise complaint(new.source, (section, key), f'"{now[section][key]}"', expected)
+
+
+def _changes(old: Config, new: Config) -> list[str]:
+    """What the log shows of a reload; secrets are masked as everywhere."""
+    before, now = configuration.effective(old), configuration.effective(new)
+    return [
+        f"{dotted((section, key))} {before[section][key]} -> {value}"
+        for section, keys in now.items()
+        for key, value in keys.items()
+        if before[section][key] != value
+    ]

@@ -10,7 +10,8 @@ import pytest
 import trustme
 
 from gateway.edge import Edge
-from gateway.listener import bind, serve
+from gateway.listener import serve
+from gateway.listening import bind
 from gateway.receiver import EdgeSettings, Gathering
 from storage.response import (
     R235_LOGGED_IN,

@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The supervisor: keeps processes running, and replaces all of them by those of a new configuration.
+
+Enter: a House that plans, and signals. SIGTERM ends everybody in peace, SIGHUP forks the processes of a new plan, and
+only when all of them are ready asks the old ones to go. A plan whose processes do not get ready is dropped, and the old
+one stays in force. No thread, no store, no loop lives here, so that forking again is safe. Who has not gone in time is
+killed. systemd is told when every process is ready.
+"""
+
+import contextlib
+import ctypes
+import logging
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Protocol
+
+from gateway import sdnotify
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 45.0  # longer than a listener's, shorter than systemd's TimeoutStopSec
+READY_S = 45.0  # for the processes of a new plan; shorter than systemd's TimeoutStartSec
+RESTART_PAUSE_S = 1.0
+MAX_LEAVING = 2  # reloads whose old processes may still be finishing their mail when the next one begins
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+_CAUGHT = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+
+
+def _nothing(_pid: int) -> None:
+    """Nobody wants to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One process to be kept running: `body` serves until SIGTERM and calls `ready` once it does.
+
+    `buried` is told the id of each process of this post that has ended.
+    """
+
+    name: str
+    body: Callable[[Callable[[], None]], None]
+    buried: Callable[[int], None] = _nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The posts of one configuration. `adopted` is called when it comes into force, `dropped` when it never will."""
+
+    posts: tuple[Post, ...]
+    adopted: Callable[[], None]
+    dropped: Callable[[], None]
+
+
+class CannotReload(Exception):
+    """The configuration cannot be taken over; the text is one line for the operator."""
+
+
+class House(Protocol):
+    """What the supervisor asks of those who know what is to run."""
+
+    def plan(self) -> Plan:
+        """By the configuration as it is now; raises CannotReload, and then nothing has changed."""
+        ...
+
+    def leave(self) -> None:
+        """Everybody is about to be sent away for good."""
+        ...
+
+
+@dataclass(slots=True)
+class _Generation:
+    """The processes of one plan. `deadline` is when they must be ready, and later when they must be gone."""
+
+    plan: Plan
+    deadline: float
+    running: dict[int, Post] = field(default_factory=dict)
+    due: list[tuple[float, Post]] = field(default_factory=list)
+    ready: set[int] = field(default_factory=set)
+    was_ready: bool = False
+
+    def is_ready(self) -> bool:
+        """Whether every post has a process that serves."""
+        return not self.due and len(self.ready) == len(self.plan.posts)
+
+    def names(self) -> str:
+        return ", ".join(post.name for post in self.running.values())
+
+    def signal(self, signum: int) -> None:
+        for pid in self.running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signum)
+
+
+def _generation(plan: Plan) -> _Generation:
+    now = time.monotonic()
+    return _Generation(plan, now + READY_S, due=[(now, post) for post in plan.posts])
+
+
+class Supervisor:
+    """Keeps the posts of the plan in force filled until it is told to stop."""
+
+    def __init__(self, house: House, plan: Plan) -> None:
+        self._house = house
+        self._current = _generation(plan)
+        self._next: _Generation | None = None
+        self._leaving: list[_Generation] = []
+        self._stopping = self._must_reload = False
+        self._alarm, self._signals = socket.socketpair()
+        self._news, self._tell = os.pipe()
+
+    def run(self) -> int:
+        """Fork, watch, reload, stop."""
+        self._catch_signals()
+        self._current.plan.adopted()
+        while not self._stopping:
+            self._reload()
+            self._fill()
+            self._wait(self._pause())
+            self._bury()
+            self._promote()
+            self._hurry()
+        sdnotify.stopping()
+        log.info("stopping")
+        self._end_all()
+        self._close()
+        return 0
+
+    def _close(self) -> None:
+        self._alarm.close()
+        self._signals.close()
+        os.close(self._news)
+        os.close(self._tell)
+
+    def _catch_signals(self) -> None:
+        def note(signum: int, _frame: FrameType | None) -> None:
+            self._stopping = self._stopping or signum in (signal.SIGTERM, signal.SIGINT)
+            self._must_reload = self._must_reload or signum == signal.SIGHUP
+            with contextlib.suppress(BlockingIOError):
+                self._signals.send(b"!")
+
+        self._signals.setblocking(False)
+        for signum in _CAUGHT:
+            signal.signal(signum, note)
+
+    def _everybody(self) -> list[_Generation]:
+        return [self._current, *([self._next] if self._next is not None else []), *self._leaving]
+
+    # --- reloading
+
+    def _reload(self) -> None:
+        """However many SIGHUPs came meanwhile: one reload at a time, and few at once that still drain."""
+        if not self._must_reload or self._next is not None or len(self._leaving) >= MAX_LEAVING:
+            return
+        self._must_reload = False
+        sdnotify.reloading()
+        try:
+            self._next = _generation(self._house.plan())
+        except CannotReload as error:
+            self._refuse(str(error))
+        except Exception:
+            log.exception("the configuration could not be read again")
+            self._refuse("see the line before")
+
+    def _refuse(self, reason: str) -> None:
+        log.error("not reloaded, the old configuration stays in force: %s", reason)
+        sdnotify.ready("not reloaded, the old configuration stays in force")
+
+    def _promote(self) -> None:
+        """Once the new processes are ready the old ones may go; what nobody listens on any more is closed first."""
+        if not self._current.was_ready and self._current.is_ready():
+            self._announce(self._current)
+        if self._next is None or not self._next.is_ready():
+            return
+        old, self._current, self._next = self._current, self._next, None
+        self._current.plan.adopted()
+        self._send_away(old)
+        self._announce(self._current)
+
+    def _announce(self, generation: _Generation) -> None:
+        generation.was_ready = True
+        log.info("ready: %s", ", ".join(post.name for post in generation.plan.posts))
+        sdnotify.ready(f"{len(generation.plan.posts)} processes")
+
+    def _drop(self, reason: str) -> None:
+        generation, self._next = self._next, None
+        if generation is not None:
+            generation.plan.dropped()
+            self._send_away(generation)
+            self._refuse(reason)
+
+    def _send_away(self, generation: _Generation) -> None:
+        generation.due.clear()
+        generation.deadline = time.monotonic() + GRACE_S
+        generation.signal(signal.SIGTERM)
+        if generation.running:
+            self._leaving.append(generation)
+
+    def _hurry(self) -> None:
+        """Give up on new processes that do not get ready, and kill old ones that do not go."""
+        now = time.monotonic()
+        if self._next is not None and self._next.deadline <= now:
+            self._drop(f"not ready after {READY_S:.0f} s: {self._next.names()}")
+        for generation in self._leaving:
+            if generation.deadline <= now:
+                self._kill(generation)
+                generation.deadline = now + GRACE_S
+
+    def _kill(self, generation: _Generation) -> None:
+        log.error("killed after %.0f s: %s", GRACE_S, generation.names())
+        generation.signal(signal.SIGKILL)
+
+    # --- forking
+
+    def _pause(self) -> float | None:
+        """How long nothing will be due."""
+        instants = [at for at, _ in self._current.due]
+        instants += [generation.deadline for generation in self._everybody() if generation is not self._current]
+        return max(0.0, min(instants) - time.monotonic()) if instants else None
+
+    def _fill(self) -> None:
+        now = time.monotonic()
+        for generation in self._everybody():
+            for at, post in [entry for entry in generation.due if entry[0] <= now]:
+                generation.due.remove((at, post))
+                self._fork(generation, post)
+
+    def _fork(self, generation: _Generation, post: Post) -> None:
+        supervisor = os.getpid()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _CAUGHT)  # a child must not take one for the supervisor's
+        child = os.fork()
+        if child:
+            generation.running[child] = post
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _CAUGHT)
+            return
+        status = 1
+        try:
+            for signum in _CAUGHT:
+                signal.signal(signum, signal.SIG_IGN if signum == signal.SIGHUP else signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _CAUGHT)
+            _die_with(supervisor)
+            self._alarm.close()
+            self._signals.close()
+            os.close(self._news)
+            post.body(self._report)
+            status = 0
+        except Exception:
+            log.exception("%s ends", post.name)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _report(self) -> None:
+        os.write(self._tell, f"{os.getpid()}\n".encode())
+
+    def _wait(self, timeout_s: float | None) -> None:
+        """Until a signal, a report or the time to do something."""
+        alarm = self._alarm.fileno()
+        readable, _, _ = select.select([alarm, self._news], [], [], timeout_s)
+        if alarm in readable:
+            self._alarm.recv(4096)
+        if self._news in readable:
+            for pid in map(int, os.read(self._news, 4096).split()):
+                for generation in self._everybody():
+                    if pid in generation.running:
+                        generation.ready.add(pid)
+
+    # --- burying
+
+    def _bury(self) -> None:
+        """Note who has died; whoever was wanted is forked again after a pause."""
+        while any(generation.running for generation in self._everybody()):
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            generation = next(one for one in self._everybody() if pid in one.running)
+            post = generation.running.pop(pid)
+            generation.ready.discard(pid)
+            post.buried(pid)
+            self._mourn(generation, post, os.waitstatus_to_exitcode(status))
+
+    def _mourn(self, generation: _Generation, post: Post, status: int) -> None:
+        if self._stopping:
+            return
+        if generation is self._current:
+            log.error("%s ended with status %d, starting it again", post.name, status)
+            generation.due.append((time.monotonic() + RESTART_PAUSE_S, post))
+        elif generation is self._next:
+            self._drop(f"{post.name} ended with status {status}")
+        else:
+            self._leaving = [one for one in self._leaving if one.running]
+
+    def _end_all(self) -> None:
+        deadline = time.monotonic() + GRACE_S
+        self._house.leave()
+        for generation in self._everybody():
+            generation.signal(signal.SIGTERM)
+        self._bury()
+        while any(one.running for one in self._everybody()) and time.monotonic() < deadline:
+            self._wait(deadline - time.monotonic())
+            self._bury()
+        for generation in self._everybody():
+            if generation.running:
+                self._kill(generation)
+
+
+def _die_with(supervisor: int) -> None:
+    """A child never outlives its supervisor, not even one that was killed."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != supervisor:
+        os._exit(1)
