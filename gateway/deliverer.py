@@ -17,9 +17,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from gateway import leaving
 from gateway.jobs import Tools
 from gateway.promise import keep
+from gateway.routes.responses import R451_UNREADABLE
 from handlers import settling
+from handlers.contents import Content, Unreadable
 from handlers.ports import Departure, Route
 from handlers.schedule import Schedule
 from storage import outbox
@@ -31,7 +34,7 @@ log = logging.getLogger(__name__)
 
 RENEWALS = 3  # in one lease: two may fail
 
-_Load = asyncio.Task[tuple[Any, bytes]]
+_Load = asyncio.Task[tuple[Any, Content]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ class Deliverer:
 
     def _begin(self, outbox_id: int, recipients: Mapping[str, Taken]) -> None:
         """One task for each group of a mail's recipients; the mail is loaded once for all of them."""
-        load = self._loop.create_task(asyncio.to_thread(self._load, outbox_id))
+        load = self._loop.create_task(asyncio.to_thread(leaving.load, self._database, outbox_id))
         for group in self._route.groups(tuple(recipients)):
             task = self._loop.create_task(self._deliver(load, [recipients[address] for address in group]))
             self._busy.add(task)
@@ -143,23 +146,32 @@ class Deliverer:
     async def _deliver(self, load: _Load, recipients: Sequence[Taken]) -> None:
         self._under_way.update((one.recipient_id, one) for one in recipients)
         try:
-            row, octets = await load
-            departure = Departure(
-                name=row.name,
-                reverse_path=row.reverse_path or None,
-                recipients=tuple(one.address for one in recipients),
-                content=octets,
-                ret=row.ret,
-                envid=row.name if row.envid else "",  # the agent's own may name their machine
-                wishes={one.address: one.wish for one in recipients if one.wish.notify or one.wish.orcpt},
-            )
-            responses = await self._send(departure)
+            responses = await self._attempt(load, recipients)
             await asyncio.gather(*(self._settle(one, responses[one.address]) for one in recipients))
         except Exception:
             log.exception("outbox row %d is left to its lease", recipients[0].outbox_id)
         finally:
             for one in recipients:
                 del self._under_way[one.recipient_id]
+
+    async def _attempt(self, load: _Load, recipients: Sequence[Taken]) -> dict[str, Response]:
+        """A content that is damaged may be restored from a backup while the schedule lasts."""
+        addresses = tuple(one.address for one in recipients)
+        try:
+            row, content = await load
+        except Unreadable as error:
+            log.error("a mail to %s cannot be sent: %s", ", ".join(addresses), error)
+            return dict.fromkeys(addresses, R451_UNREADABLE)
+        departure = Departure(
+            name=row.name,
+            reverse_path=row.reverse_path or None,
+            recipients=addresses,
+            content=content,
+            ret=row.ret,
+            envid=row.name if row.envid else "",  # the agent's own may name their machine
+            wishes={one.address: one.wish for one in recipients if one.wish.notify or one.wish.orcpt},
+        )
+        return await self._send(departure)
 
     async def _send(self, departure: Departure) -> dict[str, Response]:
         try:
@@ -168,10 +180,6 @@ class Deliverer:
             log.exception("outbox row %s could not be sent", departure.name)
             responses = {}
         return {address: responses.get(address, R451_TRY_LATER) for address in departure.recipients}
-
-    def _load(self, outbox_id: int) -> tuple[Any, bytes]:
-        with self._database.read() as unit:
-            return outbox.load(unit, outbox_id)
 
     async def _settle(self, taken: Taken, response: Response) -> None:
         ending = settling.Ending(

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
+from handlers.contents import Content
 from storage.envelope import Wish
 from storage.response import Response
 
@@ -61,7 +62,7 @@ class Resolver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """One mail on its way out: `name` identifies the outbox row, content is final and ends in CR LF.
+    """One mail on its way out: `name` identifies the outbox row, content is final, surveyed and ends in CR LF.
 
     `ret`, `envid` and `wishes`, by recipient, are for hosts that offer DSN (RFC 3461).
     """
@@ -69,7 +70,7 @@ class Departure:
     name: str
     reverse_path: str | None
     recipients: tuple[str, ...]
-    content: bytes
+    content: Content
     ret: str = ""
     envid: str = ""
     wishes: Mapping[str, Wish] = field(default_factory=dict)
@@ -87,5 +88,5 @@ class Route(Protocol):
         ...
 
     async def send(self, departure: Departure) -> Mapping[str, Response]:
-        """One response for each recipient; never raises for what the remote does, a lost connection is a 4xx."""
+        """One response for each recipient; never raises for what remote or store do, both are a 4xx."""
         ...

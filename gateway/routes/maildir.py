@@ -12,11 +12,13 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from gateway.line_guard import refusal
-from gateway.routes.responses import R250_FILED, R451_NOT_FILED, R553_BAD_ADDRESS
+from gateway.routes.responses import R250_FILED, R451_NOT_FILED, R451_UNREADABLE, R553_BAD_ADDRESS
+from handlers.contents import Unreadable
 from handlers.ports import Departure
 from storage.address import BadAddress, parse
 from storage.response import Response
@@ -57,22 +59,26 @@ class MaildirRoute:
         name = file_name(departure.name, recipient)
         try:
             parse(recipient)
-            self._write_once(name, _front(departure, recipient) + departure.content)
+            self._write_once(name, chain((_front(departure, recipient),), departure.content.pieces()))
         except BadAddress:
             return R553_BAD_ADDRESS
+        except Unreadable as error:
+            _log.error("outbox row %s: %s", departure.name, error)
+            return R451_UNREADABLE
         except OSError as error:
             _log.error("maildir %s: %s", self._new.parent, error.strerror)
             return R451_NOT_FILED
         return R250_FILED.about(name)
 
-    def _write_once(self, name: str, content: bytes) -> None:
+    def _write_once(self, name: str, pieces: Iterable[bytes]) -> None:
         """The lock on the temporary file keeps out a second worker with the same row, whose lease ran out."""
         path = self._tmp / name
         descriptor = _lock(path)
         try:
             if not self._is_filed(name):
                 os.ftruncate(descriptor, 0)
-                _write(descriptor, content)
+                for piece in pieces:
+                    _write(descriptor, piece)
                 os.fsync(descriptor)
                 os.link(path, self._new / name)
         finally:
@@ -113,8 +119,8 @@ def _lock(path: Path) -> int:
         os.close(descriptor)
 
 
-def _write(descriptor: int, content: bytes) -> None:
-    view = memoryview(content)
+def _write(descriptor: int, octets: bytes) -> None:
+    view = memoryview(octets)
     while view:
         view = view[os.write(descriptor, view) :]
 

@@ -13,6 +13,7 @@ TEXT_CHARACTERS = 500
 R250_FILED = Response(250, "2.1.5", "Filed as", action="delivered")
 R451_DNS = Response(451, "4.4.3", "Cannot look up the recipient's mail host now")
 R451_NO_HOST = Response(451, "4.4.4", "No mail host of the recipient's domain has an address")
+R451_UNREADABLE = Response(451, "4.3.0", "Our store cannot give the mail now")
 R451_NOT_FILED = Response(451, "4.3.0", "Cannot write to the maildir now")
 R451_NO_CONNECTION = Response(451, "4.4.1", "Cannot connect to the mail host now")
 R451_LOST = Response(451, "4.4.2", "The connection was lost before the content was sent")

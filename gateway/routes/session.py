@@ -47,12 +47,16 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds: to connect and be greeted, for one command, for the content and its response, for all before it."""
+    """Seconds: to connect and be greeted, for one command, for the response to the content, for all before it.
+
+    `block_s` is for each piece of the content: a slow host may take long for a large mail, but must go on.
+    """
 
     connect_s: float = 30.0
     command_s: float = 300.0  # RFC 5321 §4.5.3.2
     content_s: float = 600.0
     total_s: float = 100.0
+    block_s: float = 180.0  # RFC 5321 §4.5.3.2.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,30 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
 """One mail over one SMTP session: MAIL, RCPT for each recipient, DATA; one response for each recipient.
 
-The content leaves octet for octet, only dots are stuffed (RFC 5321 §4.5.2). Never raises for what the remote does.
+The content leaves octet for octet, only dots are stuffed (RFC 5321 §4.5.2), a piece at a time and no faster than the
+remote takes it. Never raises for what the remote does. A content that cannot be read to its end gets no final dot.
 The one instant that matters: from the final dot on, a lost connection means that the remote may have taken the mail;
 its recipients get R451_UNKNOWN, and the next attempt may make a duplicate.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
-from aiosmtplib import SMTP
+from aiosmtplib import SMTP, SMTPResponse
 from aiosmtplib.errors import SMTPException, SMTPResponseException, SMTPServerDisconnected
+from aiosmtplib.protocol import SMTPProtocol
 
 from gateway.routes.responses import (
     R451_LOST,
+    R451_UNREADABLE,
     R552_TOO_BIG,
     R553_BAD_ADDRESS,
     R553_NO_UTF8,
     from_remote,
 )
 from gateway.routes.session import Limits
+from gateway.routes.stuffing import stuffed
+from handlers.contents import Unreadable
 from handlers.ports import R451_UNKNOWN, Departure
 from handlers.xtext import original_recipient
 from storage.address import Address, BadAddress, parse
 from storage.response import Response
+
+_log = logging.getLogger(__name__)
 
 
 class Transaction:
@@ -42,16 +51,20 @@ class Transaction:
     async def run(self, deadline: float) -> None:
         """Say it all and hang up; the deadline, of the loop's clock, is for everything before the content.
 
-        From the content on only `content_s` counts: whoever hangs up on a remote that still works on it sends twice.
+        From the final dot on only `content_s` counts: whoever hangs up on a remote that still works on it sends twice.
         """
         try:
             async with asyncio.timeout_at(deadline):
                 is_ready = await self._mail() and await self._rcpt() and await self._data()
             if is_ready:
                 await self._content()
-            self._quit()
+            if self._content_sent or not is_ready:  # what is said in the middle of a content would be part of it
+                self._quit()
         except (SMTPException, OSError):
             pass  # who has no response yet gets one from `responses`
+        except Unreadable as error:
+            _log.error("outbox row %s: %s", self._departure.name, error)
+            self._settle(R451_UNREADABLE)
         finally:
             self._client.close()
 
@@ -70,7 +83,7 @@ class Transaction:
         """MAIL with what the host understands and this mail needs; False when nobody is left to send to."""
         path = self._path(self._departure.reverse_path)
         size = self._client.esmtp_extensions.get("size", "")
-        if size.isdecimal() and 0 < int(size[:18]) < len(self._departure.content):
+        if size.isdecimal() and 0 < int(size[:18]) < self._departure.content.octets:
             return self._settle(R552_TOO_BIG)  # RFC 1870 §6.1
         if isinstance(path, Response):
             return self._settle(path)
@@ -82,8 +95,8 @@ class Transaction:
         has = self._client.supports_extension
         paths = [path, *(found for found in map(self._path, self._recipients) if isinstance(found, bytes))]
         wanted = {
-            b"SIZE=%d" % len(self._departure.content): has("size"),
-            b"BODY=8BITMIME": has("8bitmime") and not self._departure.content.isascii(),
+            b"SIZE=%d" % self._departure.content.octets: has("size"),
+            b"BODY=8BITMIME": has("8bitmime") and not self._departure.content.is_ascii,
             b"SMTPUTF8": not all(found.isascii() for found in paths),
             b"RET=%b" % self._departure.ret.encode(): has("dsn") and bool(self._departure.ret),
             b"ENVID=%b" % self._departure.envid.encode(): has("dsn") and bool(self._departure.envid),
@@ -122,16 +135,46 @@ class Transaction:
         protocol = self._client.protocol
         if protocol is None:
             raise SMTPServerDisconnected("the host closed the session")
-        content = self._departure.content.replace(b"\r\n.", b"\r\n..")
-        self._content_sent = True
-        protocol.write((b"." if content.startswith(b".") else b"") + content + b".\r\n")
+        answering = asyncio.ensure_future(protocol.read_response())
         try:
-            response = await protocol.read_response(timeout=self._limits.content_s)
+            await self._pour(protocol, answering)
+            await asyncio.wait((answering,), timeout=self._limits.content_s)
+            self._take(answering)
+        finally:
+            if not self._content_sent and protocol.transport is not None:
+                cast(asyncio.WriteTransport, protocol.transport).abort()  # what lies in buffers is half a mail
+            answering.cancel()
+            await asyncio.gather(answering, return_exceptions=True)
+
+    async def _pour(self, protocol: SMTPProtocol, answering: "asyncio.Future[SMTPResponse]") -> None:
+        """All pieces and the final dot, unless the host answers before; the store is read one piece ahead."""
+        pieces = stuffed(self._departure.content.pieces())
+        piece = await asyncio.to_thread(next, pieces, None)
+        while piece is not None and not answering.done():
+            following = await asyncio.to_thread(next, pieces, None)
+            try:
+                protocol.write(piece if following is not None else piece + b".\r\n")
+                self._content_sent = following is None
+                if following is not None:
+                    async with asyncio.timeout(self._limits.block_s):
+                        await protocol._drain_helper()  # what a stream calls in drain()
+            except (ConnectionError, SMTPServerDisconnected):
+                return  # what the host said before it hung up may be an answer
+            piece = following
+
+    def _take(self, answering: "asyncio.Future[SMTPResponse]") -> None:
+        """What the host said; before the final dot only a refusal makes sense."""
+        if not answering.done():
+            return
+        try:
+            response = answering.result()
         except SMTPResponseException as error:  # not SMTP at all
             self._settle(from_remote(error.code, error.message))
             return
         action = "" if self._client.supports_extension("dsn") else "relayed"  # RFC 3461 §5.2.2: else it reports itself
-        self._settle(replace(from_remote(response.code, response.message), action=action))
+        answer = replace(from_remote(response.code, response.message), action=action)
+        if self._content_sent or not answer.is_positive:
+            self._settle(answer)
 
     async def _say(self, *words: bytes) -> Response:
         """One command; after a 421 the host is gone (RFC 5321 §3.8), so the rest is lost."""

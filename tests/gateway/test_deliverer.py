@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import select
 
+from gateway import leaving
 from gateway.deliverer import Deliverer, Terms
 from handlers.ports import R451_UNKNOWN, Departure
 from handlers.schedule import Schedule
@@ -132,11 +133,11 @@ def test_a_response_lost_after_the_final_dot_is_counted_as_unsettled(house: Hous
 def test_a_mail_that_cannot_be_read_is_left_to_its_lease(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     loads = []
 
-    def broken(_unit, outbox_id):
+    def broken(_database, outbox_id):
         loads.append(outbox_id)
         raise OSError("the disk is away")
 
-    monkeypatch.setattr(outbox, "load", broken)
+    monkeypatch.setattr(leaving, "load", broken)
     route = FakeRoute()
     with house.delivering(route):
         wait_until(lambda: loads, "the mail to be read")

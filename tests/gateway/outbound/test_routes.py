@@ -11,11 +11,12 @@ from gateway.routes.build import RouteSettings, build_route
 from gateway.routes.hosts import HostFinder
 from gateway.routes.maildir import MaildirRoute
 from gateway.routes.mx import MxRoute
-from gateway.routes.responses import R250_FILED, from_remote
+from gateway.routes.responses import R250_FILED, R451_UNREADABLE, from_remote
 from gateway.routes.session import Dialler, Limits, Login
 from gateway.routes.smarthost import SmarthostRoute
 from handlers.ports import R451_UNKNOWN, Departure
 from storage.response import R554_BARE_LINE_END
+from tests.support.contents import cut, whole
 from tests.support.fake_mx import FakeMx
 
 CONTENT = b"Subject: dots\r\n\r\n.\r\n..two\r\n.x\r\nlast\r\n"
@@ -24,6 +25,7 @@ BOB, EVE, FAY = "bob@far.example", "eve@far.example", "fay@far.example"
 
 
 def departure(*recipients, content=CONTENT, reverse_path="b.x@gw.example", name="row-1"):
+    content = whole(content) if isinstance(content, bytes) else content
     return Departure(name, reverse_path, recipients or (BOB,), content)
 
 
@@ -110,6 +112,19 @@ class TestEveryRoute:
     async def test_delivers_the_content_octet_for_octet(self, route, content):
         assert codes(await route[0].send(departure(content=content))) == {BOB: 250}
         assert [arrived for _, _, arrived in route[1]()] == [content]
+
+    @pytest.mark.parametrize("size", [1, 2, 3, 7, 100_000])
+    async def test_delivers_a_content_that_comes_in_pieces_octet_for_octet(self, route, size):
+        content = CONTENT + b"." * 5 + b"\r\n.\r\n" + (b"x" * 998 + b"\r\n.\r\n") * (size // 100)
+        assert codes(await route[0].send(departure(content=cut(content, size)))) == {BOB: 250}
+        assert [arrived for _, _, arrived in route[1]()] == [content]
+
+    @pytest.mark.parametrize("readable", [0, 10, len(CONTENT) - 1])
+    async def test_half_a_mail_never_arrives(self, route, readable):
+        (response,) = (await route[0].send(departure(content=cut(CONTENT, 5, readable)))).values()
+        assert (response, route[1]()) == (R451_UNREADABLE, [])
+        assert codes(await route[0].send(departure())) == {BOB: 250}
+        assert [arrived for _, _, arrived in route[1]()] == [CONTENT]
 
     @pytest.mark.parametrize(
         "content", [b"a\nb\r\n", b"a\rb\r\n", b"a\r\n.\nb\r\n", b"a\r\n\r", b"no end", b"\n\r\r\n"]

@@ -12,10 +12,11 @@ from gateway.routes.mx import MxRoute
 from gateway.routes.session import Dialler, Limits
 from gateway.routes.smarthost import SmarthostRoute
 from handlers.ports import R451_UNKNOWN, Departure
+from tests.support.contents import whole
 
 SHORT = Limits(5.0, 5.0, 60.0, 1.0)
 BOB = "bob@far.example"
-DEPARTURE = Departure("row-1", "b.x@gw.example", (BOB,), b"Subject: slow\r\n\r\nHello\r\n")
+DEPARTURE = Departure("row-1", "b.x@gw.example", (BOB,), whole(b"Subject: slow\r\n\r\nHello\r\n"))
 
 
 class SlowHost:
