@@ -32,7 +32,7 @@ def mail(author: str, to: str, subject: str, body: str, **fields: str) -> bytes:
 
 def accepted_id(answer: Answer) -> str:
     """The message id that a 250 names."""
-    shape = re.fullmatch(r"2\.6\.0 Accepted, id ([a-z2-7]{20})", answer.text)
+    shape = re.fullmatch(r"2\.6\.0 Accepted, id ([a-z2-7]{20}-\d+)", answer.text)
     assert answer.code == 250, answer
     assert shape is not None, answer
     return shape[1]
