@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How deep and how many are the parts of a mail (RFC 2046 §5.1), counted while the body comes, in pieces.
+
+Enters: the header section, then the body cut anyhow. Leaves: `depth` and `parts` as handlers/mime_parts.py would find
+them in the whole, and whether they are beyond the limits; once they are, the rest is not looked at. Linear; at most one
+header section of a part is held, and one boundary for each level. Never fails: what is malformed is a leaf.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from handlers.mime_fields import describe
+
+MAX_SECTION_OCTETS = 65_536  # of one part; fields behind it are passed over
+MAX_DELIMITER_OCTETS = 256  # as in handlers/mime_parts.py
+
+_FIELD_START = re.compile(rb"[ \t]|[!-9;-~]+[ \t]*:")
+_DASHES = b"\n--"
+_WAIT = -1
+
+
+@dataclass(frozen=True, slots=True)
+class MimeLimits:
+    """What a mail's structure may be: levels below the mail itself, and parts with the mail itself."""
+
+    depth: int = 50
+    parts: int = 1000
+
+
+class MimeBounds:
+    """One pass over one mail; each step takes a place in the octets and gives the next one, or waits for more."""
+
+    def __init__(self, section: bytes, limits: MimeLimits) -> None:
+        self.depth, self.parts = 0, 1
+        self._limits = limits
+        self._chain = [_boundary(section)]  # of the parts that are open, the innermost last; a leaf has none
+        self._places: dict[bytes, int] = {}  # boundary -> place in chain
+        self._learn()
+        self._section = bytearray()
+        self._held = b"\n"  # the line end before the first line of the body
+        self._final = False
+        self._step: Callable[[bytes, int], int] = self._body
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether the limits were passed."""
+        return self.depth > self._limits.depth or self.parts > self._limits.parts
+
+    def feed(self, octets: bytes) -> None:
+        """Take the next octets of the body."""
+        if not self._places or self.exceeded:  # nothing that follows can divide anything
+            return
+        octets, at = self._held + octets, 0
+        while at != _WAIT:
+            at = self._step(octets, at)
+
+    def finish(self) -> None:
+        """The body is complete."""
+        self._final = True
+        self.feed(b"")
+
+    def _body(self, octets: bytes, at: int) -> int:
+        """Look for the next delimiter line; `at` lies no further than the line end before it."""
+        if not self._places or self.exceeded:
+            return self._wait(b"")
+        at = octets.find(_DASHES, at)
+        if at < 0:
+            return self._wait(next((tail for tail in (b"\n-", b"\n") if octets.endswith(tail)), b""))
+        line = self._line(octets, at + 1, MAX_DELIMITER_OCTETS)
+        if line is None:
+            return self._wait(octets[at:])
+        if (found := self._delimiter(line)) is not None:
+            self._divide(*found)
+        return at + 1
+
+    def _rest_of_line(self, octets: bytes, at: int) -> int:
+        """Pass over the rest of a delimiter, or of a field that is too long; a part's header section goes on behind."""
+        end = octets.find(b"\n", at + 1)
+        if end < 0:
+            return self._end_section() if self._final else self._wait(octets[-1:])
+        self._step = self._header
+        return end
+
+    def _header(self, octets: bytes, at: int) -> int:
+        """Read one line of a part's header section; `at` is the line end before it."""
+        line = self._line(octets, at + 1, MAX_SECTION_OCTETS)
+        if line is None:
+            return self._wait(octets[at:])
+        if line in (b"\r\n", b"\n", b""):
+            return self._end_section(at + len(line))
+        if self._delimiter(line) is not None or _FIELD_START.match(line) is None:
+            return self._end_section(at)  # a part without the blank line
+        if len(self._section) < MAX_SECTION_OCTETS:
+            self._section += line
+        if not line.endswith(b"\n"):
+            self._step = self._rest_of_line
+        return at + len(line)
+
+    def _end_section(self, at: int = _WAIT) -> int:
+        self._chain.append(_boundary(bytes(self._section)))
+        self._section.clear()
+        self._learn()
+        self._step = self._body
+        return at
+
+    def _divide(self, place: int, is_last: bool) -> None:
+        boundary = self._chain[place]
+        del self._chain[place + 1 :]
+        self._learn()
+        if is_last:
+            self._places.pop(boundary, None)
+            return
+        self.parts += 1
+        self.depth = max(self.depth, place + 1)
+        self._step = self._rest_of_line
+
+    def _delimiter(self, line: bytes) -> tuple[int, bool] | None:
+        """Whether this line divides an open multipart."""
+        if not line.startswith(b"--"):
+            return None
+        boundary = line[2:MAX_DELIMITER_OCTETS].rstrip()
+        if boundary in self._places:
+            return self._places[boundary], False
+        if boundary.endswith(b"--") and boundary[:-2] in self._places:
+            return self._places[boundary[:-2]], True
+        return None
+
+    def _learn(self) -> None:
+        deepest = self._chain[: self._limits.depth + 1]
+        self._places = {boundary: place for place, boundary in enumerate(deepest) if boundary}
+
+    def _line(self, octets: bytes, start: int, limit: int) -> bytes | None:
+        """The line with its end, or its first `limit` octets; None when more must come."""
+        end = octets.find(b"\n", start, start + limit) + 1
+        if end:
+            return octets[start:end]
+        return octets[start : start + limit] if self._final or len(octets) - start >= limit else None
+
+    def _wait(self, held: bytes) -> int:
+        self._held = held
+        return _WAIT
+
+
+def _boundary(section: bytes) -> bytes:
+    """What divides a multipart; nothing for a leaf."""
+    if b"multipart/" not in section.lower():
+        return b""
+    about = describe(section)
+    return about.boundary if about.type.startswith("multipart/") else b""
