@@ -19,7 +19,7 @@ from handlers.rewrite import CannotRewrite, ReplyPlan, rewrite_reply
 from handlers.signing import Signer, SigningFailed
 from storage.address import Address, parse
 from storage.desk import AgentRow, TeamRow
-from storage.envelope import Envelope, Session
+from storage.envelope import Envelope, Session, Wish
 from storage.messages import Header
 from storage.replies import NOBODY, Conversation, Submission
 from storage.response import (
@@ -113,7 +113,19 @@ def submission(
         head=signatures + content[:offset],
         body=content[offset:],
         recipients=people,
+        wishes=_wishes(office, draft, conversation, people),
     )
+
+
+def _wishes(office: Office, draft: Draft, conversation: Conversation, people: tuple[Person, ...]) -> tuple[Wish, ...]:
+    """What the agent's client asked to be told about each who gets it; of two that became one person, the first."""
+    if not any(wish.notify or wish.orcpt for wish in draft.envelope.wishes):
+        return ()
+    customer = _answered_person(conversation, _answered(office, draft.head, conversation))
+    wishes: dict[str, Wish] = {}
+    for address, wish in zip(draft.envelope.recipients, draft.envelope.wishes, strict=True):
+        wishes.setdefault(customer.key if office.makes(address) else address.key, wish)
+    return tuple(wishes[person.key] for person in people)
 
 
 def _plan(office: Office, draft: Draft, conversation: Conversation, team: TeamRow, outbox_name: str) -> ReplyPlan:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from handlers import acknowledging, copying
+from handlers import acknowledging, confirming, copying
 from handlers.classification import Class
 from handlers.office import Office
 from handlers.work import Work
@@ -29,7 +29,7 @@ _CLOSED = cases.CLOSED_STATUSES
 
 
 def route(unit: Unit, work: Work) -> bool:
-    """Turn an accepted message into case, assignment, copy and acknowledgement; False while an earlier one waits."""
+    """Turn an accepted message into case, assignment, copy and answers; False while an earlier one waits."""
     row, now = work.row, work.now
     if _must_wait(unit, row):
         messages.put_back(unit, row.id, now + ORDER_WAIT)
@@ -50,6 +50,7 @@ def route(unit: Unit, work: Work) -> bool:
         copying.copy_to_agent(unit, case, agent_id, work)
     if is_new:
         acknowledging.acknowledge(unit, case, work)
+    confirming.confirm(unit, case, work)
     messages.finish(unit, row.seq, MessageState.ROUTED)
     return True
 

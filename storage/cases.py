@@ -13,7 +13,18 @@ from sqlalchemy import Row, Select, bindparam, func, insert, select, update
 
 from storage.database import Unit
 from storage.messages import to_json
-from storage.schema import acknowledgement, agent, agent_team, case, case_event, case_link, counter, team, thread
+from storage.schema import (
+    acknowledgement,
+    agent,
+    agent_team,
+    case,
+    case_event,
+    case_link,
+    confirmation,
+    counter,
+    team,
+    thread,
+)
 from storage.upsert import Upsert
 
 CLOSED_STATUSES = ("solved", "closed")
@@ -196,6 +207,21 @@ def may_acknowledge(unit: Unit, case_id: int, author: str, since: datetime, most
 def note_acknowledgement(unit: Unit, case_id: int, author: str, now: datetime) -> None:
     """Count one acknowledgement."""
     unit.execute(insert(acknowledgement), {"case_id": case_id, "author": author, "sent_at": now})
+
+
+def may_confirm(unit: Unit, author: str, since: datetime, most: int) -> bool:
+    """Whether this author has not had all their confirmations since then."""
+    sent = unit.execute(
+        select(func.count())
+        .select_from(confirmation)
+        .where(confirmation.c.author == author, confirmation.c.sent_at > since)
+    ).scalar_one()
+    return int(sent) < most
+
+
+def note_confirmation(unit: Unit, message_seq: int, author: str, now: datetime) -> None:
+    """Count one confirmation; a message has one at most."""
+    unit.execute(insert(confirmation), {"message_seq": message_seq, "author": author, "sent_at": now})
 
 
 def _shown() -> Select[Any]:

@@ -27,7 +27,7 @@ from storage import replies as reply_store
 from storage.address import Address, parse
 from storage.database import Database
 from storage.desk_values import Agent, Contact, Desk, RoutingAddress, Team
-from storage.envelope import Envelope, Session
+from storage.envelope import Envelope, Session, Wish
 from storage.states import Move
 from tests.support.clock import FakeClock
 from tests.support.dkim import key_record, private_pem
@@ -91,6 +91,7 @@ class World:
         migrate.ready(self.database)
         self.annotate = False
         self.missing: set[str] = set()  # domains whose key DNS cannot give now
+        self.ret, self.envid, self.wish = "", "", Wish()  # what senders ask to be told (RFC 3461)
         self.apply(desk_value)
 
     def close(self) -> None:
@@ -111,6 +112,11 @@ class World:
         with self.database.move(Move.PRESENCE) as unit:
             assert desk.set_presence(unit, login, presence)
 
+    def envelope(self, reverse_path: Address | None, recipients: tuple[Address, ...], id_: str = "") -> Envelope:
+        """With the same wish for each recipient."""
+        wishes = (self.wish,) * len(recipients)
+        return Envelope(reverse_path, recipients, id_, self.ret, self.envid, wishes)
+
     # --- mail in ---------------------------------------------------------------------------------------------------
 
     def rcpt(self, address: str) -> Destination | object:
@@ -128,7 +134,7 @@ class World:
             id=tokens.new_name(at),
             received_at=at,
             session=Session("s1", "192.0.2.1", "mx.customer.example"),
-            envelope=Envelope(parse(sender) if sender else None, tuple(one.address for one in found)),
+            envelope=self.envelope(parse(sender) if sender else None, tuple(one.address for one in found)),
             head=head,
             signatures=signatures_of(head, self.office.dkim, at),
             destinations=found,
@@ -197,7 +203,7 @@ class World:
             if not response.is_positive:
                 return response
         reverse_path = parse(sender or str(agent.value.address))
-        envelope = Envelope(reverse_path, tuple(map(parse, recipients)), tokens.new_name(at))
+        envelope = self.envelope(reverse_path, tuple(map(parse, recipients)), tokens.new_name(at))
         session = Session("s2", "198.51.100.7", "laptop.canary-host.example", login=login)
         draft = replies.Draft(session, envelope, scan(octets), agent, at)
         token = replies.thread_of(self.office, draft)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A customer's NOTIFY=SUCCESS (RFC 3461 §4.1), honoured once their mail is in a case: never a way to mail a stranger.
+
+Only to a reverse-path that is the author's own address, and only if the author passes aligned: whoever replays a signed
+mail under another reverse-path gets nothing sent there. Once a message, twenty a day for an author. It names the
+recipients that the sender named, no agent, and repeats nothing but the Message-ID (docs/decisions/0013).
+"""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from handlers import tokens
+from handlers.identity import Mailbox
+from handlers.notices import ConfirmationPlan, confirmation
+from handlers.reports import Action, Fate
+from handlers.work import Work
+from storage import cases, outbox
+from storage.address import Address, parse
+from storage.cases import Event
+from storage.database import Unit
+from storage.outbox import Outgoing
+from storage.response import Response
+
+A_DAY = timedelta(days=1)
+MOST_A_DAY = 20
+ARRIVED = Response(250, "2.1.5", "Arrived")
+
+
+def confirm(unit: Unit, case: Any, work: Work) -> None:
+    """Write the report into the outbox if it was asked for and everything speaks for it."""
+    wished = _wished(work.row)
+    if not wished or not _is_authors_own(work):
+        return
+    author = parse(work.row.author_address)
+    team = work.office.desk.teams.get(case.team_id)
+    if team is None or author.key in work.office.inside or work.office.makes(author):
+        return
+    if not cases.may_confirm(unit, author.key, work.now - A_DAY, MOST_A_DAY):
+        return
+    cases.note_confirmation(unit, work.row.seq, author.key, work.now)
+    sender = Mailbox(team.value.display_name, team.value.sender)
+    outbox.put(unit, _outgoing(sender, author, wished, case, work), work.now)
+    told: dict[str, object] = {"message": work.row.id, "to": str(author)}
+    cases.add_event(unit, case.id, Event("casegate", "confirmed", told), work.now)
+
+
+def _wished(row: Any) -> list[dict[str, Any]]:
+    """The recipients whose delivery the sender wants to hear of; one whose mail is held has not been delivered."""
+    recipients: list[dict[str, Any]] = json.loads(row.recipients)
+    return [one for one in recipients if one["disposition"] == "accept" and "SUCCESS" in one.get("notify", ())]
+
+
+def _is_authors_own(work: Work) -> bool:
+    """Whether the report goes to nobody but the proven author; the null reverse-path gets none (RFC 5321 §4.5.5)."""
+    row = work.row
+    is_same = bool(row.reverse_path) and row.reverse_path.lower() == row.author_address.lower()
+    return is_same and json.loads(row.authentication).get("aligned") is True
+
+
+def _outgoing(sender: Mailbox, author: Address, wished: list[dict[str, Any]], case: Any, work: Work) -> Outgoing:
+    row, office, name = work.row, work.office, tokens.new_name(work.now)
+    plan = ConfirmationPlan(
+        sender=sender,
+        recipient=author,
+        message_id=tokens.message_id(office.keys, case.thread_token, name),
+        server_name=office.name,
+        thread_id=case.thread_token,
+        fates=tuple(Fate(one["address"], Action.DELIVERED, ARRIVED, work.now, one.get("orcpt", "")) for one in wished),
+        arrived_at=row.received_at,
+        envid=row.envid,
+        confirmed_id=row.message_id,
+        date=work.now,
+    )
+    content = confirmation(plan)
+    domains = dict.fromkeys((office.name, sender.address.domain))
+    return Outgoing(
+        name=name,
+        kind="confirmation",
+        thread_id=row.thread_id,
+        message_seq=row.seq,
+        agent_id=None,
+        message_id=plan.message_id,
+        reverse_path="",
+        head=work.signer.sign_all(content, domains) + content,
+        content_id=None,
+        body_offset=0,
+        recipients=(str(author),),
+    )
