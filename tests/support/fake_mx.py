@@ -39,8 +39,9 @@ class FakeMx:
         *,
         tls: ssl.SSLContext | None = None,
         login: tuple[str, str] | None = None,
+        extensions: tuple[str, ...] = (),
     ) -> None:
-        self.script, self.tls, self.login = dict(script or {}), tls, login
+        self.script, self.tls, self.login, self.extensions = dict(script or {}), tls, login, extensions
         self.mails: list[Mail] = []
         self.commands: list[str] = []
         self.sessions = 0
@@ -159,7 +160,7 @@ class _Session(socketserver.StreamRequestHandler):
         self._reset()
         if refusal := self.mx.scripted("EHLO"):
             return self._say(refusal)
-        extensions = ["far.example", "PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
+        extensions = ["far.example", "PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", *self.mx.extensions]
         if self.mx.tls is not None and not self.is_tls:
             extensions.append("STARTTLS")
         if self.mx.login is not None:
