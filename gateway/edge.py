@@ -1,24 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The edge: what all connections of one listener share in one process.
+"""The edge: what all connections of one listener share in one process, and through the register in all of them.
 
-Enters: connections that come, name their client and go. Leaves: who is turned away, the deadlines and bounds in force,
-and a drain that lets mail on its way come to its end. What a Receiver has begun runs on whatever becomes of its
-connection.
+Enters: connections that come, name their client, wait and go. Leaves: who is turned away, the deadlines and bounds in
+force, and a drain that lets mail on its way come to its end. What a Receiver has begun runs on whatever becomes of its
+connection. When no slot is free, whoever has waited longest without a mail makes room.
 """
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Coroutine
 from typing import Any, Protocol, TypeVar
 
 from gateway.lines import Deadlines
+from gateway.peers import is_listed, is_within
 from gateway.receiver import Authenticator, EdgeSettings, Receiver
+from gateway.register import Caps, Full, Register
+from gateway.seat import Seat, SeatedReceiver
+from gateway.stress import MAX_ERRORS, Stress
+from gateway.supply import Supply
 from storage.envelope import Session
-from storage.response import R421_SHUTTING_DOWN, R421_TOO_MANY_CONNECTIONS, Response
+from storage.response import (
+    R421_MAKE_ROOM,
+    R421_SHUTTING_DOWN,
+    R421_TIMEOUT,
+    R421_TOO_MANY_CONNECTIONS,
+    R421_TOO_MANY_OF_YOU,
+    Response,
+)
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+TICK_S = 1.0  # between looks at what other processes hold, and between two log lines of one kind
+MADE_ROOM = "made room for others"
 
 
 class Connection(Protocol):
@@ -30,6 +46,14 @@ class Connection(Protocol):
         """Say 421 and close, unless a mail is on its way."""
         ...
 
+    def send_away(self, response: Response) -> None:
+        """Say this and close; the connection waits for its client outside a transaction."""
+        ...
+
+    def tighten(self) -> None:
+        """Wait no longer than the deadlines in force now allow."""
+        ...
+
     def abort(self) -> None:
         """Cut the connection now."""
         ...
@@ -38,40 +62,126 @@ class Connection(Protocol):
 class Edge:
     """Settings, deciders, and the connections that are open."""
 
-    def __init__(self, settings: EdgeSettings, receiver: Receiver, authenticator: Authenticator | None = None) -> None:
+    def __init__(
+        self,
+        settings: EdgeSettings,
+        receiver: Receiver,
+        authenticator: Authenticator | None = None,
+        register: Register | None = None,
+        supply: Supply | None = None,
+    ) -> None:
         self.settings = settings
-        self.receiver = receiver
         self.authenticator = authenticator
         self.stopping = False
-        self.open: set[Connection] = set()
+        self.open: dict[Connection, Seat] = {}
+        self._receiver, self._supply = receiver, supply
+        self._register = register or Register(settings.max_connections)
+        self._caps = Caps(settings.max_connections_per_address, settings.max_connections_per_subnet)
+        self._waiting: OrderedDict[Connection, None] = OrderedDict()  # the longest first
+        self._stress = Stress(self._register.slots, settings.stress_at_percent, settings.stress_timeout_s)
+        self._tight = self._stress.deadlines(settings.deadlines)
+        self._turned_away = TurnedAway()
+        self._ticker: asyncio.TimerHandle | None = None
         self._promises: set[asyncio.Task[Any]] = set()
+
+    # -- the bounds in force now
 
     @property
     def deadlines(self) -> Deadlines:
-        """Those in force now."""
-        return self.settings.deadlines
+        return self._tight if self._stress.is_on else self.settings.deadlines
 
     @property
     def max_errors(self) -> int:
-        """How many refusals a session may collect now."""
-        return self.settings.max_errors
+        """How many refusals a session may collect."""
+        return min(MAX_ERRORS, self.settings.max_errors) if self._stress.is_on else self.settings.max_errors
 
-    def enter(self, connection: Connection) -> Response | None:
+    def too_late(self, session: Session) -> Response:
+        """What a client hears that was too slow with a command."""
+        return R421_MAKE_ROOM.about(session.id) if self._stress.is_on else R421_TIMEOUT
+
+    def receiver(self, connection: Connection) -> Receiver:
+        """Who decides about the mails of this connection."""
+        return SeatedReceiver(self._receiver, self.open[connection], self._supply)
+
+    # -- connections
+
+    def enter(self, connection: Connection, session: Session) -> Response | None:
         """A connection has come; the response turns it away."""
         if self.stopping:
             return R421_SHUTTING_DOWN
-        if len(self.open) >= self.settings.max_connections:
-            return R421_TOO_MANY_CONNECTIONS
-        self.open.add(connection)
-        return None
+        slot = self._register.enter()
+        if slot is None:
+            slot = self._make_room(session)
+        if slot is None:
+            return self._turn_away(session, Full.CONNECTIONS)
+        self._look()
+        self.open[connection] = Seat(self._register, slot, self.settings.memory_octets)
+        self.waits(connection)
+        if self._ticker is None:
+            self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+        return None if is_listed(session.peer, self.settings) else self.name(connection, session)
 
-    def name(self, connection: Connection, peer: str) -> Response | None:
+    def name(self, connection: Connection, session: Session) -> Response | None:
         """The client's address is known, from the socket or from a PROXY header; the response turns it away."""
-        return None
+        if session.peer == "unix" or is_within(session.peer, self.settings.unlimited_from):
+            return None
+        full = self.open[connection].name(session.peer, self._caps)
+        if full is None:
+            return None
+        self.leave(connection)
+        return self._turn_away(session, full)
+
+    def waits(self, connection: Connection) -> None:
+        """It waits for a command outside a transaction from now on."""
+        self._waiting[connection] = None
+        self._waiting.move_to_end(connection)
+
+    def works(self, connection: Connection) -> None:
+        """It waits no longer, or has a transaction."""
+        self._waiting.pop(connection, None)
 
     def leave(self, connection: Connection) -> None:
-        """The connection's task has ended."""
-        self.open.discard(connection)
+        """The connection's task has ended, or it was turned away."""
+        self.works(connection)
+        seat = self.open.pop(connection, None)
+        if seat is not None:
+            seat.leave()
+
+    def _make_room(self, newcomer: Session) -> int | None:
+        if not self._waiting:
+            return None
+        oldest, _ = self._waiting.popitem(last=False)
+        self._turned_away.note(MADE_ROOM, newcomer)
+        oldest.send_away(R421_MAKE_ROOM)
+        self.open[oldest].leave()
+        return self._register.enter()
+
+    def _turn_away(self, session: Session, full: Full) -> Response:
+        self._turned_away.note(full.value, session)
+        response = R421_TOO_MANY_CONNECTIONS if full is Full.CONNECTIONS else R421_TOO_MANY_OF_YOU
+        return response.about(session.id)
+
+    # -- stress
+
+    def _tick(self) -> None:
+        self._look()
+        self._turned_away.tell()
+        again = self.open or self._stress.is_on
+        self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick) if again else None
+
+    def _look(self) -> None:
+        taken = self._register.used().slots
+        if not self._stress.look(taken):
+            return
+        if not self._stress.is_on:
+            log.warning("stress is over: %d of %d connections are taken", taken, self._register.slots)
+            return
+        silence_s = self._tight.command_s
+        log.warning("stress: %d of %d connections are taken, %.0f s to speak", taken, self._register.slots, silence_s)
+        for connection in self.open:
+            connection.tighten()
+
+    # -- what must come to its end
 
     async def finish(self, session: Session, answer: Coroutine[Any, Any, T]) -> T:
         """Await an answer that must come to its end although its session may be cancelled meanwhile."""
@@ -101,6 +211,25 @@ class Edge:
         for connection in tuple(self.open):
             connection.abort()
         await self.drained()
+
+
+class TurnedAway:
+    """Counts those who are turned away; a line a second for each reason, however many they are."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._last: dict[str, Session] = {}
+
+    def note(self, reason: str, session: Session) -> None:
+        self._counts[reason] = self._counts.get(reason, 0) + 1
+        self._last[reason] = session
+
+    def tell(self) -> None:
+        """Called once a second."""
+        for reason, count in self._counts.items():
+            last = self._last[reason]
+            log.warning("turned away %d: %s; the last at %s from %s", count, reason, last.id, last.peer)
+        self._counts.clear()
 
 
 def _log_failure(task: asyncio.Task[Any], session_id: str) -> None:

@@ -169,6 +169,7 @@ class Lines:
         self._commands = CommandLines()
         self._time = asyncio.get_running_loop().time
         self._start = self._time()
+        self._timeout: asyncio.Timeout | None = None  # of the wait under way
 
     async def command(self, limit: int = COMMAND_OCTETS) -> bytes | Fault:
         """One command line; raises Gone or TooLate."""
@@ -177,9 +178,10 @@ class Lines:
             return line
         await self._before_wait()
         # One deadline for the whole line: octets that trickle in do not renew it.
-        limits = self._deadlines()
-        end = min(self._time() + limits.command_s, self._start + limits.session_s)
+        begin = self._time()
         while line is None:
+            limits = self._deadlines()
+            end = min(begin + limits.command_s, self._start + limits.session_s)
             self._commands.feed(await self._read(end))
             line = self._commands.take(limit)
         return line
@@ -209,6 +211,12 @@ class Lines:
         buffered.clear()
         return octets
 
+    def tighten(self) -> None:
+        """The deadlines have become shorter: the wait under way has no more time than one for a command."""
+        end = self._time() + self._deadlines().command_s
+        if self._timeout is not None and (self._timeout.when() or end) > end:
+            self._timeout.reschedule(end)
+
     def _content_end(self, start: float, received_octets: int) -> float:
         """When to give up if nothing more comes: idle, below the minimum rate, or at the absolute end."""
         limits = self._deadlines()
@@ -217,10 +225,12 @@ class Lines:
 
     async def _read(self, end: float) -> bytes:
         try:
-            async with asyncio.timeout_at(end):
+            async with asyncio.timeout_at(end) as self._timeout:
                 octets = await self._stream.read(CHUNK_OCTETS)
         except TimeoutError:
             raise TooLate from None
+        finally:
+            self._timeout = None
         if not octets:
             raise Gone
         return octets

@@ -9,7 +9,7 @@ from ipaddress import IPv6Address, ip_address
 
 from aiosmtpd.proxy_protocol import AF, PROTO, V2_CMD, ProxyData
 
-from gateway.receiver import EdgeSettings
+from gateway.receiver import EdgeSettings, Network
 
 
 def peer_of(transport: asyncio.BaseTransport) -> str:
@@ -22,10 +22,15 @@ def peer_of(transport: asyncio.BaseTransport) -> str:
 
 
 def is_listed(peer: str, settings: EdgeSettings) -> bool:
-    if not settings.proxy_from or peer == "unix":
+    return is_within(peer, settings.proxy_from)
+
+
+def is_within(peer: str, networks: tuple[Network, ...]) -> bool:
+    """Whether the peer has an address, and in one of these."""
+    if not networks or peer == "unix":
         return False
     address = ip_address(peer)
-    return any(address in network for network in settings.proxy_from)
+    return any(address in network for network in networks)
 
 
 def proxied_peer(header: ProxyData) -> str | None:

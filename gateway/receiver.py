@@ -22,6 +22,11 @@ Network = IPv4Network | IPv6Network
 class Intake(Protocol):
     """One content on its way in: `write` pieces, then either `finish` or `abandon`."""
 
+    @property
+    def held_octets(self) -> int:
+        """How much of the content is in memory now; the edge reserves it, and the piece to come, before `write`."""
+        ...
+
     async def write(self, octets: bytes) -> None:
         """Take the next piece; waiting here holds back the client."""
         ...
@@ -67,6 +72,10 @@ class Gathering:
         self._decide = decide
         self._held = bytearray()
 
+    @property
+    def held_octets(self) -> int:
+        return len(self._held)
+
     async def write(self, octets: bytes) -> None:
         self._held += octets
 
@@ -101,8 +110,6 @@ class EdgeSettings:
     unlimited_from: tuple[Network, ...] = ()
     memory_octets: int = 256_000_000
     memory_per_mail_octets: int = 262_144
-    min_free_disk_octets: int = 0
-    slow_store_s: float = 10
     stress_at_percent: int = 80
     stress_timeout_s: float = 10
     deadlines: Deadlines = field(default_factory=Deadlines)

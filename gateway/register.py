@@ -13,6 +13,7 @@ import hashlib
 import mmap
 import os
 import sys
+import weakref
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv6Address, ip_address
@@ -54,6 +55,7 @@ class _Lock:
 
     def __init__(self) -> None:
         self.file = os.memfd_create("casegate-register")
+        self.close = weakref.finalize(self, os.close, self.file)
 
     def __enter__(self) -> None:
         fcntl.lockf(self.file, fcntl.LOCK_EX)
@@ -84,7 +86,7 @@ class Register:
     def close(self) -> None:
         """Give back file and memory of this process."""
         self._map.close()
-        os.close(self._lock.file)
+        self._lock.close()
 
     def enter(self) -> int | None:
         """Take a slot for a connection of this process; None when there is none."""

@@ -26,8 +26,10 @@ from gateway.mx import MxReceiver
 from gateway.outer import Outer
 from gateway.receiver import EdgeSettings
 from gateway.reception import Reception
+from gateway.register import Register
 from gateway.routes.build import RouteSettings, build_route
 from gateway.submission import Signing, SubmissionReceiver
+from gateway.supply import Floor, Supply
 from gateway.worker import Worker, serve_own, serve_rq
 from handlers.schedule import Schedule
 from handlers.signing import Signer
@@ -38,6 +40,14 @@ from storage.database import Database
 log = logging.getLogger(__name__)
 
 Ready = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all processes of one listener share: made by the supervisor before it forks."""
+
+    sockets: Sequence[Listening]
+    register: Register
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,27 +89,33 @@ def _doors(config: Config) -> Doors:
     return Doors(config.server.state_dir / "run")
 
 
-def serve_mx(config: Config, sockets: tuple[Sequence[Listening], Sequence[Listening]], ready: Ready) -> None:
+def serve_mx(config: Config, shared: Sequence[Shared], ready: Ready) -> None:
     """One MX process: one edge for mail from outside, one for LMTP from this host."""
     with _open(config) as store:
         committer = GroupCommitter(store.database)
         receiver = MxReceiver(store.reception, store.database, committer, store.bell, store.outer)
         settings = (_mx_settings(config), _lmtp_settings(config))
-        edges = [(bound, Edge(each, receiver)) for bound, each in zip(sockets, settings, strict=True)]
+        supply = _supply(config, store.database, committer)
+        edges = [
+            (one.sockets, Edge(each, receiver, register=one.register, supply=supply))
+            for one, each in zip(shared, settings, strict=True)
+        ]
         asyncio.run(_serve(edges, ready))
         committer.close()
 
 
-def serve_submission(config: Config, sockets: tuple[Sequence[Listening], Sequence[Listening]], ready: Ready) -> None:
+def serve_submission(config: Config, shared: Sequence[Shared], ready: Ready) -> None:
     """The submission process: one edge for STARTTLS, one for implicit TLS, one count of failed logins."""
     with _open(config) as store:
         committer = GroupCommitter(store.database)
         signing = Signing(store.signer, store.outer)
         receiver = SubmissionReceiver(store.reception, store.database, committer, store.bell, signing)
         authenticator = PasswordAuthenticator(lambda login: _password_hash(store.database, login))
+        settings = [_submission_settings(config, tls_implicit=implicit) for implicit in (False, True)]
+        supply = _supply(config, store.database, committer)
         edges = [
-            (bound, Edge(_submission_settings(config, tls_implicit=implicit), receiver, authenticator))
-            for bound, implicit in zip(sockets, (False, True), strict=True)
+            (one.sockets, Edge(each, receiver, authenticator, one.register, supply))
+            for one, each in zip(shared, settings, strict=True)
         ]
         asyncio.run(_serve(edges, ready))
         authenticator.close()
@@ -135,6 +151,13 @@ async def _serve(listeners: Sequence[tuple[Sequence[Listening], Edge]], ready: R
     serving = [asyncio.ensure_future(serve(sockets, edge, stop)) for sockets, edge in listeners if sockets]
     ready()
     await asyncio.gather(*serving)
+
+
+def _supply(config: Config, database: Database, committer: GroupCommitter) -> Supply:
+    """Watches the file systems of state_dir and of SQLite, and this process's commits."""
+    places = [config.server.state_dir, *([database.path.parent] if database.path is not None else [])]
+    floor = Floor(config.limits.min_free_disk, config.limits.slow_store.total_seconds())
+    return Supply(places, committer.oldest_s, floor)
 
 
 def _password_hash(database: Database, login: str) -> str | None:
@@ -200,8 +223,6 @@ def _limited(name: str, limits: Limits) -> EdgeSettings:
         unlimited_from=limits.unlimited_from,
         memory_octets=limits.memory,
         memory_per_mail_octets=limits.memory_per_mail,
-        min_free_disk_octets=limits.min_free_disk,
-        slow_store_s=limits.slow_store.total_seconds(),
         stress_at_percent=limits.stress_at,
         stress_timeout_s=limits.stress_timeout.total_seconds(),
         deadlines=deadlines,

@@ -15,7 +15,9 @@ from gateway import config as configuration
 from gateway import credentials, logs, opening, roles
 from gateway.config import Config
 from gateway.config_errors import ConfigError, complaint, dotted
-from gateway.listening import CannotListen, Listening
+from gateway.listening import CannotListen
+from gateway.register import Register
+from gateway.roles import Shared
 from gateway.sockets import Arrangement, Sockets, passed_on
 from gateway.supervisor import CannotReload, Plan, Post, Supervisor
 
@@ -96,30 +98,35 @@ class Household:
     def _posts(self, config: Config, arrangement: Arrangement) -> list[Post]:
         posts = []
         for role in self._wanted:
-            bound = tuple(arrangement.by_word[word] for word in LISTENERS[role])
+            bound = [arrangement.by_word[word] for word in LISTENERS[role]]
+            shared = [Shared(sockets, Register(config.limits.max_connections)) for sockets in bound]
             if role == "mx" and any(bound):
                 for number in range(config.mx.processes):
-                    posts.append(self._post(f"mx-{number}", config, bound, roles.serve_mx))
+                    posts.append(self._post(f"mx-{number}", config, shared, roles.serve_mx))
             elif role == "submission" and any(bound):
-                posts.append(self._post("submission", config, bound, roles.serve_submission))
+                posts.append(self._post("submission", config, shared, roles.serve_submission))
             elif role == "worker":
                 for number in range(config.queue.workers):
-                    posts.append(self._post(f"worker-{number}", config, bound, _serve_worker))
+                    posts.append(self._post(f"worker-{number}", config, shared, _serve_worker))
         return posts
 
-    def _post(self, name: str, config: Config, bound: tuple[tuple[Listening, ...], ...], serve: "_Serve") -> Post:
+    def _post(self, name: str, config: Config, shared: Sequence[Shared], serve: "_Serve") -> Post:
         def body(ready: roles.Ready) -> None:
             logs.set_up(config.server.log_level, config.server.log_format)
-            self._sockets.keep([each for some in bound for each in some])
-            serve(config, bound, ready)
+            self._sockets.keep([each for one in shared for each in one.sockets])
+            serve(config, shared, ready)
 
-        return Post(name, body)
+        def buried(pid: int) -> None:
+            for one in shared:
+                one.register.clear(pid)
+
+        return Post(name, body, buried)
 
 
 _Serve = Callable[[Config, Any, roles.Ready], None]
 
 
-def _serve_worker(config: Config, _bound: object, ready: roles.Ready) -> None:
+def _serve_worker(config: Config, _shared: object, ready: roles.Ready) -> None:
     roles.serve_worker(config, ready)
 
 

@@ -26,7 +26,6 @@ from handlers import tokens
 from storage.envelope import Session
 from storage.response import (
     R421_SHUTTING_DOWN,
-    R421_TIMEOUT,
     R421_TOO_MANY_ERRORS,
     R421_TOO_SLOW,
     R500_BARE_LINE_END,
@@ -78,7 +77,8 @@ class Smtpd(SMTP):
             return
         asyncio.StreamReaderProtocol.connection_made(self, transport)
         self.transport = transport
-        refusal = self.edge.enter(self)
+        session = Session(tokens.new_name(datetime.now(UTC)), peer_of(transport))
+        refusal = self.edge.enter(self, session)
         if refusal is not None:
             self.say(refusal)
             self._close()
@@ -86,10 +86,10 @@ class Smtpd(SMTP):
         self._lines = Lines(self._reader, lambda: self.edge.deadlines, self._flush)
         self._conversation = Conversation(
             self.edge.settings,
-            self.edge.receiver,
+            self.edge.receiver(self),
             self.edge.authenticator,
             self,
-            Session(tokens.new_name(datetime.now(UTC)), peer_of(transport)),
+            session,
         )
         self.task: asyncio.Task[None] = self.loop.create_task(self._run())
         self.task.add_done_callback(lambda _task: self.edge.leave(self))
@@ -116,6 +116,18 @@ class Smtpd(SMTP):
             self.say(R421_SHUTTING_DOWN)
             self._close()
 
+    def send_away(self, response: Response) -> None:
+        """Say this and close; a client that we have not greeted may be in its TLS handshake and hears nothing."""
+        if not self._waiting:
+            self.abort()
+            return
+        self.say(response.about(self._conversation.session.id))
+        self._close()
+
+    def tighten(self) -> None:
+        """The deadlines have become shorter, also for what is awaited now."""
+        self._lines.tighten()
+
     def abort(self) -> None:
         """Cut the connection now."""
         if self.transport is not None:
@@ -128,7 +140,7 @@ class Smtpd(SMTP):
         try:
             await self._session()
         except TooLate:
-            self.say(R421_TIMEOUT)
+            self.say(self.edge.too_late(self._conversation.session))
         except (Gone, TooMuch, ConnectionError, _Closed):
             log.debug("%s: the client has gone", self._conversation.session.id)
         except Exception:
@@ -138,12 +150,11 @@ class Smtpd(SMTP):
             self._close()
 
     async def _session(self) -> None:
-        await self._read_proxy_header()
-        settings = self.edge.settings
-        refusal = self.edge.name(self, self._conversation.session.peer)
+        refusal = await self._read_proxy_header()
         if refusal is not None:
             self.say(refusal)
             return
+        settings = self.edge.settings
         if settings.tls_implicit:
             self._conversation.session = replace(
                 self._conversation.session, tls=await self._handshake(self._lines.take_all())
@@ -154,8 +165,11 @@ class Smtpd(SMTP):
         self.say(Response(220, "", f"{settings.name} ESMTP"))
         while not self._conversation.over:
             self._waiting = True
+            if self._conversation.transaction is None:
+                self.edge.waits(self)
             line = await self._lines.command()
             self._waiting = False
+            self.edge.works(self)
             await self._answer(line)
 
     async def _answer(self, line: bytes | Fault) -> None:
@@ -209,11 +223,11 @@ class Smtpd(SMTP):
 
     # -- PROXY and TLS
 
-    async def _read_proxy_header(self) -> None:
+    async def _read_proxy_header(self) -> Response | None:
         """From listed peers the header is required and names the client; from others it is no command (A20)."""
         session = self._conversation.session
         if not is_listed(session.peer, self.edge.settings):
-            return
+            return None
         try:
             async with asyncio.timeout(self.edge.deadlines.proxy_s):
                 peer = proxied_peer(await get_proxy(self._reader))
@@ -223,6 +237,7 @@ class Smtpd(SMTP):
             log.warning("%s: no PROXY header from %s", session.id, session.peer)
             raise _Closed
         self._conversation.session = replace(session, peer=peer or session.peer)
+        return self.edge.name(self, self._conversation.session)
 
     async def start_tls(self) -> str:
         """STARTTLS: octets that came before the handshake were sent in clear text, perhaps by someone else."""

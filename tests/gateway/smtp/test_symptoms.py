@@ -265,7 +265,10 @@ async def test_a13_a_failing_authenticator_is_451(start, server_tls, client_tls,
 
 async def test_a14_one_connection_too_many_is_421(start):
     running = await start(max_connections=2)
-    first, _ = await running.connect(), await running.connect()
+    first, second = await running.connect(), await running.connect()
+    for busy in (first, second):
+        assert (await busy.say(b"EHLO a")).startswith(b"250")
+        assert (await busy.say(b"MAIL FROM:<a@sender.example>")).startswith(b"250")
     third = await running.connect(greet=False)
     assert (await third.response()).startswith(b"421 4.7.0")
     assert await third.response() == b""
