@@ -10,6 +10,7 @@ after the third it is shunted to the fallback queue. An ill database costs no at
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,9 +18,10 @@ from typing import TypeVar
 
 from gateway.bell import Bell
 from gateway.reception import Reception
-from handlers import routing
+from handlers import received, routing
 from handlers.office import Office
 from handlers.ports import Clock
+from handlers.received import Received
 from handlers.signing import Signer
 from handlers.work import Work
 from storage import cases, content, messages
@@ -120,8 +122,7 @@ class Jobs:
         try:
             if attempts > MOST_ATTEMPTS:
                 return self._shunt(message_id, attempts, "the worker did not survive this mail")
-            with self._database.read() as unit:
-                octets = messages.content_of(unit, message_id)
+            mail = self._read(message_id)
         except Exception as error:
             failed: Future[None] = Future()
             failed.set_exception(error)
@@ -130,9 +131,14 @@ class Jobs:
         def do(unit: Unit) -> None:
             row = messages.lock(unit, message_id, attempts)
             if row is not None:
-                routing.route(unit, Work(row, octets, office, signer, now))
+                routing.route(unit, Work(row, mail, office, signer, now))
 
         return self._tools.committer.submit(Move.ROUTE, do)
+
+    def _read(self, message_id: str) -> Received:
+        """Before the commit group, whose lock must not wait for a large body to be hashed."""
+        with self._database.read() as unit:
+            return received.read(content.pieces(lambda: nullcontext(unit), messages.content_id_of(unit, message_id)))
 
     def _fail(self, message_id: str, attempts: int, error: BaseException) -> None:
         try:
@@ -174,7 +180,7 @@ class Jobs:
 
     def _assign(self, case_id: int) -> bool:
         office = self._tools.reception.fresh_office()
-        work = Work(None, b"", office, self._tools.signer, self._tools.clock.now())
+        work = Work(None, received.read(()), office, self._tools.signer, self._tools.clock.now())
         return self._write(Move.ASSIGN, lambda unit: routing.assign_waiting(unit, case_id, work))
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from handlers import tokens
 from handlers.classification import Class, may_answer
-from handlers.headers import scan
 from handlers.identity import Mailbox
 from handlers.notices import AcknowledgementPlan, acknowledgement
 from handlers.work import Work
@@ -44,7 +43,7 @@ def acknowledge(unit: Unit, case: Any, work: Work) -> None:
 def _is_due(work: Work) -> bool:
     """RFC 3834 §2: only a person's mail that leaves room for an answer, and only where the author is proven."""
     is_persons = work.row.classification == Class.PERSON.value and work.row.proof == "proven"
-    return is_persons and may_answer(scan(work.content), work.row.reverse_path)
+    return is_persons and may_answer(work.mail.head, work.row.reverse_path)
 
 
 def _outgoing(case: Any, address: AddressRow, author: Any, work: Work) -> Outgoing:

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent's copy of a customer's mail: a new header section in front of the unchanged body.
 
-Enters: content as received and a plan. Leaves: the new header section, empty line included, and the offset at which the
-customer's own body begins, so that nothing is copied. Never fails. Fields that would name the customer as the sender to
-answer, that cannot hold any more (signatures), or that could be forged by them go; all others keep their octets.
+Enters: the header section as received and a plan. Leaves: the new one, empty line included. Never fails. Fields that
+would name the customer as the sender to answer, that cannot hold any more (signatures), or that could be forged by them
+go; all others keep their octets.
 """
 
 from dataclasses import dataclass
 
 from handlers.edits.reply_header import bracketed, mailbox_octets, references_octets
 from handlers.edits.splice import whole_line
-from handlers.headers import Field, Head, Span, decode_text, encode_unstructured, fold, scan
+from handlers.headers import Field, Head, Span, decode_text, encode_unstructured, fold
 from handlers.identity import Mailbox
 from storage.address import Address
 
@@ -44,13 +44,12 @@ class CopyPlan:
     author: Address | None
 
 
-def agent_copy(content: bytes, plan: CopyPlan) -> tuple[bytes, int]:
-    """The new header section and where in `content` the body begins."""
-    head = scan(content)
+def agent_copy(head: Head, plan: CopyPlan) -> bytes:
+    """The new header section."""
     kept = [_kept_field(head, field, plan) for field in head.fields if _may_stay(field, plan)]
     if plan.is_unverified and not head.count(b"subject"):
         kept.append(fold(b"Subject", UNVERIFIED.encode()))
-    return b"".join((plan.stamp, *_own_fields(plan), *kept, b"\r\n")), head.body_offset
+    return b"".join((plan.stamp, *_own_fields(plan), *kept, b"\r\n"))
 
 
 def _may_stay(field: Field, plan: CopyPlan) -> bool:

@@ -60,9 +60,9 @@ def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
         case_number=case.number,
         author=_author_address(work.row.author_address),
     )
-    section, body_offset = agent_copy(work.content, plan)
-    section = _readdressed(section, case, work)
-    signatures = work.signer.sign_all(section + work.content[body_offset:], (work.office.name,))
+    mail = work.mail
+    section = _readdressed(agent_copy(mail.head, plan), case, work)
+    signatures = work.signer.sign_section(section, mail.body, (work.office.name,))
     outbox.put(
         unit,
         Outgoing(
@@ -75,7 +75,7 @@ def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
             reverse_path=tokens.bounce_address(keys, token, name) if work.row.classification in _PEOPLE else "",
             head=signatures + section,
             content_id=work.row.content_id,
-            body_offset=body_offset,
+            body_offset=mail.head.body_offset,
             recipients=(str(agent.value.address),),
         ),
         work.now,

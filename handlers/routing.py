@@ -7,11 +7,12 @@ an attempt; after the third, `shunt` makes a case in the fallback queue.
 """
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from handlers import acknowledging, confirming, copying
+from handlers import acknowledging, confirming, copying, received
 from handlers.classification import Class
 from handlers.office import Office
 from handlers.work import Work
@@ -119,8 +120,8 @@ def _copy_all_so_far(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
     for thread_id in cases.threads_of(unit, case.id):
         for row in messages.of_thread(unit, thread_id):
             if row.direction == "inbound" and row.state == MessageState.ROUTED.value:
-                mail = replace(work, row=row, content=content.load(unit, row.content_id))
-                copying.copy_to_agent(unit, case, agent_id, mail)
+                mail = received.read(content.pieces(lambda: nullcontext(unit), row.content_id))
+                copying.copy_to_agent(unit, case, agent_id, replace(work, row=row, mail=mail))
 
 
 def _open_case(unit: Unit, work: Work) -> Any:

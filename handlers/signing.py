@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signs what we send: DKIM, rsa-sha256, relaxed/relaxed (RFC 6376), with every field that matters frozen.
 
-Enters: final content, CRLF throughout, and the domains that vouch. Leaves: DKIM-Signature fields to put in front.
+Enters: final content, CRLF throughout, and the domains that vouch; of a body its digest is enough. Leaves:
+DKIM-Signature fields to put in front.
 A frozen field is named once more than it occurs, so none can be added later (dependencies G8). Fails: SigningFailed;
 what cannot be signed is not sent (451).
 """
@@ -9,6 +10,7 @@ what cannot be signed is not sent (451).
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -20,6 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from handlers.dkim_hash import BodyDigests, HeaderDigests
 from handlers.dkim_signature import is_domain
 from handlers.headers import scan
+from handlers.line_ends import LineEnds
 from handlers.ports import Clock
 
 FROZEN = (
@@ -48,6 +51,31 @@ class SigningFailed(Exception):
     """The content cannot be signed as it is, or the key is unusable."""
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a signature says of a body: its digest, canonical form relaxed, and whether it may be signed at all."""
+
+    digest: bytes
+    has_only_crlf: bool
+
+
+class BodyReader:
+    """Makes a Body from its pieces."""
+
+    def __init__(self) -> None:
+        self._digests, self._line_ends = BodyDigests([("relaxed", None)]), LineEnds()
+
+    def feed(self, octets: bytes) -> None:
+        """The next octets."""
+        self._digests.feed(octets)
+        self._line_ends.update(octets)
+
+    def finish(self) -> Body:
+        """There are no more."""
+        self._digests.finish()
+        return Body(self._digests.digest("relaxed"), self._line_ends.are_pairs)
+
+
 class Signer:
     """Holds one private key; `frozen` are field names in lower case."""
 
@@ -63,15 +91,24 @@ class Signer:
 
     def sign_all(self, content: bytes, domains: Iterable[str]) -> bytes:
         """The fields of several domains, the last on top; the body is hashed once."""
-        head = scan(content)
-        if head.truncated or head.count(b"from") != 1 or any(not field.name for field in head.fields):
+        offset, body = scan(content).body_offset, BodyReader()
+        body.feed(content[offset:])
+        return self.sign_section(content[:offset], body.finish(), domains)
+
+    def sign_section(self, section: bytes, body: Body, domains: Iterable[str]) -> bytes:
+        """The same for a header section, empty line included, and a body that need not be in memory."""
+        head = scan(section)
+        is_whole = head.body_offset == len(section) and not head.truncated
+        if not is_whole or head.count(b"from") != 1 or any(not field.name for field in head.fields):
             raise SigningFailed("the header section is not one that we would send")
-        if content.count(b"\n") != content.count(b"\r\n") or content.count(b"\r") != content.count(b"\r\n"):
+        line_ends = LineEnds()
+        line_ends.update(section)
+        if not (body.has_only_crlf and line_ends.are_pairs):
             raise SigningFailed("the content has a bare CR or LF")
         present = Counter(field.name for field in head.fields)
         names = [name for name in self._frozen for _ in range(present[name] + 1)]
-        digests, body = HeaderDigests(head), _body_digest(content[head.body_offset :])
-        return b"".join(self._field(digests, body, names, _ascii(domain)) for domain in reversed(tuple(domains)))
+        digests = HeaderDigests(head)
+        return b"".join(self._field(digests, body.digest, names, _ascii(domain)) for domain in reversed(tuple(domains)))
 
     def public_record(self) -> str:
         """What to publish as TXT at selector._domainkey.domain (RFC 6376 §3.6.1)."""
@@ -111,13 +148,6 @@ def _private_key(pem: bytes) -> rsa.RSAPrivateKey:
     if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < 1024:  # RFC 8301 §3.2
         raise SigningFailed("the key is not an RSA key of at least 1024 bits")
     return key
-
-
-def _body_digest(body: bytes) -> bytes:
-    digests = BodyDigests([("relaxed", None)])
-    digests.feed(body)
-    digests.finish()
-    return digests.digest("relaxed")
 
 
 def _ascii(domain: str) -> bytes:

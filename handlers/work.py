@@ -6,15 +6,16 @@ from datetime import datetime
 from typing import Any
 
 from handlers.office import Office
+from handlers.received import Received
 from handlers.signing import Signer
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`row` is the message's row, `content` the octets received, `now` the instant the job began."""
+    """`row` is the message's row, `mail` what was received, `now` the instant the job began."""
 
     row: Any
-    content: bytes
+    mail: Received
     office: Office
     signer: Signer
     now: datetime

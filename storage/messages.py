@@ -186,9 +186,9 @@ def finish(unit: Unit, seq: int, state: MessageState) -> None:
     unit.execute(_FINISH, {"s": seq, "new": state.value})
 
 
-def content_of(unit: Unit, message_id: str) -> bytes:
-    """The octets of a message as received."""
-    return contents.load(unit, unit.execute(_CONTENT_OF, {"i": message_id}).scalar_one())
+def content_id_of(unit: Unit, message_id: str) -> int:
+    """The id of a message's content."""
+    return int(unit.execute(_CONTENT_OF, {"i": message_id}).scalar_one())
 
 
 def of_thread(unit: Unit, thread_id: int) -> list[Row[tuple[object, ...]]]:

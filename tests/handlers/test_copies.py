@@ -38,9 +38,7 @@ def test_kept_fields_and_body_keep_their_octets():
         b"In-Reply-To: <2@x>\r\nX-Casegate-Case: 99\r\nX-CASEGATE-Thread : F\r\nBcc: x\r\nResent-From: y\r\nDelivered-To: z\r\n"
         b"Disposition-Notification-To: c@x\r\nReturn-Receipt-To: c@x\r\nnot a field\r\n\r\n" + BODY
     )  # fmt: skip
-    section, offset = agent_copy(content, PLAN)
-    assert content[offset:] == BODY
-    assert section == (
+    assert agent_copy(scan(content), PLAN) == (
         PLAN.stamp + b"From: Carl Customer via Firm Support <jxa6pdrnq2so@gw.example>\r\nReply-To: a.abc@gw.example\r\n"
         b"Message-ID: <copy@gw.example>\r\nReferences: <root@gw.example>\r\nX-Casegate-Case: 7\r\n"
         b"X-Casegate-Author: carl@customer.example\r\n" + KEPT + b"\r\n"
@@ -49,9 +47,8 @@ def test_kept_fields_and_body_keep_their_octets():
 
 def test_forged_fields_named_as_spans_are_left_out():
     forged = b"Authentication-Results: gw.example;\r\n dkim=pass\r\n"
-    section, _ = agent_copy(
-        b"A: b\r\n" + forged + b"C: d\r\n\r\n", replace(PLAN, stamp=b"", left_out=((6, 6 + len(forged)),))
-    )
+    head = scan(b"A: b\r\n" + forged + b"C: d\r\n\r\n")
+    section = agent_copy(head, replace(PLAN, stamp=b"", left_out=((6, 6 + len(forged)),)))
     assert b"Authentication-Results" not in section
     assert section.endswith(b"A: b\r\nC: d\r\n\r\n")
 
@@ -64,7 +61,7 @@ def test_unverified_mail_says_so_once_in_subject_and_display_name():
         (b"Subject: =?utf-8?q?=C3=A4?=\r\n", "[unverified] ä"),
         (b"", "[unverified]"),
     ):
-        head = scan(agent_copy(before + b"\r\n", plan)[0])
+        head = scan(agent_copy(scan(before + b"\r\n"), plan))
         assert decode_text(head.first(b"subject")) == after
         assert head.count(b"subject") == 1
         assert head.first(b"from") == b'"[unverified] Carl Customer via Firm Support" <jxa6pdrnq2so@gw.example>'
@@ -72,7 +69,8 @@ def test_unverified_mail_says_so_once_in_subject_and_display_name():
 
 @given(st.binary(max_size=300))
 def test_any_mail_gets_a_sound_header_section(content):
-    section, offset = agent_copy(content, PLAN)
-    head = scan(section + content[offset:])
+    received = scan(content)
+    section = agent_copy(received, PLAN)
+    head = scan(section + content[received.body_offset :])
     assert head.body_offset == len(section)
     assert head.count(b"from") == head.count(b"message-id") == 1

@@ -2,6 +2,7 @@
 """A whole office over a real database, without wires: customers' mail in, jobs, agents' replies, what leaves."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -11,7 +12,7 @@ from unittest.mock import patch
 
 import dkim
 
-from handlers import intake, proof, replies, routing, tokens
+from handlers import intake, proof, received, replies, routing, tokens
 from handlers.arrival import Incoming
 from handlers.authentication import DkimPolicy, signatures_of
 from handlers.destinations import Destination, destination
@@ -177,8 +178,8 @@ class World:
             return row is not None and routing.route(unit, self.work(unit, row))
 
     def work(self, unit: object, row: object = None) -> Work:
-        octets = content.load(unit, row.content_id) if row is not None else b""
-        return Work(row, octets, self.office, self.signer, self.now)
+        pieces = content.pieces(lambda: nullcontext(unit), row.content_id) if row is not None else ()
+        return Work(row, received.read(pieces), self.office, self.signer, self.now)
 
     def receive(self, octets: bytes, *recipients: str, sender: str | None = CARL) -> SimpleNamespace:
         """Accept and route; how it ended."""

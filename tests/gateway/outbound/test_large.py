@@ -47,6 +47,8 @@ class Host:
                     await self._content(reader, writer)
                     break
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
         self.ended.set()
 
     async def _content(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
