@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 from click.core import ParameterSource
 
-from gateway import cli_cases, cli_desk, cli_install, cli_messages
+from gateway import cli_cases, cli_desk, cli_install, cli_messages, cli_sessions
 from gateway.cli_operator import Operator, exit_code, words_of
 
 DEFAULT_FILE = Path("/etc/casegate/casegate.toml")
@@ -83,7 +83,7 @@ def run(operator: Operator, role: str) -> int:
     return service.run(operator.config(), role)
 
 
-for verb in (*cli_install.VERBS, *cli_desk.VERBS, *cli_messages.VERBS, *cli_cases.VERBS):
+for verb in (*cli_install.VERBS, *cli_desk.VERBS, *cli_messages.VERBS, *cli_cases.VERBS, *cli_sessions.VERBS):
     cli.add_command(verb)
 
 

@@ -12,18 +12,20 @@
 | assign   | case      | waiting             | assigned                        | job        |
 | take     | recipient | queued deferred     | queued deferred                 | delivery   |
 | settle   | recipient | queued deferred     | delivered deferred failed       | delivery   |
-| forget   | content   | arriving            | -                               | sweep      |
+| forget   | content   | arriving            | -                               | sweep mx   |
 | tidy     | digest    | kept                | -                               | sweep      |
+| log      | session   | -                   | ended                           | listener   |
 | apply    | desk      | any                 | any                             | operator   |
 | presence | agent     | available away      | available away                  | operator   |
 | password | agent     | any                 | any                             | operator   |
 
-accept flips its content from arriving to kept, makes or joins the thread and writes the digest; route makes the case,
+accept flips its content from arriving to kept, makes or joins the thread and writes the digest, or drops the content of
+a mail that came before; mx forgets what its client did not finish. route makes the case,
 its events and the outbox rows, whose recipients begin as queued; submit writes its outbox row likewise. claim and take
 set the lease and count the attempt before any byte of the mail is read; delivery renews its lease by take, as the same
 attempt. A message in accepted and a recipient in queued
-or deferred are due; every other state is final. Each move has two kill points: before and after
-its commit.
+or deferred are due; every other state is final. log writes how sessions ended and forgets the oldest beyond the bound.
+Each move has two kill points: before and after its commit.
 """
 
 import os
@@ -46,6 +48,7 @@ class Move(Enum):
     SETTLE = "settle"
     FORGET = "forget"
     TIDY = "tidy"
+    LOG = "log"
     APPLY = "apply"
     PRESENCE = "presence"
     PASSWORD = "password"  # noqa: S105 (a move's name)

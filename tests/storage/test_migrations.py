@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select, text
 
-from storage import migrate, outbox, schema
+from storage import migrate, outbox, schema, sessions
 from storage.database import Database, DatabaseUnavailable
 from storage.envelope import Wish
 from storage.states import Move
@@ -25,6 +25,7 @@ VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
 FROZEN = {
     "0001_first_schema.py": "2e0742a825ac9e8a66ffa9b220e47eec3d38a06f4e8c4faf9e8d5c21b536266b",
     "0002_delivery_status_notifications.py": "031c1c5f4ec0f9e54e1a1d6cb6cebf38b2e639a3ea6fd3600ad2bced1a4c54b7",
+    "0003_session_log.py": "a6a9f684f5c573fa712bdc56f333024aa328f6beaaaf84a0d49bfa3e78cb7c4e",
 }
 
 FIRST_ROWS = (
@@ -70,6 +71,7 @@ def test_processes_that_set_up_one_fresh_store_at_once_all_succeed(connect: Call
 def test_the_migrations_make_exactly_the_schema_of_the_program(database: Database) -> None:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert sessions.session_log.metadata is schema.metadata  # a table of its own file, compared like the others
         assert compare_metadata(context, schema.metadata) == []
 
 
@@ -90,14 +92,14 @@ def test_a_store_of_a_newer_program_is_refused_with_what_to_do(database: Databas
 def test_a_store_without_version_that_is_not_empty_waits_for_the_operator(database: Database) -> None:
     with database.alone(), database.engine.begin() as connection:
         connection.execute(text("DELETE FROM alembic_version"))
-    with pytest.raises(migrate.SchemaOutdated, match=r"version None, this program needs 0002: run casegate migrate"):
+    with pytest.raises(migrate.SchemaOutdated, match=r"version None, this program needs 0003: run casegate migrate"):
         migrate.ready(database)
 
 
 def test_upgrading_tells_before_and_after(connect: Callable[[], Database]) -> None:
     fresh = connect()
-    assert migrate.upgrade(fresh) == (None, "0002")
-    assert migrate.upgrade(fresh) == ("0002", "0002")
+    assert migrate.upgrade(fresh) == (None, "0003")
+    assert migrate.upgrade(fresh) == ("0003", "0003")
 
 
 def test_mail_of_the_first_version_is_kept_and_has_asked_for_nothing(connect: Callable[[], Database]) -> None:
@@ -105,7 +107,7 @@ def test_mail_of_the_first_version_is_kept_and_has_asked_for_nothing(connect: Ca
     _set_up_as_first_released(old)
     with pytest.raises(migrate.SchemaOutdated, match="run casegate migrate"):
         migrate.ready(old)
-    assert migrate.upgrade(old) == ("0001", "0002")
+    assert migrate.upgrade(old) == ("0001", "0003")
     with old.read() as unit:
         row = unit.execute(select(schema.message)).one()
         assert (row.id, row.ret, row.envid) == ("m1", "", "")
