@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Postfix, from its queue manager to its SMTP and LMTP clients, without any command that needs a shell.
 
-Enters: ports. Leaves: a `Server`. It hands mail for @lmtp.example over to the Unix socket LMTP_SOCKET in its root.
+Enters: ports. Leaves: a `Server` that also hands mail for @lmtp.example over to the Unix socket LMTP_SOCKET.
+The bench runs the same Postfix by `run` with settings of its own.
 """
 
 from typing import ClassVar
 
+from tests.support.peers.root import Root
 from tests.support.peers.server import HOME, OCTETS, PLAIN, Server
 
 LMTP, LMTP_SOCKET = "lmtp.example", "/run/casegate-lmtp"
+# What holds for every private Postfix: loopback only, nothing from the system around it, no DNS.
 MAIN_CF = """\
 compatibility_level = 3.6
 maillog_file = /var/log/postfix.log
-myhostname = postfix.example
 mydestination =
-mynetworks = 127.0.0.0/8
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 alias_maps =
@@ -22,6 +23,10 @@ alias_database =
 local_recipient_maps =
 smtpd_peername_lookup = no
 smtp_dns_support_level = disabled
+"""
+SENDER_CF = """\
+myhostname = postfix.example
+mynetworks = 127.0.0.0/8
 smtp_tls_security_level = may
 message_size_limit = {octets}
 mailbox_size_limit = 0
@@ -58,26 +63,33 @@ postlog unix-dgram n - n - 1 postlogd
 PRIVATE = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "saved", "trace")
 
 
+USERS = {"postfix": 101, "postdrop": 102}
+
+
+def run(root: Root, port: int, settings: str) -> None:
+    """Start a Postfix that takes mail on this port, with an empty queue and these settings beside MAIN_CF."""
+    root.write("/etc/postfix/main.cf", MAIN_CF + settings)
+    root.write("/etc/postfix/master.cf", MASTER_CF.format(port=port))
+    root.make("/var/lib/postfix", "postfix")
+    root.make("/var/spool/postfix", "root")
+    root.make("/var/spool/postfix/pid", "root")
+    for name in PRIVATE:
+        root.make(f"/var/spool/postfix/{name}", "postfix", 0o700)
+    root.make("/var/spool/postfix/public", "postfix")
+    root.make("/var/spool/postfix/maildrop", "postfix", 0o730)
+    root.start(port, "/usr/lib/postfix/sbin/master", "-d")
+
+
 class Postfix(Server):
     """Postfix of Debian."""
 
     name = "postfix"
-    users: ClassVar = {"postfix": 101, "postdrop": 102}
+    users: ClassVar = USERS
 
     def start(self) -> None:
-        """Write main.cf and master.cf, make the queue, start master."""
+        """It passes on what it takes."""
         words = {"octets": OCTETS, "plain": PLAIN, "home": HOME, "lmtp": LMTP, "socket": LMTP_SOCKET}
-        settings = MAIN_CF.format(mx=self.hosts.mx, port_home=self.hosts.home, **words)
-        self.root.write("/etc/postfix/main.cf", settings)
-        self.root.write("/etc/postfix/master.cf", MASTER_CF.format(port=self.port))
-        self.root.make("/var/lib/postfix", "postfix")
-        self.root.make("/var/spool/postfix", "root")
-        self.root.make("/var/spool/postfix/pid", "root")
-        for name in PRIVATE:
-            self.root.make(f"/var/spool/postfix/{name}", "postfix", 0o700)
-        self.root.make("/var/spool/postfix/public", "postfix")
-        self.root.make("/var/spool/postfix/maildrop", "postfix", 0o730)
-        self.root.start(self.port, "/usr/lib/postfix/sbin/master", "-d")
+        run(self.root, self.port, SENDER_CF.format(mx=self.hosts.mx, port_home=self.hosts.home, **words))
 
     def queue(self) -> str:
         """`postqueue -j`: one JSON object a mail."""

@@ -36,8 +36,10 @@ class Root:
     """A private copy of var/peers/NAME in `directory`, with the users the programs ask for (name -> number)."""
 
     def __init__(self, name: str, directory: Path, users: Mapping[str, int]) -> None:
-        self.directory, self.users = directory, {"root": 0, **users, "nobody": 65534}
+        self.directory = directory = directory.resolve()  # as /proc names it
+        self.users = {"root": 0, **users, "nobody": 65534}
         self.programs: list[Program] = []
+        clear(directory)
         shutil.copytree(STORE / name, directory, symlinks=True)
         directory.chmod(0o755)
         for device, numbers in DEVICES.items():
@@ -95,26 +97,34 @@ class Root:
         return "\n".join(line for program in self.programs for line in program.log)
 
     def close(self) -> None:
-        """Kill what runs in this root, whichever process group it made for itself, and remove the files."""
+        """End what runs in this root and remove the files."""
         for program in self.programs:
             with contextlib.suppress(AssertionError):
                 program.stop()
-        wait_until(lambda: not self._kill(), f"the end of what runs in {self.directory}")
-        shutil.rmtree(self.directory)
+        clear(self.directory)
 
-    def _kill(self) -> list[int]:
-        found = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal() and self._holds(entry)]
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        return found
 
-    def _holds(self, process: Path) -> bool:
-        try:
-            inside = Path(os.readlink(process / "root"))
-        except OSError:  # it has ended
-            return False
-        return inside == self.directory or self.directory in inside.parents
+def clear(directory: Path) -> None:
+    """Remove a root, also one that a killed run left; first kill what runs in it, whatever process group it made."""
+    if directory.exists():
+        wait_until(lambda: not _kill(directory), f"the end of what runs in {directory}")
+        shutil.rmtree(directory)
+
+
+def _kill(directory: Path) -> list[int]:
+    found = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdecimal() and _is_within(one, directory)]
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return found
+
+
+def _is_within(process: Path, directory: Path) -> bool:
+    try:
+        inside = Path(os.readlink(process / "root"))
+    except OSError:  # it has ended
+        return False
+    return inside == directory or directory in inside.parents
 
 
 def greets(port: int) -> bool:
