@@ -32,7 +32,7 @@ class Listening(socket.socket):
 
     is_ours = True  # systemd's outlive us
     path: Path | None = None  # of a Unix socket that we made
-    _inode: tuple[int, int] = (0, 0)
+    _made: tuple[int, ...] = ()
     _word: mmap.mmap
 
     @classmethod
@@ -65,14 +65,18 @@ class Listening(socket.socket):
         self._word[0] = 1
         if self.path is not None:
             with contextlib.suppress(OSError):
-                status = os.stat(self.path, follow_symlinks=False)
-                if (status.st_dev, status.st_ino) == self._inode:  # another program's may stand there by now
+                if _identity(self.path) == self._made:  # another program's may stand there by now
                     os.unlink(self.path)
 
     def remember(self, path: Path) -> None:
         """The file that this socket has made."""
-        status = os.stat(path, follow_symlinks=False)
-        self.path, self._inode = path, (status.st_dev, status.st_ino)
+        self.path, self._made = path, _identity(path)
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """Which file it is; the number of a removed one is soon given to another."""
+    status = os.stat(path, follow_symlinks=False)
+    return (status.st_dev, status.st_ino, status.st_mtime_ns)
 
 
 def bind(address: str) -> Listening:

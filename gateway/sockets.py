@@ -90,16 +90,22 @@ def passed_on(environ: MutableMapping[str, str]) -> tuple[Passed, ...]:
 def _take(descriptor: int, name: str) -> Passed:
     try:
         bound = Listening.inherited(descriptor)
-        bound.set_inheritable(False)
-        is_stream = bound.type == socket.SOCK_STREAM
-        listens = is_stream and bound.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     except OSError as error:
         raise _wrong(descriptor, name, f"none ({error.strerror})") from None
-    if not listens:
-        raise _wrong(descriptor, name, "one that does not listen" if is_stream else "one that is no stream")
-    if bound.family not in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
-        raise _wrong(descriptor, name, "another family")
+    fault = _fault(bound)
+    if fault:
+        bound.close()
+        raise _wrong(descriptor, name, fault)
+    bound.set_inheritable(False)
     return Passed(bound, name, _address(bound))
+
+
+def _fault(bound: socket.socket) -> str:
+    if bound.family not in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
+        return "one of another family"
+    if bound.type != socket.SOCK_STREAM:
+        return "one that is no stream"
+    return "" if bound.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) else "one that does not listen"
 
 
 def _wrong(descriptor: int, name: str, found: str) -> ConfigError:
@@ -129,7 +135,9 @@ class Sockets:
         wanted = [each for each in _wanted(config) if each.word in words]
         found: dict[str, list[Listening]] = {word: [] for word in words}
         for each in self._passed:
-            found[_word_of(each, wanted, words)].append(each.bound)
+            word = _word_of(each, wanted, words)
+            found[word].append(each.bound)
+            log.info("%s: %s, taken over from systemd", ".".join(KEYS[word]), each.address)
         kept, own = list(self._own), []
         try:
             for want in wanted:

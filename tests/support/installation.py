@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ class Installation:
         self.mx_port, self.submission_port, self.submission_tls_port = free_port(), free_port(), free_port()
         self.programs: list[Program] = []
         self._database: Database | None = None
-        tables = {
+        tables: dict[str, Mapping[str, object]] = {
             "server": {"name": NAME, "state_dir": str(directory)},
             "database": {"url": self.database_url},
             "queue": {"redis_url": redis_url, "sweep_period": "1s"},
@@ -121,9 +122,8 @@ class Installation:
             },
             "outbound": {"route": route or f"maildir:{self.out}"},
         }
-        for section, keys in (config or {}).items():
-            tables[section] = {**tables.get(section, {}), **keys}
-        self.file.write_text(toml(tables))
+        self._tables = tables
+        self.configure(config or {})
         self.apply_file(desk)
 
     def __enter__(self) -> "Installation":
@@ -138,6 +138,12 @@ class Installation:
         if self._database is not None:
             self._database.close()
             self._database = None
+
+    def configure(self, config: Mapping[str, Mapping[str, object]]) -> None:
+        """Write these keys into the file, beside those that it has."""
+        for section, keys in config.items():
+            self._tables[section] = {**self._tables.get(section, {}), **keys}
+        self.file.write_text(toml(self._tables))
 
     # --- the command line ------------------------------------------------------------------------------------------
 
@@ -189,10 +195,15 @@ class Installation:
         for login in logins or ("ann",):
             self.call("agent", "password", login, stdin=f"{PASSWORD}\n")
 
-    def start(self, *roles: str, environment: Mapping[str, str] | None = None) -> Program:
-        """`serve`, or `run ROLE` for each role named, ready to take mail; the (last) program."""
+    def start(
+        self,
+        *roles: str,
+        environment: Mapping[str, str] | None = None,
+        sockets: Mapping[str, socket.socket] | None = None,
+    ) -> Program:
+        """`serve`, or `run ROLE` for each role named, ready to take mail, on systemd's sockets; the (last) program."""
         verbs = [("run", role) for role in roles] or [("serve",)]
-        started = [Program(self._command(*verb), self._environment(environment)) for verb in verbs]
+        started = [Program(self._command(*verb), self._environment(environment), sockets) for verb in verbs]
         self.programs += started
         for program in started:
             program.wait_for_line(" ready: ")

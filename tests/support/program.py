@@ -7,7 +7,9 @@ It leads a process group of its own, so that `kill` ends it and all its processe
 import contextlib
 import os
 import signal
+import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,12 +17,38 @@ from pathlib import Path
 START_S = 60.0
 STOP_S = 60.0  # serve gives its processes 45 seconds
 
+# What systemd does for a socket unit (sd_listen_fds(3)): descriptors from 3 on, and the id that only the child knows.
+_HAND_OVER = """
+import fcntl, os, sys
+moved = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 100) for number in sys.argv[1].split(",")]
+for place, number in enumerate(moved):
+    os.dup2(number, 3 + place)
+    os.close(number)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def handing_over(command: Sequence[str], sockets: Mapping[str, socket.socket]) -> tuple[list[str], dict[str, str]]:
+    """The command that passes these sockets, by the name of each, as systemd would, and its environment."""
+    numbers = ",".join(str(each.fileno()) for each in sockets.values())
+    passed = {"LISTEN_FDS": str(len(sockets)), "LISTEN_FDNAMES": ":".join(sockets)}
+    return [sys.executable, "-c", _HAND_OVER, numbers, *command], passed
+
 
 class Program:
     """One `casegate serve` or `casegate run ROLE`; `log` holds every line it wrote to standard error."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        sockets: Mapping[str, socket.socket] | None = None,
+    ) -> None:
         self.log: list[str] = []
+        if sockets:
+            command, passed = handing_over(command, sockets)
+            environment = {**environment, **passed}
         self._news = threading.Condition()
         self._ended = False
         self._process = subprocess.Popen(
@@ -32,6 +60,7 @@ class Program:
             text=True,
             errors="replace",
             start_new_session=True,
+            pass_fds=[each.fileno() for each in (sockets or {}).values()],
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -78,6 +107,10 @@ class Program:
             if len(found()) < count:
                 raise AssertionError(f"no line {words!r} in the log:\n" + "\n".join(self.log[-40:]))
             return found()[count - 1]
+
+    def send(self, signum: int) -> None:
+        """A signal to the supervisor alone."""
+        self._process.send_signal(signum)
 
     def stop(self, signum: int = signal.SIGTERM) -> int:
         """Ask it to end and wait; returns its exit status."""
