@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bounds of a listener at its sockets: who is turned away, who makes room, what stress and a full memory answer."""
+
+import asyncio
+import ipaddress
+import logging
+
+import pytest
+
+import gateway.supply
+from gateway.edge import TurnedAway
+from gateway.lines import Deadlines
+from gateway.stress import Stress
+from gateway.supply import Floor, Supply
+from storage.envelope import Session
+from storage.response import R452_NO_STORAGE
+
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
+OPENING = (b"EHLO a", b"MAIL FROM:<a@sender.example>", b"RCPT TO:<b@firm.example>")
+
+
+async def proxied(running, peer):
+    """A client whose address a proxy names, and the first response it hears."""
+    client = await running.connect(greet=False)
+    family = "TCP6" if ":" in peer else "TCP4"
+    here = "::1" if ":" in peer else "127.0.0.1"
+    await client.send(f"PROXY {family} {peer} {here} 1234 25\r\n".encode())
+    return client, await client.response()
+
+
+async def until(condition):
+    while not condition():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("peers", "caps"),
+    [
+        pytest.param(["192.0.2.1"] * 3, {"max_connections_per_address": 2}, id="one address"),
+        pytest.param(["192.0.2.1", "192.0.2.2", "192.0.2.3"], {"max_connections_per_subnet": 2}, id="one /24"),
+        pytest.param(["2001:db8::1", "2001:db8::2", "2001:db8::3"], {"max_connections_per_subnet": 2}, id="one /64"),
+    ],
+)
+async def test_the_third_of_one_network_is_turned_away_and_others_are_not(start, peers, caps):
+    running = await start(proxy_from=LOOPBACK, **caps)
+    first, greeting = await proxied(running, peers[0])
+    assert greeting.startswith(b"220 ")
+    assert (await proxied(running, peers[1]))[1].startswith(b"220 ")
+    third, refusal = await proxied(running, peers[2])
+    assert refusal.startswith(b"421 4.7.0 Too many connections from your network")
+    assert await third.response() == b""
+    assert (await proxied(running, "198.51.100.1"))[1].startswith(b"220 ")
+    await first.say(b"QUIT")
+    await until(lambda: len(running.edge.open) == 2)
+    assert (await proxied(running, peers[2]))[1].startswith(b"220 ")
+
+
+async def test_who_comes_without_a_proxy_is_counted_at_once(start):
+    running = await start(max_connections_per_address=1)
+    await running.connect()
+    assert (await (await running.connect(greet=False)).response()).startswith(b"421 4.7.0")
+
+
+async def test_own_hosts_are_not_counted(start):
+    running = await start(max_connections_per_address=1, unlimited_from=LOOPBACK)
+    for _ in range(3):
+        await running.connect()
+
+
+async def test_who_has_waited_longest_without_a_mail_makes_room(start):
+    running = await start(max_connections=3, stress_at_percent=100)
+    busy, first, second = [await running.connect() for _ in range(3)]
+    for line in OPENING:
+        assert (await busy.say(line)).startswith(b"250")
+    assert (await first.say(b"NOOP")).startswith(b"250")  # so that the second has waited longest
+    third = await running.connect()
+    assert (await second.response()).startswith(b"421 4.7.0 Too busy to wait for you")
+    assert await second.response() == b""
+    fourth = await running.connect()
+    assert (await first.response()).startswith(b"421 4.7.0")
+    assert (await busy.say(b"DATA")).startswith(b"354")
+    assert (await busy.say(b"a: b\r\n\r\nc\r\n.")).startswith(b"250")
+    assert (await third.say(b"NOOP")).startswith(b"250")
+    assert (await fourth.say(b"NOOP")).startswith(b"250")
+
+
+async def test_a_slot_is_free_only_when_the_last_content_is_judged(start, receiver):
+    """A client that leaves after the final dot frees no memory yet."""
+    judged = asyncio.Event()
+
+    async def judge(_session, _envelope, _content):
+        await judged.wait()
+        return R452_NO_STORAGE
+
+    receiver.on_content = judge
+    running = await start(max_connections=1, stress_at_percent=100)
+    client = await running.connect()
+    for line in (*OPENING, b"DATA"):
+        await client.say(line)
+    await client.send(b"a: b\r\n\r\nc\r\n.\r\n")
+    await until(lambda: running.edge._promises)
+    for connection in tuple(running.edge.open):
+        connection.abort()
+    await until(lambda: not running.edge.open)
+    assert (await (await running.connect(greet=False)).response()).startswith(b"421 4.7.0")
+    judged.set()
+    await until(lambda: not running.edge._promises)
+    await running.connect()
+
+
+async def test_stress_shortens_also_the_waits_under_way_and_says_so(start, caplog):
+    running = await start(
+        max_connections=5, stress_at_percent=80, stress_timeout_s=0.05, deadlines=Deadlines(command_s=300)
+    )
+    idle = [await running.connect() for _ in range(3)]
+    last = await running.connect()
+    for client in (*idle, last):
+        assert (await client.response()).startswith(b"421 4.7.0 Too busy")
+    assert "stress: 4 of 5 connections are taken" in caplog.text
+    with caplog.at_level(logging.WARNING):
+        await until(lambda: "stress is over" in caplog.text)
+    patient = await running.connect()
+    assert (await patient.say(b"NOOP")).startswith(b"250")
+
+
+async def test_stress_ends_a_session_at_the_second_refusal(start):
+    running = await start(max_connections=2, stress_at_percent=50, max_errors=20)
+    client = await running.connect()
+    await client.say(b"WHAT")
+    assert (await client.say(b"WHAT")).startswith(b"500")
+    assert (await client.response()).startswith(b"421")
+
+
+@pytest.mark.parametrize(
+    ("taken", "is_on"),
+    [
+        pytest.param([79], [False], id="below"),
+        pytest.param([80, 100, 61, 60, 59, 79], [True, True, True, True, False, False], id="until far below"),
+        pytest.param([80, 59, 80], [True, False, True], id="and again"),
+    ],
+)
+def test_stress_begins_high_and_ends_low(taken, is_on):
+    stress = Stress(slots=100, at_percent=80, timeout_s=10)
+    assert [(stress.look(one), stress.is_on)[1] for one in taken] == is_on
+
+
+def test_stress_makes_no_deadline_longer():
+    usual = Deadlines(command_s=2, session_s=5, content_idle_s=3, content_grace_s=1, handshake_s=4)
+    tight = Stress(slots=1, at_percent=80, timeout_s=10).deadlines(usual)
+    assert (tight.command_s, tight.session_s, tight.content_idle_s) == (2, 5, 3)
+    assert (tight.content_grace_s, tight.handshake_s) == (1, 4)
+    assert tight.content_octets_per_s > usual.content_octets_per_s
+
+
+async def test_a_content_that_outgrows_the_memory_of_all_is_452_and_the_session_goes_on(start, receiver):
+    running = await start(memory_octets=131_072)
+    client = await running.connect()
+    for line in OPENING:
+        await client.say(line)
+    assert (await client.say(b"DATA")).startswith(b"354")
+    await client.send(b"a: b\r\n\r\n" + b"x" * 70 * 4000 + b"\r\n.\r\n")
+    assert (await client.response()).startswith(b"452 4.3.1")
+    assert receiver.mails == []
+    assert running.edge._register.used().octets == 0
+    for line in OPENING[1:]:
+        await client.say(line)
+    assert (await client.say(b"DATA")).startswith(b"354")
+    assert (await client.say(b"a: b\r\n\r\nsmall\r\n.")).startswith(b"250")
+
+
+async def test_where_the_memory_is_gone_data_is_452_until_it_is_back(start, receiver):
+    """The first connection holds what there is; the second hears it before it sends its content."""
+    running = await start(memory_octets=131_072)
+    first, second = await running.connect(), await running.connect()
+    for line in (*OPENING, b"DATA"):
+        await first.say(line)
+    await first.send(b"a: b\r\n\r\n" + b"x\r\n" * 50_000)
+    await until(lambda: running.edge._register.used().octets == 131_072)
+    for line in OPENING:
+        await second.say(line)
+    assert (await second.say(b"DATA")).startswith(b"452 4.3.1")
+    assert (await first.say(b".")).startswith(b"250")
+    for line in OPENING[1:]:
+        await second.say(line)
+    assert (await second.say(b"DATA")).startswith(b"354")
+
+
+def test_however_many_are_turned_away_the_log_has_a_line_for_each_reason(caplog):
+    turned_away = TurnedAway()
+    for number in range(1000):
+        turned_away.note("connections", Session(f"s{number}", "192.0.2.1"))
+    turned_away.note("made room for others", Session("t1", "192.0.2.2"))
+    turned_away.tell()
+    turned_away.tell()
+    assert [record.getMessage() for record in caplog.records] == [
+        "turned away 1000: connections; the last at s999 from 192.0.2.1",
+        "turned away 1: made room for others; the last at t1 from 192.0.2.2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("place", "floor", "oldest_s", "said"),
+    [
+        pytest.param("", Floor(0, 10), 0, None, id="room"),
+        pytest.param("", Floor(10**18, 10), 0, "MB free, limits.min_free_disk is", id="low disk"),
+        pytest.param("gone", Floor(0, 10), 0, "No such file", id="no disk"),
+        pytest.param("", Floor(0, 10), 11, "a commit has waited for 11 s", id="slow store"),
+    ],
+)
+def test_mail_is_refused_where_it_could_not_be_stored_and_once_in_the_log(
+    tmp_path, caplog, place, floor, oldest_s, said
+):
+    supply = Supply([tmp_path / place], lambda: oldest_s, floor)
+    answers = {supply.refusal() for _ in range(100)}
+    assert answers == {None if said is None else R452_NO_STORAGE}
+    assert len(caplog.records) == (said is not None)
+    assert said is None or said in caplog.text
+
+
+def test_the_disk_is_asked_once_a_second_however_many_mails_begin(tmp_path, monkeypatch):
+    asked = []
+    real = gateway.supply.os.statvfs
+    monkeypatch.setattr(gateway.supply.os, "statvfs", lambda place: asked.append(place) or real(place))
+    monkeypatch.setattr(gateway.supply, "LOOK_EVERY_S", 3600.0)
+    supply = Supply([tmp_path, tmp_path], lambda: 0, Floor(0, 10))
+    for _ in range(1000):
+        supply.refusal()
+    assert asked == [tmp_path]
