@@ -18,7 +18,7 @@ from handlers.headers import fold, scan
 from storage.response import Response
 
 MAX_DIAGNOSTIC_CHARACTERS = 500  # of what a remote server said
-FULL_OCTETS = 1_000_000  # RFC 3461 §4.3: RET=FULL of a bigger mail gets the header section alone
+FULL_OCTETS = 1_000_000  # of a bigger mail RET=FULL gets the header section alone: each recipient has a report
 
 
 class Action(Enum):
@@ -112,7 +112,7 @@ def _status(fate: Fate) -> str:
 
 
 def _told_part(report: Report) -> bytes:
-    """RFC 6522 §3, §4; with header fields beyond ASCII the types of RFC 6533 §6."""
+    """RFC 6522 §3, §4; with header fields beyond ASCII the types of RFC 6533 §4."""
     head = scan(report.content)
     section = b"".join(head.raw(field) for field in head.fields)
     if report.in_full:  # the line end of the last line is the content's own

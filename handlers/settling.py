@@ -25,7 +25,7 @@ from storage.outbox import Outgoing, Taken
 from storage.response import Response
 from storage.states import RecipientState
 
-DELAY_AFTER = timedelta(hours=4)  # RFC 5321 §4.5.4.1: most recipients that are reached at all are reached by then
+DELAY_AFTER = timedelta(hours=4)  # as most servers do: by then greylisting and restarts are over
 _BY_DEFAULT = ("FAILURE", "DELAY")  # RFC 3461 §4.1 leaves the second to us
 
 

@@ -123,7 +123,7 @@ def test_what_leaves_to_the_customer_holds_nothing_of_the_agents_wishes(world: W
         ("", REFUSED, 0, False),
         ("HDRS", REFUSED, 0, False),
         ("FULL", REFUSED, 0, True),
-        # RFC 3461 §4.3: FULL is for failures, and for what is not too big.
+        # RFC 3461 §4.3: FULL is for failures alone; and a report is bounded.
         ("FULL", FILED, 0, False),
         ("FULL", REFUSED, FULL_OCTETS, False),
     ],
