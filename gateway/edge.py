@@ -42,6 +42,11 @@ class Connection(Protocol):
 
     task: asyncio.Task[None]
 
+    @property
+    def session(self) -> Session:
+        """Who it is, as far as we know."""
+        ...
+
     def leave_if_idle(self) -> None:
         """Say 421 and close, unless a mail is on its way."""
         ...
@@ -111,7 +116,7 @@ class Edge:
             return R421_SHUTTING_DOWN
         slot = self._register.enter()
         if slot is None:
-            slot = self._make_room(session)
+            slot = self._make_room()
         if slot is None:
             return self._turn_away(session, Full.CONNECTIONS)
         self._look()
@@ -147,11 +152,12 @@ class Edge:
         if seat is not None:
             seat.leave()
 
-    def _make_room(self, newcomer: Session) -> int | None:
+    def _make_room(self) -> int | None:
+        """Send away whoever has waited longest, and take that slot."""
         if not self._waiting:
             return None
         oldest, _ = self._waiting.popitem(last=False)
-        self._turned_away.note(MADE_ROOM, newcomer)
+        self._turned_away.note(MADE_ROOM, oldest.session)
         oldest.send_away(R421_MAKE_ROOM)
         self.open[oldest].leave()
         return self._register.enter()

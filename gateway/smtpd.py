@@ -110,6 +110,10 @@ class Smtpd(SMTP):
 
     # -- called by the edge
 
+    @property
+    def session(self) -> Session:
+        return self._conversation.session
+
     def leave_if_idle(self) -> None:
         """Say 421 and close, unless a mail is on its way."""
         if self._waiting and self._conversation.transaction is None:
