@@ -7,6 +7,7 @@ is left to the processes that follow, or hears 421 where none does.
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import Sequence
 
@@ -14,20 +15,20 @@ from gateway.edge import Edge
 from gateway.listening import Listening
 from gateway.smtpd import Smtpd
 
+log = logging.getLogger(__name__)
+
 ACCEPT_AT_ONCE = 4  # a small number shares a burst between the processes
+ACCEPT_PAUSE_S = 1.0  # when no descriptor or no memory is left
 GRACE_S = 30.0  # shorter than the supervisor's
 
 
 async def serve(sockets: Sequence[Listening], edge: Edge, stop: asyncio.Event, grace_s: float = GRACE_S) -> None:
     """Serve until `stop` is set, then drain."""
-    loop = asyncio.get_running_loop()
-    servers = [await loop.create_server(lambda: Smtpd(edge), sock=each, backlog=ACCEPT_AT_ONCE) for each in sockets]
+    acceptors = [_Acceptor(each, edge) for each in sockets]
     await stop.wait()
     edge.stop()
-    for each, server in zip(sockets, servers, strict=True):
-        if each.is_last:
-            await _send_queue_away(each, edge)
-        server.close()
+    for acceptor in acceptors:
+        await acceptor.close()
     try:
         async with asyncio.timeout(grace_s):
             await edge.drained()
@@ -35,20 +36,57 @@ async def serve(sockets: Sequence[Listening], edge: Edge, stop: asyncio.Event, g
         await edge.cut()
 
 
-async def _send_queue_away(bound: Listening, edge: Edge) -> None:
-    """421 for those whom nobody will serve; the edge has stopped, and nothing is awaited after the last of them."""
-    loop = asyncio.get_running_loop()
-    while (waiting := _accepted(bound)) is not None:
-        await loop.connect_accepted_socket(lambda: Smtpd(edge), waiting)
+class _Acceptor:
+    """Accepts on one socket and forgets nobody; asyncio's server drops those it has accepted but not yet presented."""
 
+    def __init__(self, bound: Listening, edge: Edge) -> None:
+        self._bound, self._edge = bound, edge
+        self._loop = asyncio.get_running_loop()
+        self._arriving: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._begin()
 
-def _accepted(bound: Listening) -> socket.socket | None:
-    while True:
+    def _begin(self) -> None:
+        if not self._closed:
+            self._loop.add_reader(self._bound, self._accept_some)
+
+    def _accept_some(self) -> None:
+        for _ in range(ACCEPT_AT_ONCE):
+            if not self._accept_one():
+                return
+
+    def _accept_one(self) -> bool:
+        """Whether there may be another."""
         try:
-            waiting, _ = bound.accept()
+            client, _ = self._bound.accept()
+        except BlockingIOError:
+            return False
         except ConnectionAbortedError:
-            continue
-        except OSError:  # nobody waits, or no descriptor is left
-            return None
-        waiting.setblocking(False)
-        return waiting
+            return True
+        except OSError as error:
+            log.error("nobody can be accepted now: %s", error.strerror)
+            self._loop.remove_reader(self._bound)
+            self._loop.call_later(ACCEPT_PAUSE_S, self._begin)
+            return False
+        client.setblocking(False)
+        task = self._loop.create_task(self._present(client))
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
+        return True
+
+    async def _present(self, client: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(lambda: Smtpd(self._edge), client)
+        except OSError as error:
+            log.info("a connection ended before it began: %s", error)
+            client.close()
+
+    async def close(self) -> None:
+        """Nothing is awaited between the last look into the queue and the end of the socket."""
+        self._closed = True
+        self._loop.remove_reader(self._bound)
+        while self._bound.is_last and self._accept_one():
+            pass
+        self._bound.close()
+        if self._arriving:
+            await asyncio.wait(self._arriving)

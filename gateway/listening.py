@@ -48,11 +48,6 @@ class Listening(socket.socket):
         self._word = mmap.mmap(-1, 1)
         self.setblocking(False)
 
-    def listen(self, backlog: int = BACKLOG, /) -> None:
-        """asyncio would make its number of accepts in one go the backlog too; the queue keeps its length."""
-        if self.is_ours:
-            super().listen(BACKLOG)
-
     @property
     def is_last(self) -> bool:
         """Whether nobody serves this socket after us: a client still in the queue would be reset."""
@@ -89,7 +84,7 @@ def bind(address: str) -> Listening:
         if v6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind((host, port))
-        bound.listen()
+        bound.listen(BACKLOG)
         bound.share()
     except OSError:
         bound.close()
@@ -109,7 +104,7 @@ def bind_unix(path: Path, mode: int) -> Listening:
             finally:
                 os.umask(before)
             bound.remember(path)
-            bound.listen()  # within the lock: who looks meanwhile would take it for dead
+            bound.listen(BACKLOG)  # within the lock: who looks meanwhile would take it for dead
         bound.share()
     except OSError:
         bound.close()

@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from gateway.listener import serve
-from gateway.listening import bind
+from gateway.listening import Listening, bind
 from gateway.receiver import EdgeSettings
 from gateway.smtpd import Edge
 
@@ -62,6 +62,37 @@ async def test_after_the_grace_the_rest_is_cut(start):
     running.stop.set()
     await asyncio.wait_for(running.task, 5)
     assert await client.reader.read() == b""
+
+
+def waiting_at(bound, clients=10):
+    """Clients that the kernel has let in and nobody has accepted."""
+    return [socket.create_connection(bound.getsockname(), timeout=10) for _ in range(clients)]
+
+
+async def stopped_at_once(bound, receiver):
+    stop = asyncio.Event()
+    stop.set()
+    await asyncio.wait_for(serve([bound], Edge(EdgeSettings("gw.example"), receiver), stop), 10)
+
+
+async def test_the_last_to_stop_says_421_to_those_whom_nobody_has_accepted_yet(receiver):
+    bound = bind("127.0.0.1:0")
+    clients = waiting_at(bound)
+    bound.last_call()
+    await stopped_at_once(bound, receiver)
+    for client in clients:
+        with client:
+            assert client.recv(200).startswith(b"421 4.3.2")
+
+
+async def test_who_is_followed_by_others_leaves_them_those_whom_nobody_has_accepted_yet(receiver):
+    with bind("127.0.0.1:0") as bound:
+        clients = waiting_at(bound)
+        await stopped_at_once(Listening.inherited(os.dup(bound.fileno())), receiver)
+        for client in clients:
+            accepted, _ = bound.accept()
+            accepted.close()
+            client.close()
 
 
 async def serve_until_term(bound, name, receiver):
