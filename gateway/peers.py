@@ -5,11 +5,14 @@ Enters: a transport, or a header that aiosmtpd has read. Leaves: plain text addr
 """
 
 import asyncio
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from aiosmtpd.proxy_protocol import AF, PROTO, V2_CMD, ProxyData
 
 from gateway.receiver import EdgeSettings, Network
+
+REMEMBERED = 4096
 
 
 def peer_of(transport: asyncio.BaseTransport) -> str:
@@ -17,8 +20,7 @@ def peer_of(transport: asyncio.BaseTransport) -> str:
     name = transport.get_extra_info("peername")
     if not isinstance(name, tuple) or not name:
         return "unix"
-    address = ip_address(str(name[0]).partition("%")[0])
-    return str(address.ipv4_mapped or address) if isinstance(address, IPv6Address) else str(address)
+    return _plain(str(name[0]))
 
 
 def is_listed(peer: str, settings: EdgeSettings) -> bool:
@@ -29,8 +31,18 @@ def is_within(peer: str, networks: tuple[Network, ...]) -> bool:
     """Whether the peer has an address, and in one of these."""
     if not networks or peer == "unix":
         return False
-    address = ip_address(peer)
+    address = _parsed(peer)
     return any(address in network for network in networks)
+
+
+# A flood comes from the same addresses again and again, and parsing one costs more than all the rest of refusing it.
+_parsed = lru_cache(REMEMBERED)(ip_address)
+
+
+@lru_cache(REMEMBERED)
+def _plain(name: str) -> str:
+    address = ip_address(name.partition("%")[0])
+    return str(address.ipv4_mapped or address) if isinstance(address, IPv6Address) else str(address)
 
 
 def proxied_peer(header: ProxyData) -> str | None:

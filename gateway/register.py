@@ -16,6 +16,7 @@ import sys
 import weakref
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
@@ -167,14 +168,20 @@ class Register:
         self._map[at : at + size] = value.to_bytes(size, sys.byteorder)
 
     def _marks(self, peer: str) -> tuple[bytes, bytes]:
-        """An IPv4 address in IPv6 clothes is the IPv4 address; both kinds are told apart by their length."""
-        address = ip_address(peer)
-        if isinstance(address, IPv6Address):
-            address = address.ipv4_mapped or address
-        octets = address.packed
-        bits = IPV4_SUBNET_BITS if address.version == 4 else IPV6_SUBNET_BITS
-        return self._mark(octets), self._mark(octets[: bits // 8])
+        """Of the address and of its subnet."""
+        octets, subnet = _packed(peer)
+        return self._mark(octets), self._mark(subnet)
 
     def _mark(self, octets: bytes) -> bytes:
         digest = hashlib.blake2b(octets, digest_size=MARK_OCTETS - 1, key=self._key).digest()
         return _HEAD + digest.translate(_NEVER_HEAD)
+
+
+@lru_cache(4096)
+def _packed(peer: str) -> tuple[bytes, bytes]:
+    """An IPv4 address in IPv6 clothes is the IPv4 address; both kinds are told apart by their length."""
+    address = ip_address(peer)
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    bits = IPV4_SUBNET_BITS if address.version == 4 else IPV6_SUBNET_BITS
+    return address.packed, address.packed[: bits // 8]
