@@ -8,11 +8,10 @@ goes wrong before is an exception, which the edge answers with 451.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 
 from gateway.bell import Bell
 from gateway.outer import Outer
-from gateway.promise import arrive, keep
+from gateway.promise import arrive, heavy, keep
 from gateway.receiver import Gathering, Intake
 from gateway.reception import Reception, StoreLookups
 from handlers import intake
@@ -27,6 +26,7 @@ from handlers.proof import decide
 from storage import messages
 from storage.address import Address
 from storage.commit_group import GroupCommitter
+from storage.content import packed
 from storage.database import Database
 from storage.envelope import Envelope, Session
 from storage.response import (
@@ -73,11 +73,11 @@ class MxReceiver:
         asked = mail.signatures.questions()
         answers = await asyncio.gather(*(self._resolver.txt(question.name) for question in asked))
         keys = {question.name: answer for question, answer in zip(asked, answers, strict=True)}
-        mail = await self._judge(mail, office, keys)
+        mail = await self._judge(mail, office, keys, len(content))
         if mail.refusal is not None:
             log.info("%s: mail %s refused: %s", mail.session.id, mail.id, mail.refusal)
             return mail.refusal
-        return await self._accept(mail, office)
+        return await self._accept(mail, office, content)
 
     def _incoming(self, office: Office, session: Session, envelope: Envelope, content: bytes) -> Incoming:
         now = self._clock.now()
@@ -93,22 +93,21 @@ class MxReceiver:
             destinations=tuple(one for one in found if isinstance(one, Destination)),
         )
 
-    async def _judge(self, mail: Incoming, office: Office, keys: dict[str, Answer]) -> Incoming:
+    async def _judge(self, mail: Incoming, office: Office, keys: dict[str, Answer], size: int) -> Incoming:
         bench = Bench(office, keys, StoreLookups(self._database, office))
-        if len(mail.content) <= INLINE_OCTETS and not _asks_the_store(mail):
+        if size <= INLINE_OCTETS and not _asks_the_store(mail):
             return judge(mail, bench)
         return await asyncio.to_thread(judge, mail, bench)
 
-    async def _accept(self, mail: Incoming, office: Office) -> Response:
-        arrival = intake.arrival(mail, office)
-        content_id = await arrive(self._committer, mail.content, mail.received_at)
-        if content_id is not None:
-            arrival = replace(arrival, content_id=content_id)
+    async def _accept(self, mail: Incoming, office: Office, octets: bytes) -> Response:
+        small = len(octets) <= INLINE_OCTETS
+        content = packed(octets) if small else await heavy(lambda: packed(octets))
+        arrival = intake.arrival(mail, office, await arrive(self._committer, content, mail.received_at))
         accepted = await keep(self._committer, Move.ACCEPT, _acceptance(arrival))
         if accepted.repeated:
             log.info("%s: mail %s was accepted before as %s", mail.session.id, mail.id, accepted.id)
         else:
-            _log_acceptance(mail)
+            _log_acceptance(mail, len(octets))
             if accepted.state is MessageState.ACCEPTED:
                 self._bell.ring((accepted.id,))
         return R250_ACCEPTED.about(accepted.id)
@@ -118,13 +117,13 @@ def _acceptance(arrival: messages.Arrival) -> Callable[..., messages.Accepted]:
     return lambda unit: messages.accept(unit, arrival, decide)
 
 
-def _log_acceptance(mail: Incoming) -> None:
+def _log_acceptance(mail: Incoming, size_octets: int) -> None:
     """One line a mail, by which an operator finds it again."""
     author = str(mail.author.address) if mail.author is not None else "no single author"
     log.info(
         "%s: mail %s of %s, %s, %d octets for %d recipients: %s",
         *(mail.session.id, mail.id, author, "aligned" if mail.aligned else "not aligned"),
-        *(len(mail.content), len(mail.envelope.recipients), mail.disposition),
+        *(size_octets, len(mail.envelope.recipients), mail.disposition),
     )
 
 

@@ -93,8 +93,8 @@ class SubmissionReceiver:
         now = reply.received_at
         return replace(
             reply,
-            content_id=await arrive(self._committer, reply.content, now),
-            body_content_id=await arrive(self._committer, reply.body, now),
+            content=await arrive(self._committer, reply.content, now),
+            body=await arrive(self._committer, reply.body, now),
         )
 
 

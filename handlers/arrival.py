@@ -37,7 +37,3 @@ class Incoming:
     pointers: tuple[Pointer, ...] = ()
     stamp: bytes = b""
     left_out: tuple[Span, ...] = ()
-
-    @property
-    def content(self) -> bytes:
-        return self.head.content

@@ -10,6 +10,7 @@ from handlers.headers import decode_text
 from handlers.identity import Mailbox, claimed_author, mailboxes
 from handlers.office import Office
 from handlers.pointers import foreign_keys, key_of_mail, message_id_of
+from storage.content import Content
 from storage.messages import Arrival, Header, Placing, to_json
 from storage.states import MessageState
 from storage.threads import Author, Person
@@ -24,7 +25,7 @@ _STATES = {
 }
 
 
-def arrival(mail: Incoming, office: Office) -> Arrival:
+def arrival(mail: Incoming, office: Office, content: Content) -> Arrival:
     """Everything that the accepting transaction writes."""
     header = _header(mail)
     return Arrival(
@@ -32,7 +33,7 @@ def arrival(mail: Incoming, office: Office) -> Arrival:
         received_at=mail.received_at,
         session=mail.session,
         envelope=mail.envelope,
-        content=mail.content,
+        content=content,
         header=header,
         placing=_placing(mail, office, header),
         authentication=authentication_json(mail.results, aligned=mail.aligned),

@@ -18,6 +18,7 @@ from handlers.pointers import message_id_of, referred_ids
 from handlers.rewrite import CannotRewrite, ReplyPlan, rewrite_reply
 from handlers.signing import Signer, SigningFailed
 from storage.address import Address, parse
+from storage.content import packed
 from storage.desk import AgentRow, TeamRow
 from storage.envelope import Envelope, Session, Wish
 from storage.messages import Header
@@ -102,7 +103,7 @@ def submission(
         received_at=draft.received_at,
         session=draft.session,
         envelope=draft.envelope,
-        content=draft.head.content,
+        content=packed(draft.head.content),
         header=_header(draft),
         agent_id=draft.agent.id,
         agent_login=draft.agent.value.login,
@@ -111,7 +112,7 @@ def submission(
         own_message_id=plan.message_id,
         reverse_path=tokens.bounce_address(office.keys, conversation.thread_token, outbox_name),
         head=signatures + content[:offset],
-        body=content[offset:],
+        body=packed(content[offset:]),
         recipients=people,
         wishes=_wishes(office, draft, conversation, people),
     )

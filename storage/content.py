@@ -2,13 +2,15 @@
 """The received octets, compressed, in chunks, with their SHA-256; written once and never rewritten.
 
 Small content is written in the accepting transaction. Larger content goes in earlier short transactions while its row
-is `arriving`; accepting flips it to `kept`, and the sweep forgets what nobody accepted within an hour.
+is `arriving`, its SHA-256 and size not yet known; accepting writes them and flips it to `kept`. What is not accepted is
+abandoned, or forgotten by the sweep after an hour. Chunks are compressed before a transaction begins, never in it.
 """
 
 import hashlib
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -24,7 +26,11 @@ ORPHANS_AT_ONCE = 500
 _LEVEL = 1  # the wire is faster than a better level
 
 _INSERT_CHUNK = insert(content_chunk).values(content_id=bindparam("c"), position=bindparam("p"), octets=bindparam("o"))
-_KEEP = update(content).where(content.c.id == bindparam("c"), content.c.state == "arriving").values(state="kept")
+_KEEP = (
+    update(content)
+    .where(content.c.id == bindparam("c"), content.c.state == "arriving")
+    .values(state="kept", sha256=bindparam("s"), size_octets=bindparam("n"))
+)
 _WHOLE = select(content.c.sha256, content.c.size_octets).where(content.c.id == bindparam("c"))
 _PIECES = (
     select(content_chunk.c.octets)
@@ -40,6 +46,7 @@ _ORPHANS = (  # locked: content that is accepted at this moment must not lose it
     .limit(ORPHANS_AT_ONCE)
     .with_for_update(skip_locked=True)
 )
+_ARRIVING = select(content.c.id).where(content.c.id == bindparam("c"), content.c.state == "arriving").with_for_update()
 _ADD = insert(content).returning(content.c.id)
 
 
@@ -47,17 +54,24 @@ class ContentMissing(LookupError):
     """No such content, or it does not match its SHA-256: the store is damaged."""
 
 
-def keep(unit: Unit, octets: bytes, now: datetime) -> int:
-    """Write small content whole, as kept; returns its id."""
-    content_id = _add(unit, octets, "kept", now)
-    for position, chunk in enumerate(chunks(octets)):
-        add_chunk(unit, content_id, position, chunk)
-    return content_id
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Content to be kept: either its compressed chunks are still to be written, or they arrived under this id."""
+
+    sha256: bytes
+    size_octets: int
+    chunks: tuple[bytes, ...] = ()
+    id: int | None = None
 
 
-def arrive(unit: Unit, octets: bytes, now: datetime) -> int:
-    """Open a row for content whose chunks follow in their own transactions; returns its id."""
-    return _add(unit, octets, "arriving", now)
+def packed(octets: bytes) -> Content:
+    """Content that is all there, compressed."""
+    return Content(hashlib.sha256(octets).digest(), len(octets), tuple(pack(chunk) for chunk in chunks(octets)))
+
+
+def pack(chunk: bytes) -> bytes:
+    """One chunk as it is stored."""
+    return zlib.compress(chunk, _LEVEL)
 
 
 def chunks(octets: bytes) -> Iterator[bytes]:
@@ -66,15 +80,44 @@ def chunks(octets: bytes) -> Iterator[bytes]:
         yield octets[start : start + CHUNK_OCTETS]
 
 
+def keep(unit: Unit, what: Content, now: datetime) -> int:
+    """Promise content, whether it is written now or has arrived; returns its id."""
+    if what.id is not None:
+        flip(unit, what)
+        return what.id
+    row = {"state": "kept", "sha256": what.sha256, "size_octets": what.size_octets, "created_at": now}
+    content_id = int(unit.execute(_ADD, row).scalar_one())
+    for position, chunk in enumerate(what.chunks):
+        add_chunk(unit, content_id, position, chunk)
+    return content_id
+
+
+def arrive(unit: Unit, now: datetime) -> int:
+    """Open a row for content whose chunks follow in their own transactions; returns its id."""
+    row = {"state": "arriving", "sha256": b"", "size_octets": 0, "created_at": now}
+    return int(unit.execute(_ADD, row).scalar_one())
+
+
 def add_chunk(unit: Unit, content_id: int, position: int, chunk: bytes) -> None:
-    """Write one piece."""
-    unit.execute(_INSERT_CHUNK, {"c": content_id, "p": position, "o": zlib.compress(chunk, _LEVEL)})
+    """Write one packed piece."""
+    unit.execute(_INSERT_CHUNK, {"c": content_id, "p": position, "o": chunk})
 
 
-def flip(unit: Unit, content_id: int) -> None:
+def flip(unit: Unit, what: Content) -> None:
     """arriving -> kept, in the accepting transaction; raises ContentMissing if the sweep was faster."""
-    if unit.execute(_KEEP, {"c": content_id}).rowcount != 1:
-        raise ContentMissing(f"content {content_id} is no longer arriving")
+    if unit.execute(_KEEP, {"c": what.id, "s": what.sha256, "n": what.size_octets}).rowcount != 1:
+        raise ContentMissing(f"content {what.id} is no longer arriving")
+
+
+def abandon(unit: Unit, content_id: int) -> None:
+    """Delete content that will not be promised; what is kept stays."""
+    _forget(unit, list(unit.execute(_ARRIVING, {"c": content_id}).scalars()))
+
+
+def drop(unit: Unit, what: Content) -> None:
+    """Let go of content that is not needed after all."""
+    if what.id is not None:
+        abandon(unit, what.id)
 
 
 def load(unit: Unit, content_id: int) -> bytes:
@@ -126,15 +169,11 @@ def _piece(stored: bytes) -> bytes:
 def forget_orphans(unit: Unit, now: datetime) -> int:
     """Delete what has been arriving for over an hour, so many at a time; returns how many."""
     ids = list(unit.execute(_ORPHANS, {"before": now - ORPHAN_AGE}).scalars())
-    if ids:
-        unit.execute(delete(content_chunk).where(content_chunk.c.content_id.in_(ids)))
-        unit.execute(delete(content).where(content.c.id.in_(ids), content.c.state == "arriving"))
+    _forget(unit, ids)
     return len(ids)
 
 
-def _add(unit: Unit, octets: bytes, state: str, now: datetime) -> int:
-    row = unit.execute(
-        _ADD,
-        {"state": state, "sha256": hashlib.sha256(octets).digest(), "size_octets": len(octets), "created_at": now},
-    )
-    return int(row.scalar_one())
+def _forget(unit: Unit, ids: list[int]) -> None:
+    if ids:
+        unit.execute(delete(content_chunk).where(content_chunk.c.content_id.in_(ids)))
+        unit.execute(delete(content).where(content.c.id.in_(ids), content.c.state == "arriving"))

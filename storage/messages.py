@@ -15,6 +15,7 @@ from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from storage import content as contents
 from storage import threads
+from storage.content import Content
 from storage.database import Unit
 from storage.envelope import Envelope, Session, Wish
 from storage.schema import digest, message, thread
@@ -67,7 +68,7 @@ class Arrival:
     received_at: datetime
     session: Session
     envelope: Envelope
-    content: bytes
+    content: Content
     header: Header
     placing: Placing
     authentication: str  # JSON
@@ -78,7 +79,6 @@ class Arrival:
     verdicts: tuple[Verdict, ...]
     stamp: bytes
     left_out: tuple[tuple[int, int], ...]
-    content_id: int | None = None  # where its chunks already arrived
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +95,18 @@ def accept(unit: Unit, arrival: Arrival, decide: Decide) -> Accepted:
     key = digest_of(arrival.envelope, arrival.header.message_id, arrival.content)
     first = claim_digest(unit, key, arrival.id, arrival.received_at)
     if first is not None:
+        contents.drop(unit, arrival.content)
         return Accepted(first, repeated=True, state=arrival.state)
     placed = _place(unit, arrival, decide) if arrival.state is MessageState.ACCEPTED else None
     unit.execute(_INSERT, _row(unit, arrival, placed))
     return Accepted(arrival.id, repeated=False, state=arrival.state)
 
 
-def digest_of(envelope: Envelope, message_id: str, octets: bytes) -> bytes:
+def digest_of(envelope: Envelope, message_id: str, content: Content) -> bytes:
     """What makes two deliveries the same one: reverse-path, recipients, Message-ID and content."""
     parts = [envelope.reverse_path_text, *sorted(address.key for address in envelope.recipients), message_id]
     text = "\0".join(parts).encode("utf-8", "surrogatepass")
-    return hashlib.sha256(text + b"\0" + hashlib.sha256(octets).digest()).digest()
+    return hashlib.sha256(text + b"\0" + content.sha256).digest()
 
 
 def claim_digest(unit: Unit, key: bytes, message_id: str, now: datetime) -> str | None:
@@ -274,11 +275,6 @@ def _join(unit: Unit, arrival: Arrival, thread_id: int, decision: Decision) -> N
 
 
 def _row(unit: Unit, arrival: Arrival, placed: tuple[int, str, Decision] | None) -> dict[str, object]:
-    if arrival.content_id is None:
-        content_id = contents.keep(unit, arrival.content, arrival.received_at)
-    else:
-        content_id = arrival.content_id
-        contents.flip(unit, content_id)
     thread_id, token, decision = placed or (None, "", Decision(Proof.UNPROVEN))
     stamp = arrival.stamp + (f"X-Casegate-Thread: {token}\r\n".encode() if token else b"")
     header = arrival.header
@@ -289,7 +285,7 @@ def _row(unit: Unit, arrival: Arrival, placed: tuple[int, str, Decision] | None)
         "due_at": arrival.received_at if arrival.state is MessageState.ACCEPTED else None,
         "attempts": 0,
         "received_at": arrival.received_at,
-        "content_id": content_id,
+        "content_id": contents.keep(unit, arrival.content, arrival.received_at),
         "thread_id": thread_id,
         "linked_thread_id": decision.link_to,
         "link_kind": decision.link.value if decision.link else None,

@@ -13,6 +13,7 @@ from sqlalchemy import func, insert, select
 
 from storage import cases, content, desk, messages, outbox, threads
 from storage.cases import Event
+from storage.content import Content
 from storage.database import Unit
 from storage.envelope import Envelope, Session, Wish
 from storage.messages import Accepted, Header, people_json, recipients_json, session_json, to_json
@@ -50,7 +51,7 @@ class Submission:
     received_at: datetime
     session: Session
     envelope: Envelope
-    content: bytes
+    content: Content
     header: Header
     agent_id: int
     agent_login: str
@@ -59,11 +60,9 @@ class Submission:
     own_message_id: str
     reverse_path: str
     head: bytes
-    body: bytes
+    body: Content
     recipients: tuple[Person, ...]
     wishes: tuple[Wish, ...] = ()  # one for each of `recipients`, or none at all
-    content_id: int | None = None  # where its chunks already arrived
-    body_content_id: int | None = None
 
 
 def conversation(unit: Unit, thread_token: str) -> Conversation | None:
@@ -93,6 +92,8 @@ def submit(unit: Unit, reply: Submission) -> Accepted:
     key = messages.digest_of(reply.envelope, reply.header.message_id, reply.content)
     first = messages.claim_digest(unit, key, reply.message_id, reply.received_at)
     if first is not None:
+        content.drop(unit, reply.content)
+        content.drop(unit, reply.body)
         return Accepted(first, repeated=True, state=MessageState.SUBMITTED)
     seq = _write_message(unit, reply)
     _write_outbox(unit, reply, seq)
@@ -109,7 +110,7 @@ def _write_message(unit: Unit, reply: Submission) -> int:
         "due_at": None,
         "attempts": 0,
         "received_at": now,
-        "content_id": _kept(unit, reply.content, reply.content_id, now),
+        "content_id": content.keep(unit, reply.content, now),
         "thread_id": reply.conversation.thread_id,
         "session": session_json(reply.session),
         "reverse_path": reply.envelope.reverse_path_text,
@@ -151,7 +152,7 @@ def _write_outbox(unit: Unit, reply: Submission, seq: int) -> None:
         message_id=reply.own_message_id,
         reverse_path=reply.reverse_path,
         head=reply.head,
-        content_id=_kept(unit, reply.body, reply.body_content_id, reply.received_at),
+        content_id=content.keep(unit, reply.body, reply.received_at),
         body_offset=0,
         recipients=tuple(person.address for person in reply.recipients),
         ret=reply.envelope.ret,
@@ -159,13 +160,6 @@ def _write_outbox(unit: Unit, reply: Submission, seq: int) -> None:
         wishes=reply.wishes,
     )
     outbox.put(unit, outgoing, reply.received_at)
-
-
-def _kept(unit: Unit, octets: bytes, content_id: int | None, now: datetime) -> int:
-    if content_id is None:
-        return content.keep(unit, octets, now)
-    content.flip(unit, content_id)
-    return content_id
 
 
 def _tell_case(unit: Unit, reply: Submission) -> None:

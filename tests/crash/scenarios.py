@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, insert, select
 
-from storage import content, desk
+from storage import content, desk, sessions
 from storage.schema import case, contact_address, digest, outbox_recipient
 from storage.schema import content as contents
 from storage.states import Move
@@ -38,7 +38,7 @@ def arrive(house: House, side: str) -> int:
 def accept(house: House, side: str) -> int:
     """After the commit the mail is there although nobody heard the 250: the repetition gets the same id.
 
-    Either way its chunks were written ahead once in vain.
+    What had arrived of it is an orphan if the commit did not come; what arrives of the repetition is dropped at once.
     """
     sent = house.ledger.mail(LARGE_OCTETS)
     with house.dying("mx", f"accept:{side}:1"):
@@ -47,7 +47,7 @@ def accept(house: House, side: str) -> int:
     assert (row is not None) == (side == "after")
     house.ledger.send(sent)
     assert row is None or row.id == sent.id
-    return 1
+    return 1 if row is None else 0
 
 
 def submit(house: House, side: str) -> int:
@@ -140,8 +140,8 @@ def forget(house: House, side: str) -> int:
     """A content that nobody promised for an hour goes, whichever sweep does it."""
     now = datetime.now(UTC)
     with house.database.move(Move.ARRIVE) as unit:
-        orphan = content.arrive(unit, b"nobody's", now - timedelta(hours=2))
-        content.add_chunk(unit, orphan, 0, b"nobody's")
+        orphan = content.arrive(unit, now - timedelta(hours=2))
+        content.add_chunk(unit, orphan, 0, content.pack(b"nobody's"))
     left = select(func.count()).select_from(contents).where(contents.c.id == orphan)
     with house.dying("worker", f"forget:{side}:1"):
         pass
@@ -158,6 +158,17 @@ def tidy(house: House, side: str) -> int:
     with house.dying("worker", f"tidy:{side}:1"):
         pass
     wait_until(lambda: house.look(lambda unit: unit.execute(left).scalar()) == 0, "the digest to go")
+    return 0
+
+
+def log(house: House, side: str) -> int:
+    """The record of a session dies with the process or stays; the mail was promised before."""
+    with house.dying("mx", f"log:{side}:1"):
+        sent = house.ledger.send(house.ledger.mail())
+    session = sent.id.rpartition("-")[0]
+    known = house.look(lambda unit: sessions.by_id(unit, session))
+    assert (known is not None) == (side == "after")
+    assert known is None or sent.id in known.messages
     return 0
 
 
@@ -208,6 +219,7 @@ SCENARIOS: dict[Move, Scenario] = {
     Move.SETTLE: settle,
     Move.FORGET: forget,
     Move.TIDY: tidy,
+    Move.LOG: log,
     Move.APPLY: apply,
     Move.PRESENCE: presence,
     Move.PASSWORD: password,

@@ -7,6 +7,7 @@ from typing import Any
 from handlers.proof import decide
 from storage import desk, listing, messages, threads
 from storage.address import parse
+from storage.content import packed
 from storage.database import Database, Unit
 from storage.desk_values import Agent, Contact, Desk, RoutingAddress, Team
 from storage.envelope import Envelope, Session
@@ -56,7 +57,8 @@ def arrival(name: str, **changes: Any) -> Arrival:
         "stamp": b"Received: here\r\n",
         "left_out": (),
     }
-    return Arrival(**(values | changes))
+    values |= changes
+    return Arrival(**(values | {"content": packed(values["content"])}))
 
 
 def accept(unit: Unit, value: Arrival) -> Accepted:

@@ -3,6 +3,7 @@
 
 import zlib
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -29,15 +30,35 @@ SIZES = {
 @pytest.mark.parametrize("size", SIZES)
 def test_content_comes_back_octet_for_octet(database: Database, size: str) -> None:
     with database.move(Move.ACCEPT) as unit:
-        content_id = content.keep(unit, SIZES[size], NOW)
+        content_id = content.keep(unit, content.packed(SIZES[size]), NOW)
     with database.read() as unit:
         assert content.load(unit, content_id) == SIZES[size]
 
 
 @pytest.mark.parametrize("size", SIZES)
+def test_content_that_arrived_before_comes_back_octet_for_octet(database: Database, size: str) -> None:
+    arrived = _arrived(database, SIZES[size])
+    with database.move(Move.ACCEPT) as unit:
+        content_id = content.keep(unit, arrived, NOW)
+    with database.read() as unit:
+        assert content.load(unit, content_id) == SIZES[size]
+
+
+def test_only_what_was_never_promised_can_be_abandoned(database: Database) -> None:
+    kept, left = _arrived(database, b"kept"), _arrived(database, b"left")
+    with database.move(Move.ACCEPT) as unit:
+        content.flip(unit, kept)
+    with database.move(Move.FORGET) as unit:
+        content.drop(unit, kept)
+        content.drop(unit, left)
+        content.drop(unit, content.packed(b"never arrived"))
+    assert _rows(database) == (1, 1)
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_content_comes_back_piece_by_piece(database: Database, size: str) -> None:
     with database.move(Move.ACCEPT) as unit:
-        content_id = content.keep(unit, SIZES[size], NOW)
+        content_id = content.keep(unit, content.packed(SIZES[size]), NOW)
         assert b"".join(content.pieces(lambda: nullcontext(unit), content_id)) == SIZES[size]
     assert list(content.pieces(database.read, content_id)) == [one for one in content.chunks(SIZES[size]) if one]
 
@@ -47,13 +68,14 @@ def test_no_piece_is_given_of_content_that_is_missing(database: Database) -> Non
         next(content.pieces(database.read, 4711))
 
 
-def _arrived(database: Database, octets: bytes) -> int:
+def _arrived(database: Database, octets: bytes) -> content.Content:
+    whole = content.packed(octets)
     with database.move(Move.ARRIVE) as unit:
-        content_id = content.arrive(unit, octets, NOW)
-    for position, chunk in enumerate(content.chunks(octets)):
+        content_id = content.arrive(unit, NOW)
+    for position, chunk in enumerate(whole.chunks):
         with database.move(Move.ARRIVE) as unit:
             content.add_chunk(unit, content_id, position, chunk)
-    return content_id
+    return replace(whole, chunks=(), id=content_id)
 
 
 def _rows(database: Database) -> tuple[int, int]:
@@ -79,24 +101,24 @@ def test_orphans_are_forgotten_after_an_hour_and_not_before(database: Database) 
 
 
 def test_content_is_flipped_once(database: Database) -> None:
-    content_id = _arrived(database, b"x")
+    arrived = _arrived(database, b"x")
     with database.move(Move.ACCEPT) as unit:
-        content.flip(unit, content_id)
+        content.flip(unit, arrived)
         with pytest.raises(content.ContentMissing):
-            content.flip(unit, content_id)
+            content.flip(unit, arrived)
 
 
 @pytest.mark.postgres
 def test_the_sweep_leaves_content_alone_that_is_being_accepted(postgres_url: str) -> None:
     database = Database(postgres_url)
     migrate.ready(database)
-    content_id = _arrived(database, b"x")
+    arrived = _arrived(database, b"x")
     with database.move(Move.ACCEPT) as unit:
-        content.flip(unit, content_id)
+        content.flip(unit, arrived)
         with database.move(Move.FORGET) as sweep:
             assert content.forget_orphans(sweep, NOW + timedelta(days=1)) == 0
     with database.read() as unit:
-        assert content.load(unit, content_id) == b"x"
+        assert content.load(unit, arrived.id) == b"x"
     database.close()
 
 
@@ -114,7 +136,7 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_content_is_reported_and_never_given_out(database: Database, damage: str) -> None:
     with database.move(Move.ACCEPT) as unit:
-        content_id = content.keep(unit, b"right octets", NOW)
+        content_id = content.keep(unit, content.packed(b"right octets"), NOW)
         unit.execute(update(schema.content_chunk).values(octets=DAMAGE[damage]))
     with database.read() as unit, pytest.raises(content.ContentMissing, match="damaged"):
         content.load(unit, content_id)
@@ -129,7 +151,7 @@ def test_the_whole_of_damaged_content_never_comes_piece_by_piece(
 ) -> None:
     chunk = schema.content_chunk
     with database.move(Move.ACCEPT) as unit:
-        content_id = content.keep(unit, b"x" * (2 * content.CHUNK_OCTETS + 1), NOW)
+        content_id = content.keep(unit, content.packed(b"x" * (2 * content.CHUNK_OCTETS + 1)), NOW)
         place = chunk.c.position == position
         unit.execute(delete(chunk).where(place) if octets is None else update(chunk).where(place).values(octets=octets))
     given: list[bytes] = []

@@ -109,10 +109,10 @@ def test_the_log_of_sqlite_shrinks_while_writers_go_on(tmp_path: Path, monkeypat
     def write() -> None:
         while not stop.is_set():
             with database.move(Move.ACCEPT) as unit:
-                ids.append(content.keep(unit, b"x", NOW))
+                ids.append(content.keep(unit, content.packed(b"x"), NOW))
 
     with database.move(Move.ACCEPT) as unit:
-        content.keep(unit, bytes(range(256)) * 4096, NOW)
+        content.keep(unit, content.packed(bytes(range(256)) * 4096), NOW)
         unit.execute(insert(schema.author_domain), {"domain": "x" * 1_000_000, "first_aligned_at": NOW})
     before = log.stat().st_size
     monkeypatch.setattr(storage.database, "WAL_PRESSURE_OCTETS", 500_000)
@@ -123,7 +123,7 @@ def test_the_log_of_sqlite_shrinks_while_writers_go_on(tmp_path: Path, monkeypat
     writer.join()
     assert log.stat().st_size < before
     with database.move(Move.ACCEPT) as unit:
-        ids.append(content.keep(unit, b"after", NOW))
+        ids.append(content.keep(unit, content.packed(b"after"), NOW))
     with database.read() as unit:
         assert content.load(unit, ids[-1]) == b"after"
     database.close()

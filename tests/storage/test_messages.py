@@ -68,7 +68,7 @@ def test_a_repeated_delivery_may_name_its_recipients_in_another_order(database: 
 
 DIFFERENT = {
     # one octet more is another mail
-    "content": {"content": CONTENT + b"one!"},
+    "content": {"content": content.packed(CONTENT + b"one!")},
     # a second recipient must get it
     "recipients": {"envelope": Envelope(parse("carl@customer.example"), (parse("sales@firm.example"),))},
     # a bounce is no copy of the mail it carries
@@ -121,7 +121,7 @@ def test_one_mail_delivered_on_many_connections_at_once_is_accepted_once(
 
 
 def test_a_failure_anywhere_in_accept_leaves_nothing(database: Database) -> None:
-    gone = replace(arrival("one"), content_id=4711)  # the sweep forgot its chunks
+    gone = replace(arrival("one"), content=content.Content(b"", 0, id=4711))  # the sweep forgot its chunks
     with pytest.raises(content.ContentMissing):
         _accept(database, gone)
     assert [_count(database, t) for t in ("message", "content", "thread", "digest", "message_key")] == [0] * 5

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from storage import cases, content, desk, listing, messages, outbox, replies, schema, threads
 from storage.address import parse
 from storage.cases import Opening
+from storage.content import packed
 from storage.database import Database
 from storage.envelope import Envelope, Session
 from storage.messages import Header
@@ -43,7 +44,7 @@ def _reply(database: Database) -> Submission:
         received_at=NOW,
         session=Session("s2", "192.0.2.9", login="ann"),
         envelope=Envelope(parse(ANN.address), (parse("a.x@gw.example"),)),
-        content=b"Subject: Re: Help\r\n\r\nTry again.\r\n",
+        content=packed(b"Subject: Re: Help\r\n\r\nTry again.\r\n"),
         header=Header(ANN, (), (), "Re: Help", "r1@private.example"),
         agent_id=agent.id,
         agent_login="ann",
@@ -52,7 +53,7 @@ def _reply(database: Database) -> Submission:
         own_message_id="out@gw.example",
         reverse_path="b.x@gw.example",
         head=b"Subject: Re: Help\r\n\r\n",
-        body=b"Try again.\r\n",
+        body=packed(b"Try again.\r\n"),
         recipients=(conversation.contact, ADDED),
     )
 

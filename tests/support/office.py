@@ -26,6 +26,7 @@ from handlers.work import Work
 from storage import cases, content, desk, listing, messages, migrate, outbox, threads
 from storage import replies as reply_store
 from storage.address import Address, parse
+from storage.content import packed
 from storage.database import Database
 from storage.desk_values import Agent, Contact, Desk, RoutingAddress, Team
 from storage.envelope import Envelope, Session, Wish
@@ -155,7 +156,7 @@ class World:
         judged = self.judged(octets, *recipients, sender=sender)
         assert judged.refusal is None, judged.refusal
         with self.database.move(Move.ACCEPT) as unit:
-            return messages.accept(unit, intake.arrival(judged, self.office), proof.decide).id
+            return messages.accept(unit, intake.arrival(judged, self.office, packed(octets)), proof.decide).id
 
     def route(self) -> list[str]:
         """Work every message that is due, as the jobs do; the ids worked."""
