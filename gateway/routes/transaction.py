@@ -33,6 +33,8 @@ from handlers.xtext import original_recipient
 from storage.address import Address, BadAddress, parse
 from storage.response import Response
 
+SLOWEST = 10_000  # octets a second, for a content on the whole: no host keeps a place in the outbox for ever
+
 _log = logging.getLogger(__name__)
 
 
@@ -137,7 +139,8 @@ class Transaction:
             raise SMTPServerDisconnected("the host closed the session")
         answering = asyncio.ensure_future(protocol.read_response())
         try:
-            await self._pour(protocol, answering)
+            async with asyncio.timeout(self._limits.content_s + self._departure.content.octets / SLOWEST):
+                await self._pour(protocol, answering)
             await asyncio.wait((answering,), timeout=self._limits.content_s)
             self._take(answering)
         finally:

@@ -10,17 +10,18 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from gateway import leaving
 from gateway.deliverer import Deliverer, Terms
+from gateway.routes.responses import R451_UNREADABLE
 from handlers.ports import R451_UNKNOWN, Departure
 from handlers.schedule import Schedule
 from storage import migrate, outbox
 from storage.commit_group import GroupCommitter
 from storage.database import Database
 from storage.response import R250_OK
-from storage.schema import attempt, outbox_recipient
+from storage.schema import attempt, content_chunk, outbox_recipient
 from storage.states import Move
 from tests.storage.given import NOW, accepted, outgoing
 from tests.support.clock import FakeClock
@@ -143,3 +144,17 @@ def test_a_mail_that_cannot_be_read_is_left_to_its_lease(house: House, monkeypat
         wait_until(lambda: loads, "the mail to be read")
     assert route.sent == []
     assert (house.recipient(BOB).attempts, house.due_at(BOB)) == (1, NOW + LEASE)
+
+
+def test_a_damaged_mail_is_not_sent_and_tried_again_by_the_schedule(house: House) -> None:
+    row = accepted(house.database, "two")
+    with house.database.move(Move.ROUTE) as unit:
+        whole = outgoing("two", row.seq, content_id=row.content_id, recipients=("fay@far.example",))
+        outbox.put(unit, whole, NOW)
+        unit.execute(update(content_chunk).values(octets=b"torn"))
+    route = FakeRoute()
+    with house.delivering(route):
+        row = house.wait_for("fay@far.example", "deferred")
+    assert "fay@far.example" not in route.sent
+    assert (row.response, row.unsettled) == (str(R451_UNREADABLE), 0)
+    assert row.due_at > NOW

@@ -6,6 +6,7 @@ import contextlib
 
 import pytest
 
+from gateway.routes import transaction
 from gateway.routes.responses import R451_LOST
 from gateway.routes.session import Dialler, Limits
 from gateway.routes.smarthost import SmarthostRoute
@@ -92,6 +93,33 @@ async def test_nothing_has_arrived_before_the_final_dot(answer: bytes, hangs_up:
         assert await send(host) == R451_LOST
         await host.ended.wait()
         assert b"\r\n.\r\n" not in host.after
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        # it takes no octet for too long
+        Limits(5.0, 5.0, 60.0, 5.0, block_s=0.3),
+        # it takes some now and then, and too few in all
+        Limits(5.0, 5.0, 0.3, 5.0, block_s=60.0),
+    ],
+    ids=["stalls", "trickles"],
+)
+async def test_a_host_that_takes_the_content_too_slowly_is_left(
+    limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction, "SLOWEST", LARGE.octets * 10)
+
+    class Slow(Host):
+        async def _content(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while not self.held.is_set() and await reader.read(100):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.held.wait(), 0.1)
+
+    async with Slow(0, b"", hangs_up=True) as host:
+        assert await send(host, limits=limits) == R451_LOST
+        host.held.set()
+        await host.ended.wait()
 
 
 async def test_no_more_is_read_than_the_host_takes() -> None:
