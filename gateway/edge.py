@@ -17,6 +17,7 @@ from gateway.peers import is_listed, is_within
 from gateway.receiver import Authenticator, EdgeSettings, Receiver
 from gateway.register import Caps, Full, Register
 from gateway.seat import Seat, SeatedReceiver
+from gateway.session_log import SessionLog, Tally
 from gateway.stress import MAX_ERRORS, Stress
 from gateway.supply import Supply
 from storage.envelope import Session
@@ -43,7 +44,7 @@ class Connection(Protocol):
     task: asyncio.Task[None]
 
     @property
-    def session(self) -> Session:
+    def client(self) -> Session:
         """Who it is, as far as we know."""
         ...
 
@@ -78,6 +79,7 @@ class Edge:
         self.settings = settings
         self.authenticator = authenticator
         self.stopping = False
+        self.session_log: SessionLog | None = None  # where ended sessions are remembered
         self.open: dict[Connection, Seat] = {}
         self._receiver, self._supply = receiver, supply
         self._register = register or Register(settings.max_connections)
@@ -157,7 +159,7 @@ class Edge:
         if not self._waiting:
             return None
         oldest, _ = self._waiting.popitem(last=False)
-        self._turned_away.note(MADE_ROOM, oldest.session)
+        self._turned_away.note(MADE_ROOM, oldest.client)
         oldest.send_away(R421_MAKE_ROOM)
         self.open[oldest].leave()
         return self._register.enter()
@@ -166,6 +168,12 @@ class Edge:
         self._turned_away.note(full.value, session)
         response = R421_TOO_MANY_CONNECTIONS if full is Full.CONNECTIONS else R421_TOO_MANY_OF_YOU
         return response.about(session.id)
+
+    def ended(self, session: Session, tally: Tally) -> None:
+        """A session has ended, or was turned away."""
+        if self.session_log is not None:
+            listener = "lmtp" if self.settings.lmtp else "submission" if self.authenticator else "mx"
+            self.session_log.ended(listener, session, tally)
 
     # -- stress
 

@@ -28,6 +28,7 @@ from gateway.receiver import EdgeSettings
 from gateway.reception import Reception
 from gateway.register import Register
 from gateway.routes.build import RouteSettings, build_route
+from gateway.session_log import SessionLog
 from gateway.submission import Signing, SubmissionReceiver
 from gateway.supply import Floor, Supply
 from gateway.worker import Worker, serve_own, serve_rq
@@ -100,7 +101,9 @@ def serve_mx(config: Config, shared: Sequence[Shared], ready: Ready) -> None:
             (one.sockets, Edge(each, receiver, register=one.register, supply=supply))
             for one, each in zip(shared, settings, strict=True)
         ]
+        kept = _session_log(config, store, committer, [edge for _, edge in edges])
         asyncio.run(_serve(edges, ready))
+        kept.close()
         committer.close()
 
 
@@ -117,7 +120,9 @@ def serve_submission(config: Config, shared: Sequence[Shared], ready: Ready) -> 
             (one.sockets, Edge(each, receiver, authenticator, one.register, supply))
             for one, each in zip(shared, settings, strict=True)
         ]
+        kept = _session_log(config, store, committer, [edge for _, edge in edges])
         asyncio.run(_serve(edges, ready))
+        kept.close()
         authenticator.close()
         committer.close()
 
@@ -151,6 +156,14 @@ async def _serve(listeners: Sequence[tuple[Sequence[Listening], Edge]], ready: R
     serving = [asyncio.ensure_future(serve(sockets, edge, stop)) for sockets, edge in listeners if sockets]
     ready()
     await asyncio.gather(*serving)
+
+
+def _session_log(config: Config, store: _Store, committer: GroupCommitter, edges: Sequence[Edge]) -> SessionLog:
+    """One for all listeners of this process."""
+    kept = SessionLog(committer, store.outer.clock, config.server.keep_sessions)
+    for edge in edges:
+        edge.session_log = kept
+    return kept
 
 
 def _supply(config: Config, database: Database, committer: GroupCommitter) -> Supply:

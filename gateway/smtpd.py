@@ -22,6 +22,7 @@ from gateway.commands import COMMANDS, Conversation, failed, obey
 from gateway.edge import Edge
 from gateway.lines import AUTH_OCTETS, CHUNK_OCTETS, Fault, Gone, Lines, TooLate, TooMuch, Write
 from gateway.peers import is_listed, peer_of, proxied_peer
+from gateway.session_log import Outcome, Tally
 from handlers import tokens
 from storage.envelope import Session
 from storage.response import (
@@ -66,6 +67,7 @@ class Smtpd(SMTP):
         self._unsent = bytearray()
         self._waiting = False
         self._errors = 0
+        self._tally = Tally()
 
     # -- called by the transport
 
@@ -82,6 +84,7 @@ class Smtpd(SMTP):
         if refusal is not None:
             self.say(refusal)
             self._close()
+            self.edge.ended(session, self._tally)
             return
         self._lines = Lines(self._reader, lambda: self.edge.deadlines, self._flush)
         self._conversation = Conversation(
@@ -111,7 +114,7 @@ class Smtpd(SMTP):
     # -- called by the edge
 
     @property
-    def session(self) -> Session:
+    def client(self) -> Session:
         return self._conversation.session
 
     def leave_if_idle(self) -> None:
@@ -152,6 +155,7 @@ class Smtpd(SMTP):
             self.say(failed(self._conversation, ""))
         finally:
             self._close()
+            self.edge.ended(self._conversation.session, self._tally)
 
     async def _session(self) -> None:
         refusal = await self._read_proxy_header()
@@ -239,6 +243,7 @@ class Smtpd(SMTP):
             peer = None
         if peer is None:
             log.warning("%s: no PROXY header from %s", session.id, session.peer)
+            self._tally.end = Outcome.NO_PROXY_HEADER
             raise _Closed
         self._conversation.session = replace(session, peer=peer or session.peer)
         return self.edge.name(self, self._conversation.session)
@@ -275,6 +280,7 @@ class Smtpd(SMTP):
             await waiter
         except (OSError, asyncio.CancelledError) as error:  # ssl.SSLError is an OSError
             self._original_transport.abort()
+            self._tally.end = Outcome.TLS_FAILED
             if isinstance(error, asyncio.CancelledError):
                 raise
             log.info("%s: the TLS handshake failed: %s", self._conversation.session.id, type(error).__name__)
@@ -286,6 +292,7 @@ class Smtpd(SMTP):
 
     def say(self, response: Response) -> None:
         """Queue one response; it leaves with the others when we next wait for the client (RFC 2920 §3.2)."""
+        self._tally.heard(response)
         self._unsent += _UNSAYABLE.sub(b" ", str(response).encode("ascii", "replace"))[:RESPONSE_OCTETS] + b"\r\n"
 
     def say_lines(self, code: int, lines: tuple[str, ...]) -> None:

@@ -211,3 +211,57 @@ async def test_a_bound_of_none_keeps_none_and_forgets_what_was_kept_before(datab
         kept.close()
         committer.close()
         assert names(database) == expected
+
+
+class Remembered(list):
+    """Stands for the SessionLog: (listener, session, tally) of what ended."""
+
+    def ended(self, listener: str, session: Session, tally: Tally) -> None:
+        self.append((listener, session, tally))
+
+
+async def _left(running: Any, count: int = 1) -> Remembered:
+    """Wait until so many sessions have ended."""
+    kept = running.edge.session_log
+    async with asyncio.timeout(20):
+        while len(kept) < count:  # noqa: ASYNC110 (the edge tells nobody)
+            await asyncio.sleep(0.005)
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("commands", "outcome", "accepted"),
+    [
+        (
+            (b"EHLO me", b"MAIL FROM:<>", b"RCPT TO:<a@firm.example>", b"DATA", b"Subject: x\r\n\r\n.", b"QUIT"),
+            "delivered",
+            1,
+        ),
+        ((b"EHLO me", b"MAIL FROM:<>", b"RCPT TO:<a@other.example>"), "refused", 0),
+        ((b"EHLO me", b"QUIT"), "nothing", 0),
+        ((b"EHLO me",), "lost", 0),
+    ],
+)
+async def test_each_session_is_remembered_once_when_it_has_ended(start, commands, outcome, accepted) -> None:
+    running = await start()
+    running.edge.session_log = Remembered()
+    client = await running.connect()
+    for command in commands:
+        await client.say(command)
+    assert len(running.edge.session_log) <= int(commands[-1] == b"QUIT")
+    await client.close()
+    ((listener, session, tally),) = await _left(running)
+    assert (listener, tally.outcome().value, tally.accepted, session.helo) == ("mx", outcome, accepted, "me")
+
+
+async def test_who_is_turned_away_or_fails_tls_is_remembered_too(start, server_tls) -> None:
+    running = await start(max_connections=1, tls=server_tls)
+    running.edge.session_log = Remembered()
+    client = await running.connect()
+    await client.say(b"EHLO me")
+    await client.say(b"STARTTLS")
+    refused = await running.connect(greet=False)
+    assert (await refused.response()).startswith(b"421 ")
+    await client.send(b"this is no handshake\r\n")
+    kept = await _left(running, 2)
+    assert {tally.outcome() for _, _, tally in kept} == {Outcome.TURNED_AWAY, Outcome.TLS_FAILED}
