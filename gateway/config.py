@@ -211,11 +211,11 @@ class Limits(Section):
     max_commands: Annotated[int, _whole(1, 100_000)] = 100
     max_line: Annotated[int, _size("1000B", "100MB")] = 1_000_000
     bare_line_ends: Annotated[str, _choice("reject", "normalise")] = "reject"
-    max_header_size: Annotated[int, _size("1KB", "10MB")] = 256_000
+    max_header_size: Annotated[int, _size("1KB", "10MB")] = 262_144
     max_header_fields: Annotated[int, _whole(10, 100_000)] = 1000
     max_mime_depth: Annotated[int, _whole(1, 1000)] = 50
     max_mime_parts: Annotated[int, _whole(1, 100_000)] = 1000
-    memory_per_mail: Annotated[int, _size("64KB", "1GB")] = 256_000
+    memory_per_mail: Annotated[int, _size("64KB", "1GB")] = 262_144
     memory: Annotated[int, _size("1MB", "1000GB")] = 256_000_000
     min_free_disk: Annotated[int, _size("0B", "1000GB")] = 500_000_000
     slow_store: Annotated[timedelta, _duration("100ms", "1h")] = timedelta(seconds=10)
