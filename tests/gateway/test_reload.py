@@ -279,6 +279,23 @@ def test_processes_that_do_not_get_ready_leave_the_old_ones_in_force(installatio
     installation.stop()
 
 
+def test_systemd_hears_of_a_reload_and_of_its_end(installation, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(f"{tmp_path}/notify")
+        systemd.settimeout(60)
+        program = installation.start("mx", environment={"NOTIFY_SOCKET": f"{tmp_path}/notify"})
+        assert systemd.recv(200) == b"READY=1\nSTATUS=2 processes"
+        reload(installation, program)
+        assert systemd.recv(200).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+        assert systemd.recv(200) == b"READY=1\nSTATUS=2 processes"
+        installation.configure({"mx": {"listen": ["192.0.2.1:25"]}})
+        program.send(signal.SIGHUP)
+        assert systemd.recv(200).startswith(b"RELOADING=1")
+        assert systemd.recv(200) == b"READY=1\nSTATUS=not reloaded, the old configuration stays in force"
+        installation.stop()
+        assert systemd.recv(200) == b"STOPPING=1"
+
+
 def test_a_storm_of_reloads_becomes_a_few(installation):
     program = installation.start("mx")
     for _ in range(300):

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import socket
+import time
 import uuid
 from datetime import UTC
 
@@ -25,6 +26,17 @@ def test_systemd_is_told(kind, tmp_path):
         sdnotify.status("busy", environ)
         sdnotify.stopping(environ)
         assert [systemd.recv(200) for _ in range(3)] == [b"READY=1\nSTATUS=two lines", b"STATUS=busy", b"STOPPING=1"]
+
+
+def test_a_reload_says_when_it_began(tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(f"{tmp_path}/notify")
+        systemd.settimeout(5)
+        before = time.monotonic()
+        sdnotify.reloading({"NOTIFY_SOCKET": f"{tmp_path}/notify"})
+        words = dict(line.split("=") for line in systemd.recv(200).decode().splitlines())
+    assert words["RELOADING"] == "1"
+    assert before <= (int(words["MONOTONIC_USEC"]) + 1) / 1e6 <= time.monotonic() + 1
 
 
 # why: no systemd; a socket that nobody holds any more; a form that is no Unix socket
