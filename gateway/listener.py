@@ -9,6 +9,7 @@ is left to the processes that follow, or hears 421 where none does.
 import asyncio
 import logging
 import socket
+import struct
 from collections.abc import Sequence
 
 from gateway.edge import Edge
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 ACCEPT_AT_ONCE = 4  # a small number shares a burst between the processes
 ACCEPT_PAUSE_S = 1.0  # when no descriptor or no memory is left
 GRACE_S = 30.0  # shorter than the supervisor's
+_CREDENTIALS = struct.Struct("=iII")  # struct ucred: process, user, group
 
 
 async def serve(sockets: Sequence[Listening], edge: Edge, stop: asyncio.Event, grace_s: float = GRACE_S) -> None:
@@ -75,11 +77,15 @@ class _Acceptor:
         return True
 
     async def _present(self, client: socket.socket) -> None:
+        user = _user_of(client) if client.family == socket.AF_UNIX else None
         try:
-            await self._loop.connect_accepted_socket(lambda: Smtpd(self._edge), client)
+            _, smtpd = await self._loop.connect_accepted_socket(lambda: Smtpd(self._edge), client)
         except OSError as error:
             log.info("a connection ended before it began: %s", error)
             client.close()
+            return
+        if user is not None and smtpd in self._edge.open:
+            log.info("%s: opened by user id %d", smtpd.client.id, user)
 
     async def close(self) -> None:
         """Nothing is awaited between the last look into the queue and the end of the socket."""
@@ -90,3 +96,11 @@ class _Acceptor:
         self._bound.close()
         if self._arriving:
             await asyncio.wait(self._arriving)
+
+
+def _user_of(client: socket.socket) -> int:
+    """Who has opened a Unix socket, by the word of the kernel (unix(7))."""
+    _pid, user, _group = _CREDENTIALS.unpack(
+        client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    )
+    return int(user)

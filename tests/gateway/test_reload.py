@@ -344,6 +344,7 @@ def test_the_unix_socket_is_served_kept_over_a_reload_and_removed_at_the_end(ins
     installation.configure({"lmtp": {"socket": str(path)}, "mx": {"listen": []}})
     program = installation.start("mx")
     assert greeting(path).startswith(b"220 gw.example")
+    program.wait_for_line(f": opened by user id {os.getuid()}")
     made, before = path.stat().st_ino, set(program.children())
     reload(installation, program, server={"name": "new.example"})
     wait_until(lambda: not before & set(program.children()), "the old processes to go")
