@@ -3,11 +3,12 @@
 
 Enters: connections that come, name their client, wait and go. Leaves: who is turned away, the deadlines and bounds in
 force, and a drain that lets mail on its way come to its end. What a Receiver has begun runs on whatever becomes of its
-connection. When no slot is free, whoever has waited longest without a mail makes room.
+connection. When no slot is free, whoever has waited longest for a command makes room.
 """
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Coroutine
 from typing import Any, Protocol, TypeVar
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TICK_S = 1.0  # between looks at what other processes hold, and between two log lines of one kind
+PATIENCE_S = 2.0  # amid a mail a living client needs a round trip for its next command
 MADE_ROOM = "made room for others"
 
 
@@ -53,7 +55,7 @@ class Connection(Protocol):
         ...
 
     def send_away(self, response: Response) -> None:
-        """Say this and close; the connection waits for its client outside a transaction."""
+        """Say this and close; the connection waits for its client, not amid a content."""
         ...
 
     def tighten(self) -> None:
@@ -84,7 +86,8 @@ class Edge:
         self._receiver, self._supply = receiver, supply
         self._register = register or Register(settings.max_connections)
         self._caps = Caps(settings.max_connections_per_address, settings.max_connections_per_subnet)
-        self._waiting: OrderedDict[Connection, None] = OrderedDict()  # the longest first
+        self._waiting: OrderedDict[Connection, float] = OrderedDict()  # since when, the longest first
+        self._amid: OrderedDict[Connection, float] = OrderedDict()  # the same between MAIL and the content
         self._stress = Stress(self._register.slots, settings.stress_at_percent, settings.stress_timeout_s)
         self._tight = self._stress.deadlines(settings.deadlines)
         self._turned_away = TurnedAway()
@@ -138,14 +141,16 @@ class Edge:
         self.leave(connection)
         return self._turn_away(session, full)
 
-    def waits(self, connection: Connection) -> None:
-        """It waits for a command outside a transaction from now on."""
-        self._waiting[connection] = None
-        self._waiting.move_to_end(connection)
+    def waits(self, connection: Connection, *, amid_mail: bool = False) -> None:
+        """It waits for a command from now on."""
+        self.works(connection)
+        waiting = self._amid if amid_mail else self._waiting
+        waiting[connection] = time.monotonic()
 
     def works(self, connection: Connection) -> None:
-        """It waits no longer, or has a transaction."""
+        """It waits no longer for a command."""
         self._waiting.pop(connection, None)
+        self._amid.pop(connection, None)
 
     def leave(self, connection: Connection) -> None:
         """The connection's task has ended, or it was turned away."""
@@ -156,13 +161,23 @@ class Edge:
 
     def _make_room(self) -> int | None:
         """Send away whoever has waited longest, and take that slot."""
-        if not self._waiting:
+        oldest = self._longest_waiting()
+        if oldest is None:
             return None
-        oldest, _ = self._waiting.popitem(last=False)
+        self.works(oldest)
         self._turned_away.note(MADE_ROOM, oldest.client)
         oldest.send_away(R421_MAKE_ROOM)
         self.open[oldest].leave()
         return self._register.enter()
+
+    def _longest_waiting(self) -> Connection | None:
+        """Outside a mail; where there is none, amid one, for a MAIL and then silence holds a slot as well."""
+        if self._waiting:
+            return next(iter(self._waiting))
+        if not self._amid:
+            return None
+        oldest = next(iter(self._amid))
+        return oldest if time.monotonic() - self._amid[oldest] > PATIENCE_S else None
 
     def _turn_away(self, session: Session, full: Full) -> Response:
         self._turned_away.note(full.value, session)

@@ -173,8 +173,7 @@ class Smtpd(SMTP):
         self.say(Response(220, "", f"{settings.name} ESMTP"))
         while not self._conversation.over:
             self._waiting = True
-            if self._conversation.transaction is None:
-                self.edge.waits(self)
+            self.edge.waits(self, amid_mail=self._conversation.transaction is not None)
             line = await self._lines.command()
             self._waiting = False
             self.edge.works(self)

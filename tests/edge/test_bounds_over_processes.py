@@ -5,12 +5,13 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket
 
 import pytest
 
 from tests.support.dns import DnsZone
 from tests.support.installation import Installation
-from tests.support.smtp_client import Disconnected, RawClient, stuffed
+from tests.support.smtp_client import RawClient, stuffed
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -47,7 +48,7 @@ def narrow(run_mx):
 
 @pytest.fixture
 def crowd(narrow):
-    """crowd(peer) is a client of that address in the midst of a mail, or None where it was turned away."""
+    """crowd(peer) is a client of that address in the midst of a content, or None where it was turned away."""
     with contextlib.ExitStack() as clients:
 
         def join(peer):
@@ -56,22 +57,34 @@ def crowd(narrow):
                 assert (client.greeting.code, client.greeting.text[:5]) == (421, "4.7.0")
                 return None
             assert client.ehlo().code == 250
-            assert client.command("MAIL FROM:<carl@customer.example>").code == 250
+            for line in ("MAIL FROM:<carl@customer.example>", "RCPT TO:<support@firm.example>", "DATA"):
+                assert client.command(line).code < 400
             return client
 
         yield join
 
 
+@contextlib.contextmanager
+def asleep(process):
+    """While it sleeps, every connection goes to the other."""
+    os.kill(process, signal.SIGSTOP)
+    yield
+    os.kill(process, signal.SIGCONT)
+
+
 def is_alive(client):
-    with contextlib.suppress(Disconnected, OSError):
-        return client.command("NOOP").code == 250
-    return False
+    """Whether the server holds the connection still; it says nothing amid a content."""
+    client.sock.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        return client.sock.recv(1, socket.MSG_PEEK) != b""
+    return True
 
 
 def test_connections_are_counted_over_both_processes(crowd):
     clients = [crowd(f"192.0.2.{number}") for number in range(SLOTS)]
     assert None not in clients
     assert [crowd(f"198.51.100.{number}") for number in range(6)] == [None] * 6
+    assert clients[0].send_content(CONTENT).code == 250
     clients[0].quit()
     assert wait_until(lambda: crowd("198.51.100.9"), "the slot that is free again")
     assert all(is_alive(client) for client in clients[1:])
@@ -84,10 +97,15 @@ def test_connections_of_one_address_are_counted_over_both_processes(crowd):
 
 def test_a_killed_process_takes_no_slot_with_it(narrow, crowd):
     """Its slots are free once the supervisor has buried it; those of the other process stay taken."""
-    clients = [crowd(f"192.0.2.{number}") for number in range(SLOTS)]
-    os.kill(narrow.programs[0].children()[0], signal.SIGKILL)
+    one, other = narrow.programs[0].children()
+    with asleep(other):
+        mortal = [crowd(f"192.0.2.{number}") for number in range(2)]
+    with asleep(one):
+        others = [crowd(f"192.0.2.{number}") for number in range(2, SLOTS)]
+    os.kill(one, signal.SIGKILL)
     narrow.programs[0].wait_for_line("starting it again")
-    lost = [client for client in clients if not is_alive(client)]
+    lost = [client for client in (*mortal, *others) if not is_alive(client)]
+    assert lost == mortal
     newcomers = [f"198.51.100.{number}" for number in range(len(lost))]
     assert all(wait_until(lambda peer=peer: crowd(peer), "a slot of the dead") for peer in newcomers)
     assert crowd("203.0.113.1") is None

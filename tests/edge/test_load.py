@@ -118,6 +118,14 @@ async def mail(port, number):
         return time.monotonic() - begin
 
 
+async def greeted(port):
+    """The listen queue is served in order: once a later client is greeted, the crowd has been let in."""
+    while True:
+        async with Stranger(port) as client:
+            if (await client.response()).startswith(b"220"):
+                return
+
+
 async def slowest_but_one_in_a_hundred(port, numbers):
     took = sorted([await mail(port, number) for number in numbers])
     return took[-1 - len(took) // 100]
@@ -126,8 +134,8 @@ async def slowest_but_one_in_a_hundred(port, numbers):
 async def under_attack(port, crowd):
     quiet_s = await slowest_but_one_in_a_hundred(port, range(20))
     strangers = [asyncio.ensure_future(one) for one in crowd]
-    async with asyncio.timeout(30), Stranger(port) as client:  # the listen queue is served in order: all are in by now
-        assert (await client.response()).startswith(b"220")
+    async with asyncio.timeout(30):
+        await greeted(port)
     attacked_s = await slowest_but_one_in_a_hundred(port, range(100, 100 + MAILS))
     for stranger in strangers:
         stranger.cancel()

@@ -7,6 +7,7 @@ import logging
 
 import pytest
 
+import gateway.edge
 import gateway.supply
 from gateway.edge import TurnedAway
 from gateway.lines import Deadlines
@@ -82,6 +83,20 @@ async def test_who_has_waited_longest_without_a_mail_makes_room(start):
     assert (await busy.say(b"a: b\r\n\r\nc\r\n.")).startswith(b"250")
     assert (await third.say(b"NOOP")).startswith(b"250")
     assert (await fourth.say(b"NOOP")).startswith(b"250")
+
+
+async def test_who_stops_amid_a_mail_makes_room_when_nobody_else_can(start, monkeypatch):
+    monkeypatch.setattr(gateway.edge, "PATIENCE_S", 0.0)
+    running = await start(max_connections=2, stress_at_percent=100)
+    stops, sends = await running.connect(), await running.connect()
+    for line in OPENING:
+        assert (await stops.say(line)).startswith(b"250")
+    for line in OPENING:
+        assert (await sends.say(line)).startswith(b"250")
+    assert (await sends.say(b"DATA")).startswith(b"354")
+    await running.connect()
+    assert (await stops.response()).startswith(b"421 4.7.0 Too busy")
+    assert (await sends.say(b"a: b\r\n\r\nc\r\n.")).startswith(b"250")
 
 
 async def test_a_slot_is_free_only_when_the_last_content_is_judged(start, receiver):
