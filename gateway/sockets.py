@@ -129,15 +129,14 @@ class Sockets:
         self._passed = tuple(passed)
         self._own: tuple[tuple[str, Listening], ...] = ()
         self._open: list[Listening] = [each.bound for each in passed]
+        self._has_begun = False
 
     def arrange(self, config: Config, words: Collection[str]) -> Arrangement:
         """What this configuration listens on with these of its keys; opens what is not open yet."""
         wanted = [each for each in _wanted(config) if each.word in words]
         found: dict[str, list[Listening]] = {word: [] for word in words}
         for each in self._passed:
-            word = _word_of(each, wanted, words)
-            found[word].append(each.bound)
-            log.info("%s: %s, taken over from systemd", ".".join(KEYS[word]), each.address)
+            found[_word_of(each, wanted, words)].append(each.bound)
         kept, own = list(self._own), []
         try:
             for want in wanted:
@@ -160,6 +159,9 @@ class Sockets:
 
     def adopt(self, arrangement: Arrangement) -> None:
         """This is in force: close what it does not use."""
+        if not self._has_begun:
+            _tell_of_passed(arrangement)
+        self._has_begun = True
         used = [bound for _, bound in arrangement.own]
         self._close(bound for bound in self._in_force() if bound not in used)
         self._own = arrangement.own
@@ -190,6 +192,13 @@ class Sockets:
             bound.last_call()
             self._open.remove(bound)
             bound.close()
+
+
+def _tell_of_passed(arrangement: Arrangement) -> None:
+    for word, some in arrangement.by_word.items():
+        for bound in some:
+            if not bound.is_ours:
+                log.info("%s: %s, taken over from systemd", ".".join(KEYS[word]), _address(bound))
 
 
 def _wanted(config: Config) -> Iterator[_Wanted]:
