@@ -5,20 +5,16 @@ import asyncio
 import contextlib
 import threading
 import time
-from types import SimpleNamespace
 
 import pytest
 
+from gateway.config import Config, Server
 from gateway.reception import LOOKS_PER_S, Reception
 from storage import migrate
 from storage.database import Database
 from tests.support.office import KEYS
 
-CONFIG = SimpleNamespace(
-    dkim=SimpleNamespace(min_key_bits=1024, max_signatures=8),
-    server=SimpleNamespace(name="gw.example", authserv_id="gw.example"),
-    policy=SimpleNamespace(mode="enforce"),
-)
+CONFIG = Config(server=Server(name="gw.example"))
 
 
 class Watched:
