@@ -5,6 +5,7 @@ Only MX and submission run: what is tested is the conversation, and that what ar
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,14 +48,16 @@ class House:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, tls_files: TlsFiles) -> Iterator[House]:
-    """MX, on two addresses, and submission."""
-    zone, port = DnsZone(), free_port()
-    listen = {"listen": [f"127.0.0.1:{port}", f"{PLAIN_ADDRESS}:{port}"], "processes": 1}
+    """MX, on two addresses, with LMTP, and submission."""
+    port, place = free_port(), tmp_path_factory.mktemp("peers")
+    config = {
+        "mx": {"listen": [f"127.0.0.1:{port}", f"{PLAIN_ADDRESS}:{port}"], "processes": 1},
+        "lmtp": {"socket": str(place / "lmtp"), "mode": "0666"},
+    }
     with (
+        closing(DnsZone()) as zone,
         FakeMx() as home,
-        Installation(
-            tmp_path_factory.mktemp("peers"), nameservers=[zone.address], tls=tls_files, config={"mx": listen}
-        ) as installation,
+        Installation(place, nameservers=[zone.address], tls=tls_files, config=config) as installation,
     ):
         installation.mx_port = port
         installation.set_up()
@@ -62,7 +65,6 @@ def house(tmp_path_factory: pytest.TempPathFactory, tls_files: TlsFiles) -> Iter
         yield House(installation, home)
         assert installation.errors() == []
         installation.stop()
-    zone.close()
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,8 @@ def sender(request: pytest.FixtureRequest, house: House, tmp_path_factory: pytes
     if client:
         yield ClientSender(client, directory / "files", house.installation.mx_port, house.installation.tls.ca)
         return
-    server = SERVERS[name](directory / "root", Hosts(house.installation.mx_port, house.home.port))
+    hosts = Hosts(house.installation.mx_port, house.home.port, house.installation.directory / "lmtp")
+    server = SERVERS[name](directory / "root", hosts)
     try:
         yield ServerSender(server)
     finally:

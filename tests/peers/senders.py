@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One face for all real senders: hand over a mail on one of three ways, and wait until it has left.
+"""One face for all real senders: hand over a mail on one of several ways, and wait until it has left.
 
 A way decides about TLS, about the reverse-path, because mail servers choose the way by it, and about SMTPUTF8.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.peers.clients import Call, Client, Outcome, Tls
-from tests.support.peers.server import HOME, PLAIN, Server
+from tests.support.peers.server import HANDOVER, HOME, PLAIN, Server
 
 SUPPORT, UNKNOWN = "support@firm.example", "nobody@firm.example"
 
@@ -26,6 +26,7 @@ class Way:
 IN_CLEAR = Way(f"carl@{PLAIN}", Tls.NONE)
 BY_STARTTLS = Way("carl@customer.example", Tls.STARTTLS)
 SMTPUTF8 = Way("jörg@bücher.example", Tls.STARTTLS, " SMTPUTF8 BODY=8BITMIME")
+BY_LMTP = Way(f"carl@{HANDOVER}", Tls.NONE)
 FROM_HOME = Way(f"carl@{HOME}", Tls.STARTTLS)
 
 

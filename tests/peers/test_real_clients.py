@@ -2,6 +2,7 @@
 """Others' mail clients log in at the relay, by each mechanism and over each TLS, and their replies reach customers."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 
@@ -22,15 +23,14 @@ _numbers = count(1)
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory, tls_files: TlsFiles) -> Iterator[Installation]:
     """All roles, with one question from a customer that ann can answer."""
-    zone = DnsZone()
-    with Installation(tmp_path_factory.mktemp("clients"), nameservers=[zone.address], tls=tls_files) as made:
+    place = tmp_path_factory.mktemp("clients")
+    with closing(DnsZone()) as zone, Installation(place, nameservers=[zone.address], tls=tls_files) as made:
         made.set_up(zone)
         made.start()
         Customer(made, zone, "carl@customer.example").write("A question", "Does it fit?")
         yield made
         assert made.errors() == []
         made.stop()
-    zone.close()
 
 
 @pytest.fixture(scope="module")

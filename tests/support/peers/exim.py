@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exim, which sends by BDAT wherever CHUNKING is offered.
 
-Enters: ports. Leaves: a `Server`; `chunked` tells from its log which mails went by BDAT.
+Enters: ports. Leaves: a `Server`; `flags` tells from its log how a mail went.
 """
 
 import re
 from typing import ClassVar
 
-from tests.support.peers.server import HOME, OCTETS, PLAIN, Server
+from tests.support.peers.server import HANDOVER, HOME, LMTP_SOCKET, OCTETS, PLAIN, Server
 
 CONF = """\
 primary_hostname = exim.example
@@ -28,7 +28,7 @@ begin routers
 
 home:
   driver = manualroute
-  domains = {home}
+  domains = {home} : {handover}
   route_list = * 127.0.0.1
   self = send
   transport = home
@@ -38,6 +38,10 @@ plain:
   route_list = * 127.0.0.1
   self = send
   transport = plain
+handover:
+  driver = accept
+  senders = *@{handover}
+  transport = handover
 world:
   driver = manualroute
   route_list = * 127.0.0.1
@@ -54,6 +58,10 @@ plain:
   driver = smtp
   port = {mx}
   hosts_avoid_tls = *
+handover:
+  driver = lmtp
+  socket = {socket}
+  batch_max = 100
 world:
   driver = smtp
   port = {mx}
@@ -64,11 +72,12 @@ class Exim(Server):
     """Exim of Debian, the light daemon."""
 
     name = "exim"
+    deferral = " == "
     users: ClassVar = {"Debian-exim": 103, "mail": 8}
 
     def start(self) -> None:
         """Write the configuration and start the daemon."""
-        words = {"octets": OCTETS, "plain": PLAIN, "home": HOME}
+        words = {"octets": OCTETS, "plain": PLAIN, "home": HOME, "handover": HANDOVER, "socket": LMTP_SOCKET}
         settings = CONF.format(port=self.port, mx=self.hosts.mx, port_home=self.hosts.home, **words)
         self.root.write("/etc/exim4/exim4.conf", settings)
         self.root.make("/var/spool/exim4", "Debian-exim", 0o750)
@@ -84,7 +93,8 @@ class Exim(Server):
         logs = (self.root.read(f"/var/log/exim4/{name}log") for name in ("main", "panic", "reject"))
         return "".join(logs) + self.root.output()
 
-    def chunked(self, recipient: str) -> list[bool]:
-        """For each delivery to this recipient whether it went by BDAT: Exim then logs K."""
-        lines = re.findall(rf"=> .*{re.escape(recipient)}.*", self.root.read("/var/log/exim4/mainlog"))
-        return [re.search(r" K ", line) is not None for line in lines]
+    def flags(self, message_id: str) -> set[str]:
+        """The letters with which Exim logs how it delivered a mail: L for PIPELINING, K for CHUNKING."""
+        log = self.root.read("/var/log/exim4/mainlog")
+        name = re.search(rf"\s(\S+) <= .* id={re.escape(message_id)}\s", log)[1]
+        return set(re.findall(r" (L|K)(?= )", re.search(rf" {name} => .*", log)[0]))

@@ -26,6 +26,7 @@ class OpenSmtpd(Server):
     """OpenSMTPD of Debian."""
 
     name = "opensmtpd"
+    deferral = 'result="TempFail"'
     users: ClassVar = {"opensmtpd": 104, "opensmtpq": 105}
 
     def start(self) -> None:

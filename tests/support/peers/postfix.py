@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Postfix, from its queue manager to its SMTP and LMTP clients, without any command that needs a shell.
 
-Enters: ports. Leaves: a `Server` that also hands mail for @lmtp.example over to the Unix socket LMTP_SOCKET.
+Enters: ports. Leaves: a `Server`.
 The bench runs the same Postfix by `run` with settings of its own.
 """
 
 from typing import ClassVar
 
 from tests.support.peers.root import Root
-from tests.support.peers.server import HOME, OCTETS, PLAIN, Server
+from tests.support.peers.server import HANDOVER, HOME, LMTP_SOCKET, OCTETS, PLAIN, Server
 
-LMTP, LMTP_SOCKET = "lmtp.example", "/run/casegate-lmtp"
 # What holds for every private Postfix: loopback only, nothing from the system around it, no DNS.
 MAIN_CF = """\
 compatibility_level = 3.6
@@ -31,8 +30,12 @@ smtp_tls_security_level = may
 message_size_limit = {octets}
 mailbox_size_limit = 0
 default_transport = smtp:[127.0.0.1]:{mx}
-sender_dependent_default_transport_maps = inline:{{ {{ @{plain} = plain:[127.0.0.1]:{mx} }} }}
-transport_maps = inline:{{ {{ {home} = plain:[127.0.0.1]:{port_home} }}, {{ {lmtp} = lmtp:unix:{socket} }} }}
+sender_dependent_default_transport_maps = inline:{{
+    {{ @{plain} = plain:[127.0.0.1]:{mx} }}
+    {{ @{handover} = lmtp:unix:{socket} }} }}
+transport_maps = inline:{{
+    {{ {home} = plain:[127.0.0.1]:{port_home} }}
+    {{ {handover} = plain:[127.0.0.1]:{port_home} }} }}
 """
 # The services of Debian's master.cf that this needs, none of them with a chroot inside the root.
 MASTER_CF = """\
@@ -84,11 +87,12 @@ class Postfix(Server):
     """Postfix of Debian."""
 
     name = "postfix"
+    deferral = "status=deferred"
     users: ClassVar = USERS
 
     def start(self) -> None:
         """It passes on what it takes."""
-        words = {"octets": OCTETS, "plain": PLAIN, "home": HOME, "lmtp": LMTP, "socket": LMTP_SOCKET}
+        words = {"octets": OCTETS, "plain": PLAIN, "home": HOME, "handover": HANDOVER, "socket": LMTP_SOCKET}
         run(self.root, self.port, SENDER_CF.format(mx=self.hosts.mx, port_home=self.hosts.home, **words))
 
     def queue(self) -> str:
