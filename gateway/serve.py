@@ -7,6 +7,7 @@ ConfigError or CannotListen at the start; at a reload one line, and nothing has 
 
 import logging
 import os
+import resource
 import signal
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,6 +25,7 @@ from gateway.supervisor import CannotReload, Plan, Post, Supervisor
 log = logging.getLogger(__name__)
 
 ROLES = ("mx", "submission", "worker")
+SPARE_FILES = 64  # for the store, the bell, the log
 LISTENERS = {"mx": ("mx", "lmtp"), "submission": ("submission", "submission_tls"), "worker": ()}
 # The old processes still accept mail, and nobody would look for it in another store.
 NEEDS_RESTART = (("server", "state_dir"), ("database", "url"))
@@ -122,6 +124,7 @@ class Household:
         def body(ready: roles.Ready) -> None:
             logs.set_up(config.server.log_level, config.server.log_format)
             self._sockets.keep([each for one in shared for each in one.sockets])
+            _open_files_for(config)
             serve(config, shared, ready)
 
         def buried(pid: int) -> None:
@@ -132,6 +135,14 @@ class Household:
 
 
 _Serve = Callable[[Config, Any, roles.Ready], None]
+
+
+def _open_files_for(config: Config) -> None:
+    """Each connection is an open file; a login shell grants 1,024 and lets us ask for more."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < config.limits.max_connections + SPARE_FILES:
+        log.warning("limits.max_connections is %d, but this host grants %d files", config.limits.max_connections, hard)
 
 
 def _serve_worker(config: Config, _shared: object, ready: roles.Ready) -> None:

@@ -4,6 +4,7 @@
 import contextlib
 import fcntl
 import os
+import resource
 import signal
 import socket
 
@@ -109,6 +110,19 @@ def test_a_killed_process_takes_no_slot_with_it(narrow, crowd):
     newcomers = [f"198.51.100.{number}" for number in range(len(lost))]
     assert all(wait_until(lambda peer=peer: crowd(peer), "a slot of the dead") for peer in newcomers)
     assert crowd("203.0.113.1") is None
+
+
+def test_a_process_may_open_more_files_than_a_login_shell_grants(run_mx):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+    try:
+        house = run_mx({"max_connections": 100_000}, processes=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    (child,) = house.programs[0].children()
+    assert resource.prlimit(child, resource.RLIMIT_NOFILE) == (hard, hard)
+    said = house.programs[0].lines("limits.max_connections is 100000, but this host grants")
+    assert len(said) == (hard < 100_064)
 
 
 def test_low_disk_is_452_at_mail_and_one_line_in_the_log(run_mx):
