@@ -138,6 +138,31 @@ async def test_stress_shortens_also_the_waits_under_way_and_says_so(start, caplo
     assert (await patient.say(b"NOOP")).startswith(b"250")
 
 
+async def test_stress_also_ends_the_wait_for_a_content_and_for_a_login(start, one_login, server_tls, client_tls):
+    running = await start(
+        one_login,
+        tls=server_tls,
+        max_connections=3,
+        stress_at_percent=100,
+        stress_timeout_s=0.05,
+        unlimited_from=LOOPBACK,
+    )
+    client = await running.connect()
+    await client.start_tls(client_tls)
+    await client.say(b"EHLO a")
+    assert (await client.say(b"AUTH PLAIN AGFubgBjb3JyZWN0IGhvcnNl")).startswith(b"235")
+    for line in OPENING[1:]:
+        await client.say(line)
+    assert (await client.say(b"DATA")).startswith(b"354")
+    asks = await running.connect()
+    await asks.start_tls(client_tls)
+    await asks.say(b"EHLO a")
+    assert (await asks.say(b"AUTH LOGIN")).startswith(b"334")
+    await running.connect()
+    assert (await client.response()).startswith(b"421 4.4.2")
+    assert (await asks.response()).startswith(b"421 4.7.0 Too busy")
+
+
 async def test_stress_ends_a_session_at_the_second_refusal(start):
     running = await start(max_connections=2, stress_at_percent=50, max_errors=20)
     client = await running.connect()
