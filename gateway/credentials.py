@@ -62,9 +62,7 @@ def check_files(config: Config, role: str) -> None:
     if role in ("worker", "serve"):
         outbound_password(config)
     if role in (*ROLES_WITH_TLS, "serve") and (config.submission.listen or config.submission.listen_tls):
-        for key, path in (("certificate", config.tls.certificate), ("key", config.tls.key)):
-            _read(config, ("tls", key), path)
-        _check_certificate(config)
+        check_certificate(config)
 
 
 def tls_context(config: Config) -> ssl.SSLContext:
@@ -74,8 +72,11 @@ def tls_context(config: Config) -> ssl.SSLContext:
     return context
 
 
-def _check_certificate(config: Config) -> None:
+def check_certificate(config: Config) -> None:
+    """Certificate and key can be read and belong together."""
     certificate, key = config.tls.certificate, config.tls.key
+    for name, path in (("certificate", certificate), ("key", key)):
+        _read(config, ("tls", name), path)
     try:
         tls_context(config)
     except (OSError, ssl.SSLError) as error:

@@ -65,6 +65,7 @@ class Household:
     def __init__(self, config: Config, wanted: Sequence[str], sockets: Sockets) -> None:
         self._config, self._wanted, self._sockets = config, wanted, sockets
         self._words = [word for role in wanted for word in LISTENERS[role]]
+        self._has_certificate = False
         self._registers: dict[tuple[str, int], Register] = {}
 
     def plan(self) -> Plan:
@@ -74,6 +75,8 @@ class Household:
             _check_change(self._config, config)
             for role in self._wanted:
                 credentials.check_files(config, role)
+            if self._has_certificate:  # an MX would go on without STARTTLS
+                credentials.check_certificate(config)
             return self.plan_for(config)
         except (ConfigError, CannotListen) as error:
             raise CannotReload(" ".join(str(error).split())) from None
@@ -96,7 +99,7 @@ class Household:
         logs.set_up(config.server.log_level, config.server.log_format)
         if config is not self._config:
             log.info("reloaded: %s", "; ".join(_changes(self._config, config)) or "no key has changed")
-        self._config = config
+        self._config, self._has_certificate = config, _has_certificate(config)
 
     def _posts(self, config: Config, arrangement: Arrangement) -> list[Post]:
         posts = []
@@ -147,6 +150,14 @@ def _open_files_for(config: Config) -> None:
 
 def _serve_worker(config: Config, _shared: object, ready: roles.Ready) -> None:
     roles.serve_worker(config, ready)
+
+
+def _has_certificate(config: Config) -> bool:
+    try:
+        credentials.check_certificate(config)
+    except ConfigError:
+        return False
+    return True
 
 
 def _check_change(old: Config, new: Config) -> None:

@@ -282,7 +282,9 @@ class Supervisor:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            generation = next(one for one in self._everybody() if pid in one.running)
+            generation = next((one for one in self._everybody() if pid in one.running), None)
+            if generation is None:  # as the first process of a container we inherit strangers
+                continue
             post = generation.running.pop(pid)
             generation.ready.discard(pid)
             post.buried(pid)

@@ -5,11 +5,13 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import threading
 from collections import Counter
 
 import pytest
 
+from tests.support import tls
 from tests.support.dns import DnsZone
 from tests.support.installation import Installation
 from tests.support.smtp_client import RawClient
@@ -309,23 +311,31 @@ def test_a_storm_of_reloads_becomes_a_few(installation):
     installation.stop()
 
 
-def offers_tls(installation):
+def greets_under_tls(installation, files):
+    """Whether the MX shows a certificate of this authority."""
     with installation.mx() as client:
-        return "STARTTLS" in client.ehlo().text
+        try:
+            return client.starttls(files.client_context()).code == 220
+        except ssl.SSLError:
+            return False
 
 
 def test_a_new_certificate_is_shown_after_a_reload(installation, tls_files, tmp_path):
-    certificate = tmp_path / "tls.pem"
-    certificate.write_bytes(tls_files.certificate.read_bytes())
-    installation.configure({"tls": {"certificate": str(certificate)}})
     program = installation.start("mx")
-    certificate.unlink()
-    assert offers_tls(installation)
-    reload(installation, program)
-    wait_until(lambda: not offers_tls(installation), "the old processes to stop accepting")
-    certificate.write_bytes(tls_files.certificate.read_bytes())
-    reload(installation, program)
-    wait_until(lambda: offers_tls(installation), "the old processes to stop accepting")
+    assert greets_under_tls(installation, tls_files)
+    renewed = tls.make(tmp_path)
+    tables = {"certificate": str(renewed.certificate), "key": str(renewed.key)}
+    reload(installation, program, tls=tables)
+    wait_until(lambda: greets_under_tls(installation, renewed), "the old processes to stop accepting")
+    installation.stop()
+
+
+def test_a_key_that_does_not_fit_does_not_end_the_offer_of_tls(installation, tls_files, tmp_path):
+    program = installation.start("mx")
+    installation.configure({"tls": {"key": str(tls.make(tmp_path).key)}})
+    program.send(signal.SIGHUP)
+    assert "tls.key" in program.wait_for_line("the old configuration stays in force")
+    assert greets_under_tls(installation, tls_files)
     installation.stop()
 
 
