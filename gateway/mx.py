@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The MX's receiver: who is ours at RCPT, and after the final dot judged, stored, rung, answered.
+"""The MX's receiver: who is ours at RCPT, the content taken piece by piece, judged, stored, rung, answered.
 
-The keys of the signatures are fetched before judging, so that judging is pure. 250 is said only after the commit; what
-goes wrong before is an exception, which the edge answers with 451.
+A mail up to `memory_per_mail` is held in memory; of a bigger one the header section is, and the rest goes to the store
+while it comes. The keys of the signatures are fetched before judging, so that judging is pure. 250 is said only after
+the commit; what goes wrong before is an exception, which the edge answers with 451, and what arrived is deleted.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from gateway.bell import Bell
 from gateway.outer import Outer
-from gateway.promise import arrive, heavy, keep
-from gateway.receiver import Gathering, Intake
+from gateway.promise import Arriving, Store, arrive, heavy, keep
+from gateway.receiver import Intake
 from gateway.reception import Reception, StoreLookups
 from handlers import intake
 from handlers.arrival import Incoming
-from handlers.authentication import signatures_of
+from handlers.authentication import Signatures
 from handlers.destinations import Destination, Kind, destination
-from handlers.headers import scan
+from handlers.inspection import Inspection
 from handlers.office import Office
 from handlers.policy import Bench, judge
 from handlers.ports import Answer
@@ -26,7 +28,7 @@ from handlers.proof import decide
 from storage import messages
 from storage.address import Address
 from storage.commit_group import GroupCommitter
-from storage.content import packed
+from storage.content import CHUNK_OCTETS, Content, packed
 from storage.database import Database
 from storage.envelope import Envelope, Session
 from storage.response import (
@@ -34,6 +36,7 @@ from storage.response import (
     R250_RECIPIENT_OK,
     R250_SENDER_OK,
     R550_NO_SUCH_ADDRESS,
+    R550_NOT_ALLOWED,
     Response,
 )
 from storage.states import MessageState, Move
@@ -41,6 +44,8 @@ from storage.states import MessageState, Move
 log = logging.getLogger(__name__)
 
 INLINE_OCTETS = 64 * 1024  # larger mail is judged in a thread, so that the loop serves others meanwhile
+
+Keys = Mapping[str, Answer]
 
 
 class MxReceiver:
@@ -50,67 +55,149 @@ class MxReceiver:
         self, reception: Reception, database: Database, committer: GroupCommitter, bell: Bell, outer: Outer
     ) -> None:
         self._reception, self._database, self._committer, self._bell = reception, database, committer, bell
-        self._resolver, self._clock = outer.resolver, outer.clock
+        self._resolver, self.clock = outer.resolver, outer.clock
+        self.store = Store(committer)
 
     async def sender(self, session: Session, reverse_path: Address | None) -> Response:
         return R250_SENDER_OK
 
     async def recipient(self, session: Session, envelope: Envelope, recipient: Address) -> Response:
-        found = destination(await self._reception.office(), recipient, self._clock.now())
+        found = destination(await self.office(), recipient, self.clock.now())
         if found == R550_NO_SUCH_ADDRESS:
-            office = await self._reception.newest()
-            found = destination(office, recipient, self._clock.now())
+            found = destination(await self._reception.newest(), recipient, self.clock.now())
         return found if isinstance(found, Response) else R250_RECIPIENT_OK
 
     async def begin(self, session: Session, envelope: Envelope) -> Intake | Response:
-        return Gathering(envelope, lambda content: self._content(session, envelope, content))
+        return _Taking(self, session, envelope, await self.office())
 
-    async def _content(self, session: Session, envelope: Envelope, content: bytes) -> Response:
-        office = await self._reception.office()
-        mail = self._incoming(office, session, envelope, content)
-        if not mail.destinations:
-            return R550_NO_SUCH_ADDRESS
-        asked = mail.signatures.questions()
+    async def office(self) -> Office:
+        """The office in force now."""
+        return await self._reception.office()
+
+    async def keys(self, signatures: Signatures) -> Keys:
+        """What DNS says to the questions of a mail's signatures."""
+        asked = signatures.questions()
         answers = await asyncio.gather(*(self._resolver.txt(question.name) for question in asked))
-        keys = {question.name: answer for question, answer in zip(asked, answers, strict=True)}
-        mail = await self._judge(mail, office, keys, len(content))
-        if mail.refusal is not None:
-            log.info("%s: mail %s refused: %s", mail.session.id, mail.id, mail.refusal)
-            return mail.refusal
-        return await self._accept(mail, office, content)
+        return {question.name: answer for question, answer in zip(asked, answers, strict=True)}
 
-    def _incoming(self, office: Office, session: Session, envelope: Envelope, content: bytes) -> Incoming:
-        now = self._clock.now()
-        found = (destination(office, recipient, now) for recipient in envelope.recipients)
-        head = scan(content)
-        return Incoming(
-            id=envelope.id,
-            received_at=now,
-            session=session,
-            envelope=envelope,
-            head=head,
-            signatures=signatures_of(head, office.dkim, now),
-            destinations=tuple(one for one in found if isinstance(one, Destination)),
-        )
-
-    async def _judge(self, mail: Incoming, office: Office, keys: dict[str, Answer], size: int) -> Incoming:
+    async def judge(self, mail: Incoming, office: Office, keys: Keys) -> Incoming:
+        """Take the mail through the steps, in a thread where they ask the store."""
         bench = Bench(office, keys, StoreLookups(self._database, office))
-        if size <= INLINE_OCTETS and not _asks_the_store(mail):
+        if not _asks_the_store(mail):
             return judge(mail, bench)
         return await asyncio.to_thread(judge, mail, bench)
 
-    async def _accept(self, mail: Incoming, office: Office, octets: bytes) -> Response:
-        small = len(octets) <= INLINE_OCTETS
-        content = packed(octets) if small else await heavy(lambda: packed(octets))
+    async def accept(self, mail: Incoming, office: Office, content: Content) -> Response:
+        """Make the promise."""
         arrival = intake.arrival(mail, office, await arrive(self._committer, content, mail.received_at))
         accepted = await keep(self._committer, Move.ACCEPT, _acceptance(arrival))
         if accepted.repeated:
             log.info("%s: mail %s was accepted before as %s", mail.session.id, mail.id, accepted.id)
         else:
-            _log_acceptance(mail, len(octets))
+            _log_acceptance(mail, content.size_octets)
             if accepted.state is MessageState.ACCEPTED:
                 self._bell.ring((accepted.id,))
         return R250_ACCEPTED.about(accepted.id)
+
+
+class _Taking:
+    """gateway.receiver.Intake of one mail."""
+
+    def __init__(self, mx: MxReceiver, session: Session, envelope: Envelope, office: Office) -> None:
+        self._mx, self._session, self._envelope, self._office = mx, session, envelope, office
+        self._now: datetime = mx.clock.now()
+        self._inspection = Inspection(office.limits, office.dkim, self._now)
+        self._held = bytearray()
+        self._arriving: Arriving | None = None
+        self._refused = False  # whatever follows: it is read and let go
+
+    @property
+    def held_octets(self) -> int:
+        return len(self._held) + (self._arriving.held_octets if self._arriving is not None else 0)
+
+    async def write(self, octets: bytes) -> None:
+        if self._refused:
+            return
+        self._held += octets
+        if self._arriving is None and len(self._held) > self._office.limits.held_octets:
+            self._arriving = Arriving(self._mx.store, self._now, self._inspection.feed)
+        while self._arriving is not None and len(self._held) >= CHUNK_OCTETS:
+            await self._arriving.add(self._take(CHUNK_OCTETS))
+            if self._inspection.beyond is not None and not self._office.annotate:
+                self._refused = True
+                await self.abandon()
+
+    async def finish(self) -> tuple[Response, ...]:
+        try:
+            return await self._finish()
+        except Exception:
+            await self.abandon()
+            raise
+
+    async def abandon(self) -> None:
+        self._held.clear()
+        if self._arriving is not None:
+            arriving, self._arriving = self._arriving, None
+            await arriving.abandon()
+
+    async def _finish(self) -> tuple[Response, ...]:
+        self._office = await self._mx.office()  # the desk may have changed while the content came
+        found = [destination(self._office, one, self._now) for one in self._envelope.recipients]
+        mail = await self._incoming(tuple(one for one in found if isinstance(one, Destination)))
+        if not mail.destinations:
+            await self.abandon()
+            return self._answers(found, (), R550_NO_SUCH_ADDRESS)
+        refused = mail.beyond is not None and not self._office.annotate
+        mail = await self._mx.judge(mail, self._office, {} if refused else await self._mx.keys(mail.signatures))
+        if mail.refusal is not None:
+            log.info("%s: mail %s refused: %s", mail.session.id, mail.id, mail.refusal)
+            await self.abandon()
+            return self._answers(found, mail.destinations, mail.refusal)
+        response = await self._mx.accept(mail, self._office, await self._content())
+        return self._answers(found, mail.destinations, response)
+
+    async def _incoming(self, destinations: tuple[Destination, ...]) -> Incoming:
+        """Look at what is left of the content, in a thread where it is much."""
+        if self._arriving is not None:
+            if self._held:
+                await self._arriving.add(self._take(len(self._held)))
+            await self._arriving.finish()
+        elif len(self._held) <= INLINE_OCTETS:
+            self._inspection.feed(bytes(self._held))
+        else:
+            await heavy(lambda: self._inspection.feed(bytes(self._held)))
+        head, signatures = self._inspection.finish()
+        return Incoming(
+            id=self._envelope.id,
+            received_at=self._now,
+            session=self._session,
+            envelope=self._envelope,
+            head=head,
+            signatures=signatures,
+            destinations=destinations,
+            beyond=self._inspection.beyond,
+        )
+
+    async def _content(self) -> Content:
+        if self._arriving is not None:
+            return await self._arriving.finish()
+        octets = self._take(len(self._held))
+        return packed(octets) if len(octets) <= INLINE_OCTETS else await heavy(lambda: packed(octets))
+
+    def _take(self, size: int) -> bytes:
+        octets = bytes(memoryview(self._held)[:size])
+        del self._held[:size]
+        return octets
+
+    def _answers(
+        self, found: list[Destination | Response], takers: tuple[Destination, ...], response: Response
+    ) -> tuple[Response, ...]:
+        """One for each recipient: over SMTP the same, over LMTP (RFC 2033 §4.2) also why this one is left out."""
+        if self._session.protocol != "LMTP":
+            return (response,) * len(found)
+        return tuple(
+            one if isinstance(one, Response) else response if one in takers else R550_NOT_ALLOWED for one in found
+        )
 
 
 def _acceptance(arrival: messages.Arrival) -> Callable[..., messages.Accepted]:

@@ -45,13 +45,21 @@ class Store:
 
 
 class Arriving:
-    """One large content on its way to the store; it holds one chunk while the caller gathers the next."""
+    """One large content on its way to the store; it holds one chunk while the caller gathers the next.
 
-    def __init__(self, store: Store, now: datetime) -> None:
-        self._store, self._now = store, now
+    `see` is shown each chunk, in order and in a thread.
+    """
+
+    def __init__(self, store: Store, now: datetime, see: Callable[[bytes], None]) -> None:
+        self._store, self._now, self._see = store, now, see
         self._hash, self._size, self._position = hashlib.sha256(), 0, 0
         self._id: int | None = None
         self._under_way: asyncio.Task[None] | None = None
+
+    @property
+    def held_octets(self) -> int:
+        """How much of the content is in memory."""
+        return content.CHUNK_OCTETS if self._under_way is not None and not self._under_way.done() else 0
 
     async def add(self, chunk: bytes) -> None:
         """Take one chunk; waits until the one before it is durable, and raises what became of that."""
@@ -87,6 +95,7 @@ class Arriving:
             self._position += 1
 
     def _pack(self, chunk: bytes) -> bytes:
+        self._see(chunk)
         self._hash.update(chunk)
         self._size += len(chunk)
         return content.pack(chunk)

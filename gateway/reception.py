@@ -13,6 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from gateway.config import Config
 from handlers.authentication import DkimPolicy
+from handlers.headers import HeaderLimits
+from handlers.inspection import Limits
+from handlers.mime_bounds import MimeLimits
 from handlers.office import Office
 from handlers.tokens import Keys
 from storage import cases, desk, threads
@@ -77,7 +80,17 @@ class Reception:
             desk=snapshot,
             dkim=dkim,
             annotate=self._config.policy.mode == "annotate",
+            limits=_limits(self._config),
         )
+
+
+def _limits(config: Config) -> Limits:
+    limits = config.limits
+    return Limits(
+        HeaderLimits(limits.max_header_size, limits.max_header_fields),
+        MimeLimits(limits.max_mime_depth, limits.max_mime_parts),
+        limits.memory_per_mail,
+    )
 
 
 def _hear(look: asyncio.Task[Office]) -> None:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""May this mail be accepted, and for whom? The known-contact policy of each address, and one answer for all recipients.
+"""May this mail be accepted, and for whom? The known-contact policy of each address.
 
 Enters: a mail with its author proven or not. Leaves: a verdict for each recipient and the disposition of the mail. If
-any recipient accepts, it is accepted and the rejecting addresses quarantine it (design: the life of a message, 4). A
-DNS failure that would change the outcome is 451. Reads the store, never writes.
+any recipient accepts, it is accepted and the rejecting addresses quarantine it (design: the life of a message, 4); over
+LMTP they are taken out of it, for there each has its own answer. A DNS failure that would change the outcome is 451.
+Reads the store, never writes.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from handlers.destinations import Destination, Kind
 from handlers.office import Lookups, Office
 from storage.desk import AddressRow
 from storage.messages import Verdict
-from storage.response import R451_DNS, R550_NOT_ALLOWED, R554_TOO_MANY_HEADER_FIELDS
+from storage.response import R451_DNS, R550_NOT_ALLOWED
 
 _BEST_FIRST = ("accept", "quarantine", "reject", "discard")
 _NOT_KNOWN = "the author is not a known contact with an aligned DKIM pass"
@@ -26,8 +27,8 @@ _OF_AGENT = "an automatic answer of an agent's own mailbox"
 
 def admit(mail: Incoming, office: Office, lookups: Lookups) -> Incoming:
     """Decide about one mail; in annotate mode nothing is refused, only written down."""
-    if mail.head.truncated and not office.annotate:
-        return replace(mail, refusal=R554_TOO_MANY_HEADER_FIELDS)
+    if mail.beyond is not None and not office.annotate:
+        return replace(mail, refusal=mail.beyond)
     going_in_circles = _stopped(mail, office)
     if going_in_circles is not None:
         return going_in_circles
@@ -35,14 +36,35 @@ def admit(mail: Incoming, office: Office, lookups: Lookups) -> Incoming:
     disposition = _of_all(verdicts)
     if not office.annotate and _waits_for_dns(mail, verdicts, lookups):
         return replace(mail, refusal=R451_DNS)
-    reason = "" if disposition == "accept" else _NOT_KNOWN
     if office.annotate:
-        noted = f"would have been {disposition}: {reason}" if reason else ""
-        return replace(mail, verdicts=verdicts, disposition="accept", reason=noted)
+        return replace(mail, verdicts=verdicts, disposition="accept", reason=_noted(mail, disposition))
+    if mail.session.protocol == "LMTP":
+        return _for_takers(mail, verdicts)
     if disposition == "reject":
         return replace(mail, refusal=R550_NOT_ALLOWED)
     softened = tuple(replace(one, disposition="quarantine") if one.disposition == "reject" else one for one in verdicts)
-    return replace(mail, verdicts=softened, disposition=disposition, reason=reason)
+    return replace(mail, verdicts=softened, disposition=disposition, reason=_reason(disposition))
+
+
+def _for_takers(mail: Incoming, verdicts: Sequence[Verdict]) -> Incoming:
+    """RFC 2033 §4.2: whoever rejects says so to its own recipient; the mail goes on without it."""
+    both = [pair for pair in zip(mail.destinations, verdicts, strict=True) if pair[1].disposition != "reject"]
+    if not both:
+        return replace(mail, refusal=R550_NOT_ALLOWED)
+    takers, taken = tuple(one for one, _ in both), tuple(verdict for _, verdict in both)
+    disposition = _of_all(taken)
+    return replace(mail, destinations=takers, verdicts=taken, disposition=disposition, reason=_reason(disposition))
+
+
+def _reason(disposition: str) -> str:
+    return "" if disposition == "accept" else _NOT_KNOWN
+
+
+def _noted(mail: Incoming, disposition: str) -> str:
+    """What annotate mode writes down."""
+    if mail.beyond is not None:
+        return f"would have been refused: {mail.beyond.text}"
+    return "" if disposition == "accept" else f"would have been {disposition}: {_NOT_KNOWN}"
 
 
 def _stopped(mail: Incoming, office: Office) -> Incoming | None:

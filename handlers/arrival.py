@@ -17,7 +17,10 @@ from storage.threads import Pointer
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """The mail as received, and what the steps so far found out; `refusal` ends the judging."""
+    """The mail's header section, and what the steps so far found out; `refusal` ends the judging.
+
+    `beyond` is the refusal of a mail that passes a limit; `destinations` are those that still take it.
+    """
 
     id: str
     received_at: datetime
@@ -26,6 +29,7 @@ class Incoming:
     head: Head
     signatures: Signatures
     destinations: tuple[Destination, ...]
+    beyond: Response | None = None
     results: tuple[DkimResult, ...] = ()
     author: Mailbox | None = None
     aligned: bool = False

@@ -3,8 +3,8 @@
 
 Enters: content as received (CRLF; LF is tolerated). Leaves: offsets into it, for received octets are edited by cutting
 and prepending, never written anew by a MIME library (dependencies G16). Every function here is linear in its input and
-never fails: beyond MAX_FIELDS or MAX_HEADER_OCTETS the scan stops and says `truncated`; whoever decides by the header
-section refuses such a mail. Only `fold` emits CRLF, and no value can smuggle one in.
+never fails: beyond its limits the scan stops and says `truncated`; whoever decides by the header section refuses such a
+mail. Only `fold` emits CRLF, and no value can smuggle one in.
 """
 
 import re
@@ -42,6 +42,14 @@ _PADDING = b"==="
 _CHARSETS = {**aliases, **{name: name for name in aliases.values()}}
 _CHARSETS |= {name: name for name in ("koi8_r", "koi8_u", "cp874", "cp1125", "utf_8_sig")}
 _CHARSETS |= {"iso_8859_8_i": "iso8859_8", "x_gbk": "gbk", "gb2312": "gbk", "windows_874": "cp874"}
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderLimits:
+    """How far a header section is read."""
+
+    octets: int = MAX_HEADER_OCTETS
+    fields: int = MAX_FIELDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +92,17 @@ class Head:
         return sum(field.name == name for field in self.fields)
 
 
-def scan(content: bytes) -> Head:
+_USUAL = HeaderLimits()
+
+
+def scan(content: bytes, limits: HeaderLimits = _USUAL) -> Head:
     """Find the fields of the header section in one pass; a mail without a body ends in its last field."""
     fields: list[Field] = []
     name, start, position = b"", 0, 0
     while position < len(content):
-        end = content.find(b"\n", position, MAX_HEADER_OCTETS) + 1
+        end = content.find(b"\n", position, limits.octets) + 1
         if not end:
-            if len(content) > MAX_HEADER_OCTETS:
+            if len(content) > limits.octets:
                 _close(fields, name, start, position)
                 return Head(content, tuple(fields), position, truncated=True)
             end = len(content)
@@ -101,7 +112,7 @@ def scan(content: bytes) -> Head:
             return Head(content, tuple(fields), end)
         if first not in b" \t" or position == start:
             _close(fields, name, start, position)
-            if len(fields) == MAX_FIELDS:
+            if len(fields) == limits.fields:
                 return Head(content, tuple(fields), position, truncated=True)
             found = _NAME.match(content, position, end)
             name, start = found[1].lower() if found else b"", position

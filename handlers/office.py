@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every verb knows of the place it works in: our name, our keys, the desk in force; built by gateway."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
 from handlers.authentication import DkimPolicy
+from handlers.inspection import Limits
 from handlers.tokens import Keys
 from storage.address import Address
 from storage.desk import AddressRow, Snapshot
@@ -21,6 +22,7 @@ class Office:
     desk: Snapshot
     dkim: DkimPolicy
     annotate: bool
+    limits: Limits = field(default_factory=Limits)
 
     @cached_property
     def inside(self) -> frozenset[str]:

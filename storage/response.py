@@ -91,6 +91,7 @@ R554_NO_AUTHOR = Response(554, "5.7.1", "This mail names no author who could be 
 R554_NOT_A_REPLY = Response(554, "5.7.1", "This is not a reply to a case you may answer")
 R554_TWO_CASES = Response(554, "5.7.1", "This mail answers more than one case, send one mail for each")
 R554_CANNOT_REWRITE = Response(554, "5.6.0", "This mail cannot be sent in the team's name:")
+R554_MIME_STRUCTURE = Response(554, "5.6.0", "Too many parts, or parts too deep in each other, send a simpler mail")
 R554_TOO_MANY_HEADER_FIELDS = Response(554, "5.6.0", "The header section is too large")
 R554_NOT_SMTP = Response(554, "5.5.1", "This is a mail server, closing the connection")
 R554_TOO_EARLY = Response(554, "5.5.1", "Wait for the greeting, closing the connection")  # RFC 5321 §3.1

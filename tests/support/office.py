@@ -14,9 +14,10 @@ import dkim
 
 from handlers import intake, proof, received, replies, routing, tokens
 from handlers.arrival import Incoming
-from handlers.authentication import DkimPolicy, signatures_of
+from handlers.authentication import DkimPolicy
 from handlers.destinations import Destination, destination
 from handlers.headers import scan
+from handlers.inspection import Inspection
 from handlers.office import Office
 from handlers.policy import Bench, judge
 from handlers.ports import Answer, Found
@@ -131,15 +132,18 @@ class World:
         assert all(isinstance(one, Destination) for one in found), found
         # dkimpy signs with the true time, which may be ahead of the test's.
         at = self.now
-        head = scan(octets)
+        looked_at = Inspection(self.office.limits, self.office.dkim, at)
+        looked_at.feed(octets)
+        head, signatures = looked_at.finish()
         arrived = Incoming(
             id=tokens.new_name(at),
             received_at=at,
             session=Session("s1", "192.0.2.1", "mx.customer.example"),
             envelope=self.envelope(parse(sender) if sender else None, tuple(one.address for one in found)),
             head=head,
-            signatures=signatures_of(head, self.office.dkim, at),
+            signatures=signatures,
             destinations=found,
+            beyond=looked_at.beyond,
         )
         office = replace(self.office, annotate=self.annotate)
         asked = arrived.signatures.questions()
