@@ -167,8 +167,7 @@ class Edge:
         self.works(oldest)
         self._turned_away.note(MADE_ROOM, oldest.client)
         oldest.send_away(R421_MAKE_ROOM)
-        self.open[oldest].leave()
-        return self._register.enter()
+        return self.open[oldest].hand_over()
 
     def _longest_waiting(self) -> Connection | None:
         """Outside a mail; where there is none, amid one, for a MAIL and then silence holds a slot as well."""

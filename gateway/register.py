@@ -116,6 +116,11 @@ class Register:
         with self._lock:
             self._free(slot)
 
+    def vacate(self, slot: int) -> None:
+        """Forget whose slot it is and what it reserved; it stays taken by this process, for the next connection."""
+        with self._lock:
+            self._empty(slot)
+
     def reserve(self, slot: int, octets: int, limit: int) -> bool:
         """Add to what this connection holds in memory, unless all together would hold more than `limit`."""
         with self._lock:
@@ -147,9 +152,12 @@ class Register:
     # -- under the lock
 
     def _free(self, slot: int) -> None:
+        self._empty(slot)
+        self._map[self._taken + slot] = 0
+
+    def _empty(self, slot: int) -> None:
         self._hold(slot, -self._get(self._octets + 8 * slot, 8))
         self._write_marks(slot, bytes(MARK_OCTETS), bytes(MARK_OCTETS))
-        self._map[self._taken + slot] = 0
 
     def _hold(self, slot: int, octets: int) -> None:
         at = self._octets + 8 * slot

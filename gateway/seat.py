@@ -53,6 +53,15 @@ class Seat:
         if self._holders == 0:
             self._register.leave(self._slot)
 
+    def hand_over(self) -> int | None:
+        """The slot for a newcomer, before another process can take it; None while a content holds it still."""
+        if self._has_left or self._holders > 1:
+            self.leave()
+            return None
+        self._has_left, self._holders = True, 0
+        self._register.vacate(self._slot)
+        return self._slot
+
     def leave(self) -> None:
         """The connection holds it no longer, however often this is said."""
         if not self._has_left:

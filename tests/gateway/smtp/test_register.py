@@ -105,6 +105,15 @@ def test_octets_are_reserved_up_to_the_limit_over_all_slots(register):
     assert register.used() == Used(1, 40)
 
 
+def test_a_slot_that_is_handed_over_stays_taken_and_forgets_whose_it_was(register):
+    slot = register.enter()
+    register.name(slot, "192.0.2.1", CAPS)
+    register.reserve(slot, 60, 100)
+    register.vacate(slot)
+    assert register.used() == Used(1, 0)
+    assert [entered(register, "192.0.2.1") for _ in range(2)] == [None, None]
+
+
 def test_what_one_process_holds_another_sees(register):
     def work():
         slot = register.enter()
@@ -160,6 +169,7 @@ def test_a_process_killed_at_any_line_leaves_the_register_whole(register):
         register.name(slot, "192.0.2.1", CAPS)
         register.reserve(slot, 100, 1000)
         register.release(slot, 50)
+        register.vacate(slot)
         register.leave(slot)
 
     def work():
