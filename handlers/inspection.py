@@ -5,7 +5,6 @@ Enters: the content cut anyhow. Leaves, after `finish`: all that handlers/policy
 header section is held. Linear. Never fails: `beyond` is the refusal of a mail that passes a limit, as soon as it does.
 """
 
-import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,8 +12,6 @@ from handlers.authentication import DkimPolicy, Signatures
 from handlers.headers import Head, HeaderLimits, scan
 from handlers.mime_bounds import MimeBounds, MimeLimits
 from storage.response import R554_MIME_STRUCTURE, R554_TOO_MANY_HEADER_FIELDS, Response
-
-_EMPTY_LINE = re.compile(rb"\A\r?\n|\n\r?\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +47,9 @@ class Inspection:
             return
         searched = max(0, len(self._section) - 2)
         self._section += octets
-        end = _EMPTY_LINE.search(self._section, searched)
-        if end is not None or len(self._section) > self._limits.header.octets:
-            self._read_section(end.end() if end is not None else len(self._section))
+        end = _section_end(self._section, searched)
+        if end or len(self._section) > self._limits.header.octets:
+            self._read_section(end or len(self._section))
 
     def finish(self) -> tuple[Head, Signatures]:
         """The content is complete."""
@@ -77,3 +74,11 @@ class Inspection:
         if self._signatures is not None and self._bounds is not None:
             self._signatures.feed(octets)
             self._bounds.feed(octets)
+
+
+def _section_end(octets: bytearray, start: int) -> int:
+    """Where the body begins, behind the first empty line; 0 when that has not come."""
+    if octets.startswith((b"\r\n", b"\n")):
+        return octets.index(b"\n") + 1
+    ends = [at + len(mark) for mark in (b"\n\r\n", b"\n\n") if (at := octets.find(mark, start)) >= 0]
+    return min(ends, default=0)
