@@ -1,106 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """The SMTP commands: one table row per verb, its checks in order, then how it proceeds (RFC 5321 §4.1).
 
-Enters: a Conversation and the argument of a command. Leaves: one Response, or None where the wire has answered.
-A check is read-only and names what is missing; only `proceed` changes the conversation. The session lasts as long as
-the connection and its greeting, the transaction from MAIL to the final dot: two lifetimes, two types, two resets.
+Enters: a Conversation and the argument of a command. Leaves: its responses, or None where the wire has answered.
+A check is read-only and names what is missing; only `proceed` changes the conversation. LMTP (RFC 2033) has a table of
+its own. What may be followed by input that waits is said here too (RFC 2920 §3.1).
 """
 
 import re
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
-from gateway import paths, sasl
-from gateway.lines import Fault, Write
-from gateway.receiver import Authenticator, EdgeSettings, Receiver
-from storage.address import Address
-from storage.envelope import Envelope, Session
+from gateway import sasl
+from gateway.conversation import Conversation
+from gateway.transaction import Answer, bdat, data, mail, rcpt
+from storage.address import is_literal
 from storage.response import (
     R214_HELP,
     R220_READY_FOR_TLS,
     R221_BYE,
     R250_OK,
-    R250_RECIPIENT_OK,
     R252_NOT_VERIFIED,
-    R354_GO_AHEAD,
     R451_TRY_LATER,
-    R452_TOO_MANY_RECIPIENTS,
     R454_NO_TLS,
     R501_SYNTAX,
     R502_NOT_HERE,
     R503_BAD_SEQUENCE,
+    R503_LHLO,
     R530_LOGIN_FIRST,
     R530_TLS_FIRST,
     R538_ENCRYPTION_NEEDED,
-    R552_TOO_BIG,
-    R554_BARE_LINE_END,
     R554_NOT_SMTP,
     Response,
 )
 
-_HELO = re.compile(r"[^\s\x00-\x20\x7f]{1,255}")  # names of PCs are often no host names: only the form is asked for
+_HELO = re.compile(r"[!-Z\\-~][!-~]{0,254}")  # names of PCs are often no host names: only the form is asked for
 _OPENING = frozenset({"MAIL", "RCPT"})
 
-
-class Wire(Protocol):
-    """What a command needs of the connection."""
-
-    def say(self, response: Response) -> None: ...
-
-    def say_lines(self, code: int, lines: tuple[str, ...]) -> None: ...
-
-    async def ask(self, challenge: bytes) -> bytes | Response: ...
-
-    async def read_content(self, limit_octets: int, write: Write) -> Fault | None: ...
-
-    async def finish(self, answer: Coroutine[Any, Any, tuple[Response, ...]]) -> tuple[Response, ...]:
-        """Await to the end whatever becomes of the connection."""
-        ...
-
-    def leave_to_itself(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let this come to its end without waiting for it."""
-        ...
-
-    async def start_tls(self) -> str:
-        """The protocol and cipher; a failure ends the connection."""
-        ...
-
-
-@dataclass(slots=True)
-class Transaction:
-    """One mail from MAIL to the final dot."""
-
-    id: str
-    reverse_path: Address | None
-    smtputf8: bool
-    recipients: list[Address] = field(default_factory=list)
-
-    def envelope(self) -> Envelope:
-        return Envelope(self.reverse_path, tuple(self.recipients), self.id)
-
-
-@dataclass(slots=True)
-class Conversation:
-    """What one connection has said so far."""
-
-    settings: EdgeSettings
-    receiver: Receiver
-    authenticator: Authenticator | None
-    wire: Wire
-    session: Session
-    transaction: Transaction | None = None
-    transactions: int = 0  # so far
-    deferred: bool = False  # MAIL or RCPT of this mail was answered 4xx: what is missing for the next is temporary too
-    over: bool = False
-
-    def end_transaction(self) -> None:
-        """Forget the mail that was begun, and that it was deferred."""
-        self.transaction, self.deferred = None, False
-
-
 _Check = Callable[[Conversation, str], Response | None]
-_Proceed = Callable[[Conversation, str], Awaitable[Response | None]]
+_Proceed = Callable[[Conversation, str], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +52,13 @@ def _takes_nothing(_c: Conversation, argument: str) -> Response | None:
     return R501_SYNTAX if argument else None
 
 
+def _takes_something(_c: Conversation, argument: str) -> Response | None:
+    return None if argument else R501_SYNTAX
+
+
 def _names_itself(_c: Conversation, argument: str) -> Response | None:
-    return None if _HELO.fullmatch(argument) else R501_SYNTAX
+    """RFC 5321 §4.1.1.1: a host name in ASCII, or an address literal."""
+    return None if _HELO.fullmatch(argument) or is_literal(argument) else R501_SYNTAX
 
 
 def _greeted(c: Conversation, _argument: str) -> Response | None:
@@ -146,6 +88,8 @@ def _logged_in_where_needed(c: Conversation, _argument: str) -> Response | None:
 
 
 def _tls_is_offered(c: Conversation, _argument: str) -> Response | None:
+    if c.settings.lmtp:
+        return R502_NOT_HERE  # a local socket needs none
     return R454_NO_TLS if c.settings.tls is None else None
 
 
@@ -158,26 +102,24 @@ def _outside_transaction(c: Conversation, _argument: str) -> Response | None:
 
 
 def _in_transaction(c: Conversation, _argument: str) -> Response | None:
-    return None if c.transaction else _missing(c)
+    return None if c.transaction else c.missing()
 
 
 def _has_recipients(c: Conversation, _argument: str) -> Response | None:
-    return None if c.transaction and c.transaction.recipients else _missing(c)
-
-
-def _missing(c: Conversation) -> Response:
-    """A client that pipelines (RFC 2920 §3.1) has not read our 4xx: a 503 now would cost it the mail for good."""
-    return R451_TRY_LATER.about(c.session.id) if c.deferred else R503_BAD_SEQUENCE
+    return None if c.transaction and c.transaction.recipients else c.missing()
 
 
 async def _ehlo(c: Conversation, argument: str) -> None:
-    c.session = replace(c.session, helo=argument, protocol="ESMTP")
+    c.session = replace(c.session, helo=argument, protocol="LMTP" if c.settings.lmtp else "ESMTP")
     c.end_transaction()
     c.wire.say_lines(250, (c.settings.name, *_extensions(c)))
 
 
+_EXTENSIONS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES")
+
+
 def _extensions(c: Conversation) -> list[str]:
-    lines = [f"SIZE {c.settings.max_size_octets}", "PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "SMTPUTF8"]
+    lines = [f"SIZE {c.settings.max_size_octets}", *_EXTENSIONS]
     if c.settings.tls and not c.session.tls:
         lines.append("STARTTLS")
     if c.authenticator and c.session.tls:
@@ -211,56 +153,6 @@ async def _auth(c: Conversation, argument: str) -> Response:
     return response
 
 
-async def _mail(c: Conversation, argument: str) -> Response:
-    c.end_transaction()
-    path = paths.sender(argument, c.settings.max_size_octets)
-    if isinstance(path, Response):
-        return path
-    response = await c.receiver.sender(c.session, path.address)
-    if response.is_positive:
-        c.transactions += 1
-        c.transaction = Transaction(f"{c.session.id}-{c.transactions}", path.address, path.smtputf8)
-    return response
-
-
-async def _rcpt(c: Conversation, argument: str) -> Response:
-    transaction = c.transaction
-    if transaction is None:
-        return R503_BAD_SEQUENCE
-    path = paths.recipient(argument, c.settings.name, smtputf8=transaction.smtputf8)
-    if isinstance(path, Response):
-        return path
-    if path.address in transaction.recipients:
-        return R250_RECIPIENT_OK
-    if len(transaction.recipients) >= c.settings.max_recipients:
-        return R452_TOO_MANY_RECIPIENTS
-    assert path.address is not None  # noqa: S101  # only MAIL may name the null path
-    response = await c.receiver.recipient(c.session, transaction.envelope(), path.address)
-    if response.is_positive:
-        transaction.recipients.append(path.address)
-    return response
-
-
-async def _data(c: Conversation, _argument: str) -> Response:
-    transaction = c.transaction
-    c.end_transaction()
-    if transaction is None:
-        return R503_BAD_SEQUENCE
-    intake = await c.receiver.begin(c.session, transaction.envelope())
-    if isinstance(intake, Response):
-        return intake
-    c.wire.say(R354_GO_AHEAD)
-    try:
-        fault = await c.wire.read_content(c.settings.max_size_octets, intake.write)
-    except BaseException:
-        c.wire.leave_to_itself(intake.abandon())
-        raise
-    if fault is not None:
-        c.wire.leave_to_itself(intake.abandon())
-        return R552_TOO_BIG if fault is Fault.TOO_LONG else R554_BARE_LINE_END
-    return (await c.wire.finish(intake.finish()))[0]
-
-
 async def _rset(c: Conversation, _argument: str) -> Response:
     c.end_transaction()
     return R250_OK
@@ -283,50 +175,72 @@ def _answer(response: Response) -> _Proceed:
     return proceed
 
 
+_NOT_SMTP = frozenset({"PROXY", "GET", "POST", "PUT", "CONNECT"})
+
 COMMANDS: dict[str, Command] = {
     "EHLO": Command(_ehlo, (_names_itself,)),
     "HELO": Command(_helo, (_names_itself,)),
     "STARTTLS": Command(_starttls, (_takes_nothing, _tls_is_offered, _in_clear_text)),
     "AUTH": Command(_auth, (_logins_are_taken, _encrypted, _greeted_by_ehlo, _outside_transaction, _not_logged_in)),
-    "MAIL": Command(_mail, (_logged_in_where_needed, _greeted, _outside_transaction)),
-    "RCPT": Command(_rcpt, (_in_transaction,)),
-    "DATA": Command(_data, (_takes_nothing, _in_transaction, _has_recipients)),
+    "MAIL": Command(mail, (_logged_in_where_needed, _greeted, _outside_transaction)),
+    "RCPT": Command(rcpt, (_in_transaction,)),
+    "DATA": Command(data, (_takes_nothing, _in_transaction, _has_recipients)),
+    "BDAT": Command(bdat),  # reads its octets before it says what is missing
     "RSET": Command(_rset, (_takes_nothing,)),
     "NOOP": Command(_answer(R250_OK)),
     "QUIT": Command(_quit, (_takes_nothing,)),
-    "VRFY": Command(_answer(R252_NOT_VERIFIED)),
+    "VRFY": Command(_answer(R252_NOT_VERIFIED), (_takes_something,)),
     "HELP": Command(_answer(R214_HELP)),
     "EXPN": Command(_answer(R502_NOT_HERE)),
-    "BDAT": Command(_answer(R502_NOT_HERE)),
     # A proxy that we were not told of, or a browser made to talk to us: nothing after this line is SMTP.
-    "PROXY": Command(_not_smtp),
-    "GET": Command(_not_smtp),
-    "POST": Command(_not_smtp),
-    "PUT": Command(_not_smtp),
-    "CONNECT": Command(_not_smtp),
+    **dict.fromkeys(_NOT_SMTP, Command(_not_smtp)),
 }
 
+LMTP_COMMANDS: dict[str, Command] = {  # RFC 2033 §4.1
+    **COMMANDS,
+    "LHLO": COMMANDS["EHLO"],
+    "EHLO": Command(_answer(R503_LHLO)),
+    "HELO": Command(_answer(R503_LHLO)),
+}
 
-async def obey(c: Conversation, verb: str, argument: str) -> Response | None:
+# RFC 2920 §3.1, RFC 4954 §4, RFC 3207 §4: these end a group of pipelined commands.
+_ENDS_GROUP = frozenset({"EHLO", "HELO", "LHLO", "AUTH", "STARTTLS", "DATA", "VRFY", "EXPN", "NOOP"})
+# After these it does not matter what waits, or it belongs to the command.
+_ENDS_OR_HOLDS = frozenset({"QUIT", "BDAT"}) | _NOT_SMTP
+
+
+def must_be_last(c: Conversation, verb: str) -> bool:
+    """Whether a client has to wait for the response before it sends more; without EHLO it always has to."""
+    without_extensions = not c.session.helo or c.session.protocol == "SMTP"
+    return verb in _ENDS_GROUP or (without_extensions and verb not in _ENDS_OR_HOLDS)
+
+
+def commands(c: Conversation) -> dict[str, Command]:
+    """The table of this listener."""
+    return LMTP_COMMANDS if c.settings.lmtp else COMMANDS
+
+
+async def obey(c: Conversation, verb: str, argument: str) -> Answer:
     """Check, then proceed; an exception inside is answered by the caller, with `failed`."""
-    command = COMMANDS[verb]
+    command = commands(c)[verb]
     for check in command.checks:
         refusal = check(c, argument)
         if refusal is not None:
             return refusal
     response = await command.proceed(c, argument)
-    if verb in _OPENING and response is not None and response.is_temporary:
+    if verb in _OPENING and isinstance(response, Response) and response.is_temporary:
         c.deferred = True
     return response
 
 
 def failed(c: Conversation, verb: str) -> Response:
-    """The answer to a failure of ours: temporary, generic, with the id that the log has.
+    """The answer to a failure of ours: temporary and generic, with the id that the log has.
 
-    A failure at RCPT costs that recipient only, one at MAIL defers what was pipelined behind it; else the mail is gone.
+    A failure at RCPT costs that recipient only, one at MAIL defers what was pipelined behind it, BDAT has seen to its
+    chunks; else the mail is gone.
     """
     if verb in _OPENING:
         c.deferred = True
-    else:
+    elif verb != "BDAT":
         c.end_transaction()
-    return R451_TRY_LATER.about(c.session.id)
+    return R451_TRY_LATER

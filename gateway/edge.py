@@ -107,7 +107,7 @@ class Edge:
 
     def too_late(self, session: Session) -> Response:
         """What a client hears that was too slow with a command."""
-        return R421_MAKE_ROOM.about(session.id) if self._stress.is_on else R421_TIMEOUT
+        return R421_MAKE_ROOM if self._stress.is_on else R421_TIMEOUT
 
     def receiver(self, connection: Connection) -> Receiver:
         """Who decides about the mails of this connection."""
@@ -133,7 +133,7 @@ class Edge:
 
     def name(self, connection: Connection, session: Session) -> Response | None:
         """The client's address is known, from the socket or from a PROXY header; the response turns it away."""
-        if session.peer == "unix" or is_within(session.peer, self.settings.unlimited_from):
+        if session.peer == "local" or is_within(session.peer, self.settings.unlimited_from):
             return None
         full = self.open[connection].name(session.peer, self._caps)
         if full is None:
@@ -180,8 +180,7 @@ class Edge:
 
     def _turn_away(self, session: Session, full: Full) -> Response:
         self._turned_away.note(full.value, session)
-        response = R421_TOO_MANY_CONNECTIONS if full is Full.CONNECTIONS else R421_TOO_MANY_OF_YOU
-        return response.about(session.id)
+        return R421_TOO_MANY_CONNECTIONS if full is Full.CONNECTIONS else R421_TOO_MANY_OF_YOU
 
     def ended(self, session: Session, tally: Tally) -> None:
         """A session has ended, or was turned away."""

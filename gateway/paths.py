@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from storage.address import Address, BadAddress, parse
+from storage.envelope import Wish
 from storage.response import (
     R501_BAD_RECIPIENT,
     R501_BAD_SENDER,
@@ -22,27 +23,51 @@ from storage.response import (
 )
 
 MAX_PARAMETERS = 20
+_NO_WISH = Wish()
+PATH_OCTETS = 256  # RFC 5321 §4.5.3.1.3, with the angle brackets
+ENVID_LENGTH, ORCPT_LENGTH = 100, 500  # RFC 3461 §5.4
 
-_PATH = re.compile(r'<(?:@[^:<>"]*:)?((?:"(?:[^"\\]|\\.)*"@)?[^<>"]*)>(?: +(.*))?')
+_HOST = r"[^\s@<>,:;()\"\\]+"
+_PATH = re.compile(rf'<(?:@{_HOST}(?:,@{_HOST})*:)?((?:"(?:[^"\\]|\\.)*"@)?[^<>"]*)>(?: +(.*))?')
 _MAIL = re.compile("FROM: *", re.IGNORECASE)
 _RCPT = re.compile("TO: *", re.IGNORECASE)
 
-_Form = Callable[[str], "re.Match[str] | None"]
-_ANY: _Form = re.compile(r"[^\s=][^\s]{0,499}").fullmatch
-_NONE: _Form = re.compile(r"").fullmatch
-_MAIL_PARAMETERS: dict[str, _Form] = {
-    "SIZE": re.compile(r"[0-9]{1,20}").fullmatch,  # RFC 1870 §3
-    "BODY": re.compile(r"7BIT|8BITMIME", re.IGNORECASE).fullmatch,  # RFC 6152 §2
-    "SMTPUTF8": _NONE,  # RFC 6531 §3.4
-    "AUTH": _ANY,  # RFC 4954 §5
-    "RET": re.compile(r"FULL|HDRS", re.IGNORECASE).fullmatch,  # RFC 3461 §4.3
-    "ENVID": _ANY,  # RFC 3461 §4.4
+# RFC 3461 §4: an octet that is no printable character would otherwise come out of a report of ours as it went in.
+_XTEXT = r"(?:[!-*,-<>-~]|\+(?:[2-6][0-9A-F]|7[0-9A-E]))+"
+_UTF8_XTEXT = r"(?:[!-*,-<>-~\x80-\ud7ff\ue000-\U0010ffff]|\+(?:[2-6][0-9A-F]|7[0-9A-E]))+"
+
+_Form = Callable[[str], object]
+
+
+def _form(pattern: str) -> _Form:
+    return re.compile(pattern, re.IGNORECASE).fullmatch
+
+
+def _xtext(pattern: str, length: int) -> _Form:
+    compiled = re.compile(pattern)
+    return lambda value: len(value) <= length and compiled.fullmatch(value)
+
+
+def _notify(value: str) -> bool:
+    words = value.upper().split(",")
+    return words == ["NEVER"] or (len(set(words)) == len(words) and set(words) <= {"SUCCESS", "FAILURE", "DELAY"})
+
+
+_MAIL_PARAMETERS: dict[str, _Form | None] = {
+    "SIZE": _form(r"[0-9]{1,20}"),  # RFC 1870 §3
+    "BODY": _form(r"7BIT|8BITMIME"),  # RFC 6152 §2; BINARYMIME is not offered
+    "SMTPUTF8": None,  # RFC 6531 §3.4: it has no value
+    "AUTH": _xtext(_XTEXT, ORCPT_LENGTH),  # RFC 4954 §5
+    "RET": _form(r"FULL|HDRS"),  # RFC 3461 §4.3
+    "ENVID": _xtext(_XTEXT, ENVID_LENGTH),  # RFC 3461 §4.4
 }
-_RCPT_PARAMETERS: dict[str, _Form] = {
-    "NOTIFY": re.compile(
-        r"NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY)){0,2}", re.IGNORECASE
-    ).fullmatch,
-    "ORCPT": _ANY,  # RFC 3461 §4.2
+_RCPT_PARAMETERS: dict[str, _Form | None] = {
+    "NOTIFY": _notify,  # RFC 3461 §4.1
+    "ORCPT": _xtext(rf"[A-Za-z0-9.-]+;{_XTEXT}", ORCPT_LENGTH),  # RFC 3461 §4.2
+}
+_RCPT_PARAMETERS_UTF8 = {  # RFC 6533 §3
+    **_RCPT_PARAMETERS,
+    "ORCPT": _xtext(rf"(?:(?i:utf-8);{_UTF8_XTEXT}|[A-Za-z0-9.-]+;{_XTEXT})", ORCPT_LENGTH),
 }
 
 
@@ -52,6 +77,9 @@ class Path:
 
     address: Address | None
     smtputf8: bool = False
+    ret: str = ""
+    envid: str = ""
+    wish: Wish = _NO_WISH
 
 
 def sender(argument: str, max_size_octets: int) -> Path | Response:
@@ -64,9 +92,10 @@ def sender(argument: str, max_size_octets: int) -> Path | Response:
         return given
     if int(given.get("SIZE", "0")) > max_size_octets:
         return R552_TOO_BIG
-    if not split[0]:
-        return Path(None, "SMTPUTF8" in given)
-    return _address(split[0], R501_BAD_SENDER, utf8="SMTPUTF8" in given)
+    address = _address(split[0], R501_BAD_SENDER, utf8="SMTPUTF8" in given) if split[0] else None
+    if isinstance(address, Response):
+        return address
+    return Path(address, "SMTPUTF8" in given, given.get("RET", "").upper(), given.get("ENVID", ""))
 
 
 def recipient(argument: str, name: str, *, smtputf8: bool) -> Path | Response:
@@ -74,11 +103,16 @@ def recipient(argument: str, name: str, *, smtputf8: bool) -> Path | Response:
     split = _split(argument, _RCPT)
     if split is None or not split[0]:
         return R501_BAD_RECIPIENT
-    given = _parameters(split[1], _RCPT_PARAMETERS)
+    given = _parameters(split[1], _RCPT_PARAMETERS_UTF8 if smtputf8 else _RCPT_PARAMETERS)
     if isinstance(given, Response):
         return given
     mailbox = f"{split[0]}@{name}" if split[0].lower() == "postmaster" else split[0]
-    return _address(mailbox, R501_BAD_RECIPIENT, utf8=smtputf8)
+    address = _address(mailbox, R501_BAD_RECIPIENT, utf8=smtputf8)
+    if isinstance(address, Response):
+        return address
+    notify = given.get("NOTIFY", "").upper()
+    wish = Wish(tuple(notify.split(",")) if notify else (), given.get("ORCPT", "")) if given else _NO_WISH
+    return Path(address, smtputf8, wish=wish)
 
 
 def _split(argument: str, keyword: re.Pattern[str]) -> tuple[str, str] | None:
@@ -88,25 +122,29 @@ def _split(argument: str, keyword: re.Pattern[str]) -> tuple[str, str] | None:
     return (match[1], match[2] or "") if match else None
 
 
-def _address(mailbox: str, refusal: Response, *, utf8: bool) -> Path | Response:
+def _address(mailbox: str, refusal: Response, *, utf8: bool) -> Address | Response:
     try:
         address = parse(mailbox)
     except BadAddress:
         return refusal
-    if not utf8 and not mailbox.isascii():
-        return R553_NEEDS_SMTPUTF8  # RFC 6531 §3.5
-    return Path(address, utf8)
+    if not mailbox.isascii():
+        if not utf8:
+            return R553_NEEDS_SMTPUTF8  # RFC 6531 §3.5
+    elif len(mailbox) > PATH_OCTETS - 2:
+        return refusal
+    return address
 
 
-def _parameters(text: str, known: dict[str, _Form]) -> dict[str, str] | Response:
+def _parameters(text: str, known: dict[str, _Form | None]) -> dict[str, str] | Response:
     """Parameters by their name in capitals; each once, each in its form."""
     given: dict[str, str] = {}
-    for word in text.split(maxsplit=MAX_PARAMETERS):
-        name, _, value = word.partition("=")
+    for word in filter(None, text.split(" ", MAX_PARAMETERS)):
+        name, equals, value = word.partition("=")
         name = name.upper()
         if name not in known:
             return R555_PARAMETER
-        if name in given or not known[name](value):
+        form = known[name]
+        if name in given or (bool(equals) if form is None else not form(value)):
             return R501_SYNTAX
         given[name] = value
     return given

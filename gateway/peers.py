@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who is at the other end: the peer's IP address, and the client that a listed proxy names (PROXY v1 and v2).
 
-Enters: a transport, or a header that aiosmtpd has read. Leaves: plain text addresses; "unix" for a local socket.
+Enters: a transport, or a header that aiosmtpd has read. Leaves: plain text addresses; "local" for a local socket.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ REMEMBERED = 4096
 
 
 def peer_of(transport: asyncio.BaseTransport) -> str:
-    """The client's IP address in its plain form; "unix" for a local socket, which has none."""
+    """The client's IP address in its plain form; "local" for a local socket, which has none."""
     name = transport.get_extra_info("peername")
     if not isinstance(name, tuple) or not name:
-        return "unix"
+        return "local"
     return _plain(str(name[0]))
 
 
@@ -29,7 +29,7 @@ def is_listed(peer: str, settings: EdgeSettings) -> bool:
 
 def is_within(peer: str, networks: tuple[Network, ...]) -> bool:
     """Whether the peer has an address, and in one of these."""
-    if not networks or peer == "unix":
+    if not networks or peer == "local":
         return False
     address = _parsed(peer)
     return any(address in network for network in networks)

@@ -1,72 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One SMTP connection on aiosmtpd's skeleton.
+"""One SMTP connection: its dialogue.
 
-aiosmtpd gives the protocol class, its half of STARTTLS and the PROXY header; the rest of its SMTP class is replaced
-(docs/decisions/0010). Enters: octets. Leaves: responses, and calls of a Receiver. Fails: an exception of ours is 451
-4.3.0 and a traceback in the log; a client that goes away ends its session, never what the Receiver has begun.
+Enters: octets. Leaves: responses, and calls of a Receiver. Each refusal carries an id and stands in the log under it,
+with its reason; both happen in `say`. Fails: an exception of ours is 451 4.3.0 and a traceback in the log; a client
+that goes away ends its session, never what the Receiver has begun.
 """
 
 import asyncio
 import logging
 import re
-from asyncio import sslproto
 from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from aiosmtpd.proxy_protocol import get_proxy
-from aiosmtpd.smtp import SMTP
 
-from gateway.commands import COMMANDS, Conversation, failed, obey
+from gateway.commands import commands, failed, must_be_last, obey
+from gateway.conversation import Conversation
 from gateway.edge import Edge
-from gateway.lines import AUTH_OCTETS, CHUNK_OCTETS, Fault, Gone, Lines, TooLate, TooMuch, Write
+from gateway.line_law import AUTH_OCTETS, Content, Fault
+from gateway.lines import Gone, Lines, Reading, TooLate, TooMuch, Write
 from gateway.peers import is_listed, peer_of, proxied_peer
 from gateway.session_log import Outcome, Tally
+from gateway.transaction import Answer
+from gateway.transport import Closed, Transported
 from handlers import tokens
 from storage.envelope import Session
 from storage.response import (
     R421_SHUTTING_DOWN,
-    R421_TOO_MANY_ERRORS,
+    R421_TOO_MUCH,
     R421_TOO_SLOW,
     R500_BARE_LINE_END,
     R500_LINE_TOO_LONG,
     R500_UNKNOWN_COMMAND,
     R501_SYNTAX,
+    R552_TOO_BIG,
+    R554_OUT_OF_TURN,
     R554_TOO_EARLY,
     Response,
 )
 
 log = logging.getLogger(__name__)
 
-LINGER_S = 10.0  # for the last response to leave before the connection is cut
 RESPONSE_OCTETS = 510  # RFC 5321 §4.5.3.1.5, less CR LF
+LISTENS_ON_S = 5.0  # to a client that is still sending what we will not take, so that it reads why
+AT_A_STRETCH = 50  # commands of one client, before others have their turn
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _UNSAYABLE = re.compile(rb"[^\x20-\x7e]")
 
 
-class _Closed(Exception):
-    """The connection is to be closed without a further word."""
-
-
-class Smtpd(SMTP):
+class Smtpd(Transported):
     """One connection. It is in `edge.open` until its task has ended."""
 
     def __init__(self, edge: Edge) -> None:
-        # aiosmtpd's own constructor searches the whole class for each connection (190 µs) for what we replace (A22).
-        loop = asyncio.get_running_loop()
-        stream = asyncio.StreamReader(limit=CHUNK_OCTETS, loop=loop)
-        asyncio.StreamReaderProtocol.__init__(self, stream, self._cb_client_connected, loop)
-        self.loop = loop
-        self.edge = edge
-        self.transport: Any = None
-        self._handle_hooks: dict[str, Any] = {}  # aiosmtpd looks for its STARTTLS hook here
-        self._tls_protocol: sslproto.SSLProtocol | None = None
-        self._original_transport: Any = None
-        self._unsent = bytearray()
+        super().__init__(edge)
         self._waiting = False
-        self._errors = 0
+        self._about = ""  # the id of what is being answered
+        self._verb = ""
+        self._logged: tuple[str, str] | None = None
         self._tally = Tally()
 
     # -- called by the transport
@@ -80,9 +73,10 @@ class Smtpd(SMTP):
         asyncio.StreamReaderProtocol.connection_made(self, transport)
         self.transport = transport
         session = Session(tokens.new_name(datetime.now(UTC)), peer_of(transport))
+        self._about = session.id
         refusal = self.edge.enter(self, session)
         if refusal is not None:
-            self.say(refusal)
+            self._queue(refusal)  # the edge writes the log: these may come in floods
             self._close()
             self.edge.ended(session, self._tally)
             return
@@ -96,20 +90,6 @@ class Smtpd(SMTP):
         )
         self.task: asyncio.Task[None] = self.loop.create_task(self._run())
         self.task.add_done_callback(lambda _task: self.edge.leave(self))
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """Unlike aiosmtpd, cancel nothing: the reader's end is enough for the session to notice (A3)."""
-        if self._original_transport is not None:
-            self._original_transport.close()
-        asyncio.StreamReaderProtocol.connection_lost(self, error)
-        self.transport = None
-
-    def eof_received(self) -> bool | None:
-        """A half-closed client may still read our answers (A3)."""
-        return asyncio.StreamReaderProtocol.eof_received(self)
-
-    def _reset_timeout(self, duration: float | None = None) -> None:
-        """aiosmtpd's one timer is replaced by the deadlines of `lines` (A4)."""
 
     # -- called by the edge
 
@@ -128,7 +108,7 @@ class Smtpd(SMTP):
         if not self._waiting:
             self.abort()
             return
-        self.say(response.about(self._conversation.session.id))
+        self._queue(response)  # here too
         self._close()
 
     def tighten(self) -> None:
@@ -144,18 +124,23 @@ class Smtpd(SMTP):
     # -- the session
 
     async def _run(self) -> None:
+        conversation = self._conversation
         try:
             await self._session()
         except TooLate:
-            self.say(self.edge.too_late(self._conversation.session))
-        except (Gone, TooMuch, ConnectionError, _Closed):
-            log.debug("%s: the client has gone", self._conversation.session.id)
+            self.say(self.edge.too_late(conversation.session))
+        except TooMuch:
+            await self._refuse_the_rest()
+        except (Gone, ConnectionError, Closed):
+            log.debug("%s: the client has gone", conversation.session.id)
         except Exception:
-            log.exception("%s: the session failed", self._conversation.session.id)
-            self.say(failed(self._conversation, ""))
+            log.exception("%s: the session failed", conversation.session.id)
+            self.say(failed(conversation, ""))
         finally:
+            conversation.end_transaction()
             self._close()
-            self.edge.ended(self._conversation.session, self._tally)
+            self._tally.octets = conversation.usage.octets
+            self.edge.ended(conversation.session, self._tally)
 
     async def _session(self) -> None:
         refusal = await self._read_proxy_header()
@@ -164,69 +149,89 @@ class Smtpd(SMTP):
             return
         settings = self.edge.settings
         if settings.tls_implicit:
-            self._conversation.session = replace(
-                self._conversation.session, tls=await self._handshake(self._lines.take_all())
-            )
-        elif await self._talks_early():
+            await self._secure(self._lines.take_all())
+        if await self._talks_early():
             self.say(R554_TOO_EARLY)
             return
-        self.say(Response(220, "", f"{settings.name} ESMTP"))
+        self.say(Response(220, "", f"{settings.name} {'LMTP' if settings.lmtp else 'ESMTP'}"))
+        stretch = 0
         while not self._conversation.over:
+            stretch = stretch + 1 if self._lines.are_waiting else 0
+            if stretch == AT_A_STRETCH:
+                stretch = 0
+                await asyncio.sleep(0)
             self._waiting = True
-            self.edge.waits(self, amid_mail=self._conversation.transaction is not None)
-            line = await self._lines.command()
+            if self._conversation.reading is None:
+                self.edge.waits(self, amid_mail=self._conversation.transaction is not None)
+            line = await self._lines.command(between=self._conversation.reading)
             self._waiting = False
             self.edge.works(self)
             await self._answer(line)
 
     async def _answer(self, line: bytes | Fault) -> None:
-        """One command and its response; too many refusals end the session."""
-        verb, argument = ("", "") if isinstance(line, Fault) else _parse(line)
-        if isinstance(line, Fault):
-            response: Response | None = R500_LINE_TOO_LONG if line is Fault.TOO_LONG else R500_BARE_LINE_END
-        elif verb not in COMMANDS:
-            response = R500_UNKNOWN_COMMAND
-        elif _CONTROL.search(line):
-            response = R501_SYNTAX
-        else:
-            response = await self._obey(verb, argument)
-        if response is not None:
-            self._count(verb, response)
+        """One command and its responses; a bound that is reached ends the session."""
+        conversation = self._conversation
+        self._verb, argument = ("", "") if isinstance(line, Fault) else _parse(line)
+        self._about, conversation.owed = conversation.id, 1
+        conversation.usage.idle_commands += 1
+        if self._lines.are_waiting and must_be_last(conversation, self._verb):
+            self.say(R554_OUT_OF_TURN)
+            conversation.over = True
+            return
+        answer = await self._answer_to(line, argument)
+        responses = (answer,) if isinstance(answer, Response) else answer or ()
+        for response in responses:
             self.say(response)
-        if self._errors >= self.edge.max_errors:
-            self.say(R421_TOO_MANY_ERRORS)
-            self._conversation.over = True
-        elif self.edge.stopping and self._conversation.transaction is None and not self._conversation.over:
-            self.say(R421_SHUTTING_DOWN)
-            self._conversation.over = True
+        if responses:
+            conversation.usage.count(responses[0])
+        if conversation.over:
+            return
+        ending = conversation.usage.ending(self.edge.settings, self.edge.max_errors)
+        if ending is None and self.edge.stopping and conversation.transaction is None:
+            ending = R421_SHUTTING_DOWN
+        if ending is not None:
+            self.say(ending)
+            conversation.over = True
 
-    async def _obey(self, verb: str, argument: str) -> Response | None:
+    async def _answer_to(self, line: bytes | Fault, argument: str) -> Answer:
+        conversation = self._conversation
+        if isinstance(line, Fault):
+            return R500_LINE_TOO_LONG if line is Fault.TOO_LONG else R500_BARE_LINE_END
+        if self._verb not in commands(conversation):
+            return R500_UNKNOWN_COMMAND
+        if _CONTROL.search(line) and self._verb != "BDAT":  # which reads its octets, or ends the session
+            return R501_SYNTAX
         try:
-            return await obey(self._conversation, verb, argument)
-        except (Gone, TooLate, TooMuch, ConnectionError, _Closed):
+            return await obey(conversation, self._verb, argument)
+        except (Gone, TooLate, TooMuch, ConnectionError, Closed):
             raise
         except Exception:
-            log.exception("%s: %s failed", self._conversation.session.id, verb)
-            return failed(self._conversation, verb)
+            log.exception("%s: %s failed", self._about, self._verb)
+            return (failed(conversation, self._verb),) * conversation.owed
 
-    def _count(self, verb: str, response: Response) -> None:
-        if response.code >= 400:
-            session = self._conversation.session
-            log.info("%s %s: %s answered %s", session.id, session.peer, verb or "a bad line", response)
-        if response.is_permanent:
-            self._errors += 1
+    async def _refuse_the_rest(self) -> None:
+        """The client is in the midst of a content that it must not send again."""
+        self.say(R552_TOO_BIG)
+        self.say(R421_TOO_MUCH)
+        try:
+            await self._flush()
+            self._end_output()
+            await self._lines.discard(LISTENS_ON_S)
+        except (ConnectionError, Closed):
+            log.debug("%s: the client has gone", self._about)
 
     async def _talks_early(self) -> bool:
         """RFC 5321 §3.1: a client waits for the greeting; who does not is no mail server."""
         delay_s = self.edge.settings.greet_delay_s
-        if not delay_s:
-            return False
-        try:
-            async with asyncio.timeout(delay_s):
-                await self._reader.read(1)
-        except TimeoutError:
-            return False
-        return True
+        if delay_s and not self.edge.settings.tls_implicit:
+            try:
+                async with asyncio.timeout(delay_s):
+                    if not await self._reader.read(1):
+                        raise Gone
+            except TimeoutError:
+                return False
+            return True
+        return self._lines.are_waiting
 
     # -- PROXY and TLS
 
@@ -243,7 +248,7 @@ class Smtpd(SMTP):
         if peer is None:
             log.warning("%s: no PROXY header from %s", session.id, session.peer)
             self._tally.end = Outcome.NO_PROXY_HEADER
-            raise _Closed
+            raise Closed
         self._conversation.session = replace(session, peer=peer or session.peer)
         return self.edge.name(self, self._conversation.session)
 
@@ -252,47 +257,38 @@ class Smtpd(SMTP):
         await self._flush()
         if self._lines.take_all():
             log.warning("%s: clear text after STARTTLS", self._conversation.session.id)
-            raise _Closed
-        return await self._handshake(b"")
+            raise Closed
+        await self._secure(b"")
+        return self._conversation.session.tls or ""
 
-    async def _handshake(self, early: bytes) -> str:
-        """Put TLS below us; `early` is what of the handshake came already."""
-        waiter = self.loop.create_future()
-        deadline_s = self.edge.deadlines.handshake_s
-        tls = sslproto.SSLProtocol(
-            self.loop,
-            self,
-            self.edge.settings.tls,  # type: ignore[arg-type, unused-ignore]
-            waiter,
-            server_side=True,
-            ssl_handshake_timeout=deadline_s,  # type: ignore[arg-type]  # typeshed says int
-            ssl_shutdown_timeout=LINGER_S,
-        )
-        self._tls_protocol, self._original_transport = tls, self.transport
-        self._original_transport.set_protocol(tls)
-        self.transport = tls._app_transport
-        tls.connection_made(self._original_transport)
-        if early:
-            tls.get_buffer(len(early))[: len(early)] = early
-            tls.buffer_updated(len(early))
+    async def _secure(self, early: bytes) -> None:
+        conversation = self._conversation
         try:
-            await waiter
+            tls = await self.put_tls_below(early)
         except (OSError, asyncio.CancelledError) as error:  # ssl.SSLError is an OSError
-            self._original_transport.abort()
             self._tally.end = Outcome.TLS_FAILED
             if isinstance(error, asyncio.CancelledError):
                 raise
-            log.info("%s: the TLS handshake failed: %s", self._conversation.session.id, type(error).__name__)
-            raise _Closed from None
-        cipher = self.transport.get_extra_info("cipher")
-        return f"{cipher[1]} {cipher[0]}"
+            log.info("%s: the TLS handshake failed: %s", conversation.session.id, type(error).__name__)
+            raise Closed from None
+        conversation.session = replace(conversation.session, tls=tls)
 
     # -- the wire, as commands see it
 
     def say(self, response: Response) -> None:
-        """Queue one response; it leaves with the others when we next wait for the client (RFC 2920 §3.2)."""
+        """Queue one response, a refusal with its id; and write it to the log, unless it is the last one again."""
+        if response.code >= 400 and self._logged != (entry := (self._about, str(response))):
+            self._logged = entry
+            peer = self._conversation.session.peer
+            log.info("%s %s: %s answered %s", self._about, peer, self._verb or "the client is", response)
+        self._queue(response)
+
+    def _queue(self, response: Response) -> None:
+        """It leaves with the others when we next wait for the client (RFC 2920 §3.2)."""
         self._tally.heard(response)
-        self._unsent += _UNSAYABLE.sub(b" ", str(response).encode("ascii", "replace"))[:RESPONSE_OCTETS] + b"\r\n"
+        line = _UNSAYABLE.sub(b" ", str(response).encode("ascii", "replace"))
+        name = f" (id {self._about})".encode() if response.code >= 400 else b""
+        self._unsent += line[: RESPONSE_OCTETS - len(name)] + name + b"\r\n"
 
     def say_lines(self, code: int, lines: tuple[str, ...]) -> None:
         """Queue a response of several lines (RFC 5321 §4.2.1)."""
@@ -307,49 +303,32 @@ class Smtpd(SMTP):
             return R500_LINE_TOO_LONG if line is Fault.TOO_LONG else R500_BARE_LINE_END
         return line
 
-    async def read_content(self, limit_octets: int, write: Write) -> Fault | None:
+    async def read_content(self, content: Content, reading: Reading, write: Write) -> None:
         """The content after 354; who is too slow hears why."""
+        await self._hearing_why(self._lines.content(content, reading, write))
+
+    async def read_chunk(self, size: int, reading: Reading, write: Write) -> None:
+        """The octets after BDAT; who is too slow hears why."""
+        await self._hearing_why(self._lines.chunk(size, reading, write))
+
+    async def _hearing_why(self, reading: Coroutine[Any, Any, None]) -> None:
         try:
-            return await self._lines.content(limit_octets, write)
+            await reading
         except TooLate:
             self.say(R421_TOO_SLOW)
-            raise _Closed from None
+            raise Closed from None
 
     async def finish(self, answer: Coroutine[Any, Any, tuple[Response, ...]]) -> tuple[Response, ...]:
         """Shield what the Receiver has begun from the end of this connection (A3)."""
         responses = await self.edge.finish(self._conversation.session, answer)
         if self.transport is None:
             heard = ", ".join(map(str, dict.fromkeys(responses)))
-            log.warning("%s: the client left before it heard: %s", self._conversation.session.id, heard)
+            log.warning("%s: the client left before it heard: %s", self._about, heard)
         return responses
 
     def leave_to_itself(self, work: Coroutine[Any, Any, None]) -> None:
         """Let this come to its end without waiting for it."""
         self.edge.keep(self._conversation.session, work)
-
-    async def _flush(self) -> None:
-        if self._unsent and self.transport is not None:
-            self._writer.write(bytes(self._unsent))
-            self._unsent.clear()
-        if self._paused:  # type: ignore[attr-defined]  # asyncio's FlowControlMixin
-            try:
-                async with asyncio.timeout(self.edge.deadlines.command_s):
-                    await self._writer.drain()
-            except TimeoutError:
-                raise _Closed from None
-
-    def _close(self) -> None:
-        """Send what is said, then close; who does not read it is cut off after a while."""
-        transport = self.transport
-        if transport is None or transport.is_closing():
-            return
-        if self._unsent:
-            transport.write(bytes(self._unsent))
-            self._unsent.clear()
-        lingers = transport.get_write_buffer_size() > 0
-        transport.close()
-        if lingers:
-            self.loop.call_later(LINGER_S, (self._original_transport or transport).abort)
 
 
 def _parse(line: bytes) -> tuple[str, str]:

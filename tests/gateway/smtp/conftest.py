@@ -11,7 +11,7 @@ import trustme
 
 from gateway.edge import Edge
 from gateway.listener import serve
-from gateway.listening import bind
+from gateway.listening import bind, bind_unix
 from gateway.receiver import EdgeSettings, Gathering
 from storage.response import (
     R235_LOGGED_IN,
@@ -20,7 +20,32 @@ from storage.response import (
     R250_SENDER_OK,
     R535_BAD_LOGIN,
     R550_NO_SUCH_ADDRESS,
+    Response,
 )
+
+R452_FULL = Response(452, "4.2.2", "Mailbox full")
+
+
+class ScriptedIntake(Gathering):
+    """Counts how it ends; over LMTP full@firm.example is refused after the content."""
+
+    def __init__(self, receiver, envelope, decide):
+        super().__init__(envelope, decide)
+        self._receiver, self._envelope = receiver, envelope
+
+    async def write(self, octets):
+        if self._receiver.on_write:
+            await self._receiver.on_write(octets)
+        await super().write(octets)
+
+    async def finish(self):
+        self._receiver.finished += 1
+        said = zip(self._envelope.recipients, await super().finish(), strict=True)
+        return tuple(R452_FULL if recipient.local == "full" else one for recipient, one in said)
+
+    async def abandon(self):
+        self._receiver.abandoned += 1
+        await super().abandon()
 
 
 @dataclass
@@ -31,6 +56,11 @@ class ScriptedReceiver:
     on_sender: object = None
     on_recipient: object = None
     on_content: object = None
+    on_begin: object = None
+    on_write: object = None
+    begun: int = 0
+    finished: int = 0
+    abandoned: int = 0
 
     async def sender(self, session, reverse_path):
         if self.on_sender:
@@ -43,7 +73,10 @@ class ScriptedReceiver:
         return R250_RECIPIENT_OK if recipient.domain == "firm.example" else R550_NO_SUCH_ADDRESS
 
     async def begin(self, session, envelope):
-        return Gathering(envelope, lambda content: self.content(session, envelope, content))
+        if self.on_begin:
+            return await self.on_begin(session, envelope)
+        self.begun += 1
+        return ScriptedIntake(self, envelope, lambda content: self.content(session, envelope, content))
 
     async def content(self, session, envelope, content):
         if self.on_content:
@@ -98,17 +131,20 @@ class Client:
 
 @dataclass
 class Running:
-    """A listener at work."""
+    """A listener at work; `port` is a path where it has a Unix socket."""
 
     edge: Edge
-    port: int
+    port: int | str
     stop: asyncio.Event
     task: asyncio.Task
     clients: list
 
     async def connect(self, *, greet=True, tls=None):
         options = {"ssl": tls, "server_hostname": "gw.example"} if tls else {}
-        client = Client(*await asyncio.open_connection("127.0.0.1", self.port, **options))
+        if isinstance(self.port, int):
+            client = Client(*await asyncio.open_connection("127.0.0.1", self.port, **options))
+        else:
+            client = Client(*await asyncio.open_unix_connection(self.port))
         self.clients.append(client)
         if greet:
             assert (await client.response()).startswith(b"220 ")
@@ -151,10 +187,11 @@ async def start(receiver):
 
     async def start(authenticator=None, grace_s=5.0, address="127.0.0.1:0", **settings):
         edge = Edge(EdgeSettings("gw.example", **settings), receiver, authenticator)
-        bound = bind(address)
+        bound = bind(address) if isinstance(address, str) else bind_unix(address, 0o600)
         stop = asyncio.Event()
         task = asyncio.create_task(serve([bound], edge, stop, grace_s))
-        running = Running(edge, bound.getsockname()[1], stop, task, [])
+        name = bound.getsockname()
+        running = Running(edge, name if isinstance(name, str) else name[1], stop, task, [])
         started.append(running)
         return running
 
@@ -164,3 +201,13 @@ async def start(receiver):
             await client.close()
         running.stop.set()
         await running.task
+
+
+@pytest.fixture
+def start_local(start, tmp_path):
+    """start_local(**settings) serves LMTP on a Unix socket."""
+
+    async def start_local(**settings):
+        return await start(address=tmp_path / "lmtp.sock", lmtp=True, **settings)
+
+    return start_local

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plays tests/dialogs/{mx,submission}/*.txt over a real socket.
-
-`C: ` sends a line with CR LF, `C+ ` sends Python-escaped octets as they stand, `S: ` expects a response whose code and
-enhanced code begin so, `TLS` upgrades after STARTTLS, `CLOSED` expects the end, `#` says why.
-"""
+"""Plays tests/dialogs/{mx,submission,lmtp}/*.txt over a real socket; tests/dialogs/README.md says how to write them."""
 
 from pathlib import Path
 
 import pytest
 
 DIALOGS = Path(__file__).parents[2] / "dialogs"
-SETTINGS = {"max_size_octets": 1000, "max_recipients": 3, "max_errors": 8}
+SETTINGS = {
+    "max_size_octets": 1000,
+    "max_recipients": 3,
+    "max_errors": 8,
+}
 
 
 def dialogs(kind):
@@ -18,36 +18,74 @@ def dialogs(kind):
     return [pytest.param(path, id=path.stem) for path in found]
 
 
-async def play(path, client, client_tls):
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
-        verb, _, rest = line.partition(" ")
+def escaped(text):
+    return text.encode().decode("unicode_escape").encode("latin-1")
+
+
+def settings(path):
+    """SETTINGS, changed as the dialog's SET lines say."""
+    words = (line.split() for line in path.read_text("utf-8").splitlines() if line.startswith("SET "))
+    return SETTINGS | {name: value == "true" if value in ("true", "false") else int(value) for _, name, value in words}
+
+
+class Player:
+    """One dialog against one connection."""
+
+    def __init__(self, client, mails, client_tls):
+        self.client, self.mails, self.client_tls, self.unread = client, mails, client_tls, ""
+
+    async def play(self, path):
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            verb, _, rest = line.partition(" ")
+            if line and verb not in ("#", "SET"):
+                complaint = await self.do(verb, rest)
+                assert not complaint, f"{path.name}:{number}: expected {rest!r}, {complaint}"
+
+    async def do(self, verb, rest):
+        """What is wrong, or nothing."""
         if verb == "C:":
-            await client.send(rest.encode() + b"\r\n")
+            await self.client.send(rest.encode() + b"\r\n")
         elif verb == "C+":
-            await client.send(rest.encode().decode("unicode_escape").encode("latin-1"))
+            await self.client.send(escaped(rest))
         elif verb == "S:":
-            answer = (await client.response()).decode()
-            assert answer.startswith(rest), f"{path.name}:{number}: expected {rest!r}, the server said {answer!r}"
+            answer = (await self.client.response()).decode()
+            return "" if answer.startswith(rest) else f"the server said {answer!r}"
         elif verb == "TLS":
-            await client.writer.start_tls(client_tls, server_hostname="gw.example")
+            await self.client.writer.start_tls(self.client_tls, server_hostname="gw.example")
+        elif verb == "EOF":
+            self.client.writer.write_eof()
+        elif verb == "KEPT":
+            kept = self.mails.pop(0)[2] if self.mails else "nothing"
+            return "" if kept == escaped(rest) else f"kept was {kept!r}"
+        elif verb == "NOTHING":
+            return f"kept was {self.mails!r}" if self.mails else ""
         elif verb == "CLOSED":
-            assert await client.response() == b"", f"{path.name}:{number}: the server should have closed"
+            answer = await self.client.response()
+            return "" if answer == b"" else f"the server said {answer!r} instead of closing"
         else:
-            assert not line or verb == "#", f"{path.name}:{number}: {line!r}"
+            return "no such line in a dialog"
+        return ""
 
 
 @pytest.mark.parametrize("path", dialogs("mx"))
-async def test_an_mx_dialog_goes_as_written(path, start, server_tls, client_tls):
-    running = await start(tls=server_tls, **SETTINGS)
-    await play(path, await running.connect(greet=False), client_tls)
+async def test_an_mx_dialog_goes_as_written(path, start, receiver, server_tls, client_tls):
+    running = await start(tls=server_tls, **settings(path))
+    await Player(await running.connect(greet=False), receiver.mails, client_tls).play(path)
 
 
 @pytest.mark.parametrize("path", dialogs("submission"))
-async def test_a_submission_dialog_goes_as_written(path, start, server_tls, client_tls, one_login):
-    running = await start(one_login, tls=server_tls, **SETTINGS)
-    await play(path, await running.connect(greet=False), client_tls)
+async def test_a_submission_dialog_goes_as_written(path, start, receiver, server_tls, client_tls, one_login):
+    running = await start(one_login, tls=server_tls, **settings(path))
+    await Player(await running.connect(greet=False), receiver.mails, client_tls).play(path)
 
 
-def test_there_are_dialogs_for_both_listeners():
-    assert len(dialogs("mx")) >= 30
+@pytest.mark.parametrize("path", dialogs("lmtp"))
+async def test_an_lmtp_dialog_goes_as_written(path, start_local, receiver, client_tls):
+    running = await start_local(**settings(path))
+    await Player(await running.connect(greet=False), receiver.mails, client_tls).play(path)
+
+
+def test_there_are_dialogs_for_each_listener():
+    assert len(dialogs("mx")) >= 60
     assert len(dialogs("submission")) >= 12
+    assert len(dialogs("lmtp")) >= 10

@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.lines import COMMAND_OCTETS, CommandLines, Content, Deadlines, Fault, Gone, Lines, TooLate, TooMuch
+from gateway.line_law import COMMAND_OCTETS, CommandLines, Content, ContentLimits, Fault, LineLaw
+from gateway.lines import Deadlines, Gone, Lines, Reading, TooLate, TooMuch
 from tests.support.cost import seconds
 
 LIMIT = 40
+LINE = 38
 
 
 def commands(chunks):
@@ -28,12 +30,20 @@ def commands(chunks):
     return found
 
 
-def content(chunks, limit=LIMIT):
+def content(chunks, limit=LIMIT, line=10_000, *, normalise=False):
     """(content or fault, the octets after the final dot), or None when it did not end."""
-    machine, rest = Content(limit), None
+    machine, kept, rest = Content(limit, line, normalise=normalise), b"", None
     for chunk in chunks:
         rest = machine.feed(chunk) if rest is None else rest + chunk
-    return None if rest is None else (machine.fault or machine.take(), rest)
+        kept += machine.take()
+    return None if rest is None else (machine.fault or kept, rest)
+
+
+def chunked(chunks, limit=LIMIT, line=10_000, *, normalise=False):
+    """The content or fault of octets that came by BDAT."""
+    law = LineLaw(ContentLimits(limit, line, normalise))
+    kept = b"".join(law.take(chunk) for chunk in chunks) + law.end()
+    return law.fault or kept
 
 
 @pytest.mark.parametrize(
@@ -87,14 +97,76 @@ def test_a_command_line_ends_in_cr_lf_only_and_is_bounded(octets, expected):
         (b"a\r\n. \r\n", None),
         # the limit is the last size that passes; a stuffed dot does not count
         (b".." + b"x" * (LIMIT - 3) + b"\r\n.\r\n", (b"." + b"x" * (LIMIT - 3) + b"\r\n", b"")),
-        (b"x" * (LIMIT - 1) + b"\r\n.\r\nQUIT\r\n", (Fault.TOO_LONG, b"QUIT\r\n")),
+        (b"x" * (LIMIT - 1) + b"\r\n.\r\nQUIT\r\n", (Fault.TOO_BIG, b"QUIT\r\n")),
         # too big is said rather than bare
-        (b"\n" * (LIMIT + 1) + b"\r\n.\r\n", (Fault.TOO_LONG, b"")),
+        (b"\n" * (LIMIT + 1) + b"\r\n.\r\n", (Fault.TOO_BIG, b"")),
     ],
 )
 def test_content_ends_at_cr_lf_dot_cr_lf_only(octets, expected):
     assert content([octets]) == expected
     assert content([octets[i : i + 1] for i in range(len(octets))]) == expected
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"),
+    [
+        # bare CR and bare LF become CR LF
+        (b"a\nb\rc\r\n", b"a\r\nb\r\nc\r\n"),
+        (b"a\r\r\nb\r\n", b"a\r\n\r\nb\r\n"),
+        (b"a\n\rb\r\n", b"a\r\n\r\nb\r\n"),
+        (b"\n", b"\r\n"),
+        # NUL becomes a space
+        (b"a\0b\r\n", b"a b\r\n"),
+        # a dot line that arises by mending is content and stays; nothing of it is unstuffed
+        (b"a\n.\nb\r\n", b"a\r\n.\r\nb\r\n"),
+        (b"a\r..\rb\r\n", b"a\r\n..\r\nb\r\n"),
+        # the limit is that of what comes out
+        (b"\n" * (LIMIT // 2), b"\r\n" * (LIMIT // 2)),
+        (b"\n" * (LIMIT // 2 + 1), Fault.TOO_BIG),
+    ],
+)
+def test_stray_octets_are_mended_where_that_is_wanted(octets, expected):
+    for pieces in ([octets], [octets[i : i + 1] for i in range(len(octets))]):
+        # what DATA adds after a bare line end is a line of its own
+        end = b"" if octets.endswith(b"\r\n") else b"\r\n"
+        if not end:
+            assert content([*pieces, b".\r\n"], normalise=True) == (expected, b"")
+        assert chunked(pieces, normalise=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"),
+    [
+        # dots are octets like others
+        (b".\r\n..\r\n.x\r\n", b".\r\n..\r\n.x\r\n"),
+        (b"", b""),
+        # the last line ends, for DATA could not carry it on otherwise
+        (b"a\r\nb", b"a\r\nb\r\n"),
+        # a CR at the end has lost its LF
+        (b"a\r", Fault.BARE_LINE_END),
+        (b"a\n", Fault.BARE_LINE_END),
+        (b"a\0\r\n", Fault.BARE_LINE_END),
+        (b"x" * (LIMIT + 1), Fault.TOO_BIG),
+    ],
+)
+def test_octets_of_chunks_obey_the_same_law(octets, expected):
+    assert chunked([octets]) == expected
+    assert chunked([octets[i : i + 1] for i in range(len(octets))]) == expected
+
+
+@pytest.mark.parametrize(
+    ("octets", "is_too_long"),
+    [
+        (b"x" * LINE + b"\r\n", False),
+        (b"x" * (LINE + 1) + b"\r\n", True),
+        (b"a\r\n" * 20 + b"x" * LINE + b"\r\n" + b"b\r\n" * 20, False),
+        (b"a\r\n" * 20 + b"x" * (LINE + 1) + b"\r\n" + b"b\r\n" * 20, True),
+    ],
+)
+def test_a_line_may_be_as_long_as_the_limit(octets, is_too_long):
+    for pieces in ([octets], [octets[i : i + 1] for i in range(len(octets))]):
+        found = content([*pieces, b".\r\n"], 10_000, LINE)
+        assert found == (Fault.TOO_LONG if is_too_long else octets, b"")
 
 
 def cut(octets, places):
@@ -109,9 +181,17 @@ PIECES = st.lists(
 PLACES = st.lists(st.integers(0, 400), max_size=12)
 
 
-@given(PIECES, PLACES)
-def test_content_does_not_depend_on_how_it_is_cut(octets, places):
-    assert content(cut(octets, places)) == content([octets])
+@given(PIECES, PLACES, st.booleans())
+def test_content_does_not_depend_on_how_it_is_cut(octets, places, normalise):
+    whole = content([octets], line=LINE, normalise=normalise)
+    assert content(cut(octets, places), line=LINE, normalise=normalise) == whole
+    chunks = chunked([octets], line=LINE, normalise=normalise)
+    assert chunked(cut(octets, places), line=LINE, normalise=normalise) == chunks
+    for kept in (chunks, whole[0] if whole else b""):
+        if isinstance(kept, bytes):
+            assert b"\0" not in kept
+            assert kept.count(b"\r") == kept.count(b"\n") == kept.count(b"\r\n")
+            assert not kept or kept.endswith(b"\r\n")
 
 
 @given(PIECES, PLACES)
@@ -127,12 +207,12 @@ def test_stuffing_and_unstuffing_give_back_the_content(lines):
 
 
 def test_what_is_beyond_the_limit_is_not_kept():
-    machine, lines = Content(1000), CommandLines()
+    machine, lines = Content(1000, 1000), CommandLines()
     for _ in range(200):
         machine.feed(b"x" * 60_000)
         lines.feed(b"x" * 60_000)
         assert lines.take() is None
-    assert machine.fault is Fault.TOO_LONG
+    assert machine.fault is Fault.TOO_BIG
     assert len(machine._held) == 0
     assert len(lines._held) <= COMMAND_OCTETS
 
@@ -141,7 +221,7 @@ def test_a_big_content_costs_what_its_octets_cost():
     chunk = (b"." + b"y" * 76 + b"\r\n") * 800
 
     def read(chunks):
-        machine = Content(30_000_000)
+        machine = Content(30_000_000, 1_000_000)
         for _ in range(chunks):
             machine.feed(chunk)
         assert machine.feed(b".\r\n") == b""
@@ -175,6 +255,10 @@ async def ignore(octets):
     """Nobody wants the content."""
 
 
+def on_its_way(limit):
+    return Content(limit, limit), Reading(limit)
+
+
 def reader(**deadlines):
     stream = asyncio.StreamReader()
     return stream, Lines(stream, lambda: Deadlines(**deadlines), nothing)
@@ -187,7 +271,7 @@ async def test_the_end_of_the_connection_is_gone_in_a_line_and_in_content():
     with pytest.raises(Gone):
         await lines.command()
     with pytest.raises(Gone):
-        await lines.content(100, ignore)
+        await lines.content(*on_its_way(100), ignore)
 
 
 async def test_a_silent_client_is_too_late():
@@ -195,7 +279,7 @@ async def test_a_silent_client_is_too_late():
     with pytest.raises(TooLate):
         await lines.command()
     with pytest.raises(TooLate):
-        await lines.content(100, ignore)
+        await lines.content(*on_its_way(100), ignore)
 
 
 async def test_noop_does_not_renew_the_session_for_ever():
@@ -226,7 +310,7 @@ async def test_a_client_that_is_never_idle_cannot_hold_data_open(deadlines):
     stream, lines = reader(**deadlines)
     dripping = asyncio.create_task(drip(stream, asyncio.get_running_loop()))
     with pytest.raises(TooLate):
-        await lines.content(100_000_000, ignore)
+        await lines.content(*on_its_way(100_000_000), ignore)
     dripping.cancel()
 
 
@@ -242,5 +326,37 @@ async def test_content_far_beyond_the_limit_ends_the_session():
     stream, lines = reader()
     dripping = asyncio.create_task(drip(stream, asyncio.get_running_loop(), b"x" * 30_000))
     with pytest.raises(TooMuch):
-        await lines.content(1000, ignore)
+        await lines.content(*on_its_way(1000), ignore)
     dripping.cancel()
+
+
+async def test_a_chunk_far_beyond_the_limit_is_not_even_begun():
+    _, lines = reader()
+    with pytest.raises(TooMuch):
+        await lines.chunk(10_000_000, Reading(1000), ignore)
+
+
+async def test_our_own_waiting_is_not_counted_against_the_client():
+    stream, lines = reader(content_s=0.2, content_grace_s=0.2, content_idle_s=0.2)
+
+    async def slow(_octets):
+        await asyncio.sleep(0.3)
+        stream.feed_data(b"Hello\r\n.\r\n")
+
+    stream.feed_data(b"Hello\r\n")
+    reading = Reading(1000)
+    await lines.content(Content(1000, 1000), reading, slow)
+    assert reading.waited_s < 0.2
+
+
+async def test_waiting_between_chunks_is_counted():
+    stream, lines = reader(content_s=0.05)
+    reading = Reading(1000)
+    stream.feed_data(b"12345")
+    await lines.chunk(5, reading, ignore)
+    with pytest.raises(TooLate):
+        await lines.command(between=reading)
+
+
+async def test_no_minimum_rate_is_no_minimum_rate():
+    assert Reading(1000).patience_s(Deadlines(content_octets_per_s=0)) == Deadlines().content_idle_s

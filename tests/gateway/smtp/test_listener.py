@@ -38,15 +38,16 @@ def test_a_port_in_use_is_an_os_error():
 async def test_on_stop_idle_sessions_hear_421_and_a_mail_on_its_way_is_finished(start, receiver):
     running = await start()
     idle, busy = await running.connect(), await running.connect()
-    await busy.send(b"EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<a@firm.example>\r\n")
-    for _ in range(3):
+    await busy.send(b"EHLO a\r\n")
+    await busy.response()
+    await busy.send(b"MAIL FROM:<>\r\nRCPT TO:<a@firm.example>\r\n")
+    for _ in range(2):
         await busy.response()
     running.stop.set()
     assert (await idle.response()).startswith(b"421 4.3.2")
     assert await idle.response() == b""
-    await busy.send(b"DATA\r\nHello\r\n.\r\n")
-    assert (await busy.response()).startswith(b"354")
-    assert (await busy.response()).startswith(b"250 2.6.0")
+    assert (await busy.say(b"DATA")).startswith(b"354")
+    assert (await busy.say(b"Hello\r\n.")).startswith(b"250 2.6.0")
     assert (await busy.response()).startswith(b"421 4.3.2")
     await asyncio.wait_for(running.task, 5)
     assert len(receiver.mails) == 1
