@@ -23,57 +23,61 @@ class Limits:
     held_octets: int = 256_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What looks at the body, once the header section has come."""
+
+    head: Head
+    signatures: Signatures
+    bounds: MimeBounds
+
+    def see(self, body: bytes) -> None:
+        self.signatures.feed(body)
+        self.bounds.feed(body)
+
+
 class Inspection:
-    """What is known of one mail so far; `head` is None until its header section has come."""
+    """What is known of one mail so far."""
 
     def __init__(self, limits: Limits, dkim: DkimPolicy, now: datetime) -> None:
         self._limits, self._dkim, self._now = limits, dkim, now
         self._section = bytearray()
-        self.head: Head | None = None
-        self._signatures: Signatures | None = None
-        self._bounds: MimeBounds | None = None
+        self._known: _Known | None = None
 
     @property
     def beyond(self) -> Response | None:
         """The refusal of a mail that is more than we read."""
-        if self.head is not None and self.head.truncated:
+        if self._known is None:
+            return None
+        if self._known.head.truncated:
             return R554_TOO_MANY_HEADER_FIELDS
-        return R554_MIME_STRUCTURE if self._bounds is not None and self._bounds.exceeded else None
+        return R554_MIME_STRUCTURE if self._known.bounds.exceeded else None
 
     def feed(self, octets: bytes) -> None:
         """Take the next octets of the content."""
-        if self.head is not None:
-            self._see_body(octets)
+        if self._known is not None:
+            self._known.see(octets)
             return
         searched = max(0, len(self._section) - 2)
         self._section += octets
         end = _section_end(self._section, searched)
         if end or len(self._section) > self._limits.header.octets:
-            self._read_section(end or len(self._section))
+            self._known = self._read(end or len(self._section))
 
     def finish(self) -> tuple[Head, Signatures]:
-        """The content is complete."""
-        if self.head is None:
-            self._read_section(len(self._section))
-        if self.head is None or self._signatures is None or self._bounds is None:
-            raise AssertionError("a header section was read")
-        self._bounds.finish()
-        return self.head, self._signatures
+        """The content is complete; a mail without an empty line is all header section."""
+        known = self._known = self._known or self._read(len(self._section))
+        known.bounds.finish()
+        return known.head, known.signatures
 
-    def _read_section(self, end: int) -> None:
-        head = scan(bytes(self._section[:end]), self._limits.header)
-        body = bytes(self._section[head.body_offset :])
-        head = Head(head.content[: head.body_offset], head.fields, head.body_offset, head.truncated)
+    def _read(self, end: int) -> _Known:
+        whole = scan(bytes(self._section[:end]), self._limits.header)
+        section, body = whole.content[: whole.body_offset], bytes(self._section[whole.body_offset :])
         self._section.clear()
-        self._signatures = Signatures(head, self._dkim, self._now)
-        self._bounds = MimeBounds(head.content, self._limits.mime)
-        self.head = head
-        self._see_body(body)
-
-    def _see_body(self, octets: bytes) -> None:
-        if self._signatures is not None and self._bounds is not None:
-            self._signatures.feed(octets)
-            self._bounds.feed(octets)
+        head = Head(section, whole.fields, whole.body_offset, whole.truncated)
+        known = _Known(head, Signatures(head, self._dkim, self._now), MimeBounds(section, self._limits.mime))
+        known.see(body)
+        return known
 
 
 def _section_end(octets: bytearray, start: int) -> int:
