@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 from click.core import ParameterSource
 
-from gateway import cli_cases, cli_desk, cli_install, cli_messages, cli_sessions
+from gateway import cli_cases, cli_desk, cli_ingest, cli_install, cli_messages, cli_sessions
 from gateway.cli_operator import Operator, exit_code, words_of
 
 DEFAULT_FILE = Path("/etc/casegate/casegate.toml")
@@ -31,7 +31,8 @@ class Program(click.Group):
         try:
             _show_what_the_terminal_cannot()
             code = super().main(*args, **options)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # None: closed by whoever called us
+                sys.stdout.flush()
             return code if isinstance(code, int) else 0
         except (click.Abort, KeyboardInterrupt):
             return INTERRUPTED
@@ -83,7 +84,8 @@ def run(operator: Operator, role: str) -> int:
     return service.run(operator.config(), role)
 
 
-for verb in (*cli_install.VERBS, *cli_desk.VERBS, *cli_messages.VERBS, *cli_cases.VERBS, *cli_sessions.VERBS):
+_ROOMS = (cli_install, cli_desk, cli_ingest, cli_messages, cli_sessions, cli_cases)
+for verb in (verb for room in _ROOMS for verb in room.VERBS):
     cli.add_command(verb)
 
 

@@ -148,6 +148,27 @@ def serve_worker(config: Config, ready: Ready) -> None:
         committer.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Local:
+    """What takes mail that comes by no connection."""
+
+    receiver: MxReceiver
+    database: Database
+    supply: Supply
+
+
+@contextlib.contextmanager
+def local_receiver(config: Config) -> Iterator[Local]:
+    """The MX's receiver for one call of the command line; what it has accepted is rung for at the end."""
+    with _open(config) as store:
+        committer = GroupCommitter(store.database)
+        receiver = MxReceiver(store.reception, store.database, committer, store.bell, store.outer)
+        try:
+            yield Local(receiver, store.database, _supply(config, store.database, committer))
+        finally:
+            committer.close()
+
+
 async def _serve(listeners: Sequence[tuple[Sequence[Listening], Edge]], ready: Ready) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -34,12 +34,12 @@ def put_stamp(mail: Incoming, office: Office) -> Incoming:
 
 def _received(mail: Incoming, office: Office) -> bytes:
     session = mail.session
+    recipients = mail.envelope.recipients
+    lone = f" for <{recipients[0]}>" if len(recipients) == 1 else ""
+    end = f"id {mail.id}{lone}; {format_datetime(mail.received_at)}"
+    if session.protocol == "local":  # no registered word names how a pipe brings mail
+        return fold(b"Received", f"by {office.name} (casegate ingest) {end}".encode())
     peer = f"[IPv6:{session.peer}]" if ":" in session.peer else f"[{session.peer}]"
     protocol = session.protocol + ("S" if session.tls else "")  # RFC 3848
     helo = _UNSAFE.sub("?", session.helo)[:255] or "unknown"
-    recipients = mail.envelope.recipients
-    lone = f" for <{recipients[0]}>" if len(recipients) == 1 else ""
-    text = (
-        f"from {helo} ({peer}) by {office.name} with {protocol} id {mail.id}{lone}; {format_datetime(mail.received_at)}"
-    )
-    return fold(b"Received", text.encode())
+    return fold(b"Received", f"from {helo} ({peer}) by {office.name} with {protocol} {end}".encode())
