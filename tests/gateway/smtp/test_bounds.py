@@ -9,12 +9,14 @@ import pytest
 
 import gateway.edge
 import gateway.supply
-from gateway.edge import TurnedAway
+from gateway.edge import Edge, TurnedAway
 from gateway.lines import Deadlines
+from gateway.receiver import EdgeSettings
 from gateway.stress import Stress
 from gateway.supply import Floor, Supply
 from storage.envelope import Session
 from storage.response import R452_NO_STORAGE
+from tests.support.cost import seconds
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 OPENING = (b"EHLO a", b"MAIL FROM:<a@sender.example>", b"RCPT TO:<b@firm.example>")
@@ -30,8 +32,10 @@ async def proxied(running, peer):
 
 
 async def until(condition):
-    while not condition():  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
+    """Let the loop turn until it is so."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize(
@@ -223,6 +227,30 @@ async def test_where_the_memory_is_gone_data_is_452_until_it_is_back(start, rece
     for line in OPENING[1:]:
         await second.say(line)
     assert (await second.say(b"DATA")).startswith(b"354")
+
+
+class Idler:
+    """A connection that waits for ever."""
+
+    client = Session("s", "local")
+
+    def send_away(self, response):
+        """Nothing more is heard of it."""
+
+    def tighten(self):
+        """It has no deadline."""
+
+
+async def test_making_room_among_thousands_costs_as_much_as_among_ten(receiver):
+    """And so does turning away: a flood finds nothing here that grows."""
+
+    def newcomers(slots):
+        edge = Edge(EdgeSettings("gw.example", max_connections=slots, stress_at_percent=100), receiver)
+        for _ in range(slots - 1):
+            edge.enter(Idler(), Session("s", "local"))
+        return lambda: [edge.enter(Idler(), Session("s", "local")) for _ in range(2000)]
+
+    assert seconds(newcomers(5000)) < 6 * seconds(newcomers(10))
 
 
 def test_however_many_are_turned_away_the_log_has_a_line_for_each_reason(caplog):
