@@ -16,7 +16,9 @@ MAX_SECTION_OCTETS = 65_536  # of one part; fields behind it are passed over
 MAX_DELIMITER_OCTETS = 256  # as in handlers/mime_parts.py
 
 _FIELD_START = re.compile(rb"[ \t]|[!-9;-~]+[ \t]*:")
-_DASHES = b"\n--"
+_DASHES = re.compile(rb"\n--([^\n]{0,%d})" % (MAX_DELIMITER_OCTETS - 2))
+# Whole lines of a header section that cannot be delimiters, at once.
+_FIELDS = re.compile(rb"(?:(?:[ \t]|(?!-)[!-9;-~]++[ \t]*+:)[^\n]*+\n)++")
 _WAIT = -1
 
 
@@ -64,7 +66,7 @@ class MimeBounds:
         """Look for the next delimiter line; `at` lies no further than the line end before it."""
         if not self._places or self.exceeded:
             return self._wait(b"")
-        at = octets.find(_DASHES, at)
+        at = self._candidate(octets, at)
         if at < 0:
             return self._wait(next((tail for tail in (b"\n-", b"\n") if octets.endswith(tail)), b""))
         line = self._line(octets, at + 1, MAX_DELIMITER_OCTETS)
@@ -73,6 +75,15 @@ class MimeBounds:
         if (found := self._delimiter(line)) is not None:
             self._divide(*found)
         return at + 1
+
+    def _candidate(self, octets: bytes, at: int) -> int:
+        """The line end before the next line that is a delimiter, or may become one when more comes; -1 for none."""
+        for match in _DASHES.finditer(octets, at):
+            boundary = match[1].rstrip()
+            ends = boundary.endswith(b"--") and boundary[:-2] in self._places
+            if ends or boundary in self._places or match.end() == len(octets):
+                return match.start()
+        return -1
 
     def _rest_of_line(self, octets: bytes, at: int) -> int:
         """Pass over the rest of a delimiter, or of a field that is too long; a part's header section goes on behind."""
@@ -84,6 +95,9 @@ class MimeBounds:
 
     def _header(self, octets: bytes, at: int) -> int:
         """Read one line of a part's header section; `at` is the line end before it."""
+        if fields := _FIELDS.match(octets, at + 1):
+            self._keep(fields[0])
+            return fields.end() - 1
         line = self._line(octets, at + 1, MAX_SECTION_OCTETS)
         if line is None:
             return self._wait(octets[at:])
@@ -91,11 +105,13 @@ class MimeBounds:
             return self._end_section(at + len(line))
         if self._delimiter(line) is not None or _FIELD_START.match(line) is None:
             return self._end_section(at)  # a part without the blank line
-        if len(self._section) < MAX_SECTION_OCTETS:
-            self._section += line
+        self._keep(line)
         if not line.endswith(b"\n"):
             self._step = self._rest_of_line
         return at + len(line)
+
+    def _keep(self, lines: bytes) -> None:
+        self._section += lines[: MAX_SECTION_OCTETS - len(self._section)]
 
     def _end_section(self, at: int = _WAIT) -> int:
         self._chain.append(_boundary(bytes(self._section)))

@@ -122,6 +122,22 @@ def test_what_is_beyond_the_limits_costs_less_than_a_plain_mail(content):
     assert seconds(lambda: counted(content)) < 5 * seconds(lambda: counted(plain)) + 0.05
 
 
+HOSTILE = {
+    # Lines that look like delimiters, and lines that look like the last one.
+    "dashes": b"--y\r\n" * 50_000,
+    "last dashes": b"--y--\r\n" * 40_000,
+    # A part that is all header section.
+    "fields": b"--x\r\n" + b"A: b\r\n" * 40_000,
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_body_costs_no_more_than_to_split_it(body):
+    content = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\n" + body * 4
+    lines = seconds(lambda: [line for line in content.split(b"\n") if line.rstrip()])
+    assert seconds(lambda: counted(content)) < 6 * lines + 0.05
+
+
 def test_little_is_held_of_a_mail_and_base64_costs_a_search():
     piece = encodebytes(bytes(49_152))
     bounds = MimeBounds(b"Content-Type: multipart/mixed; boundary=x\r\n", LIMITS)
