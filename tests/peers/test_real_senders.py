@@ -9,7 +9,19 @@ from itertools import count
 import pytest
 
 from tests.peers.conftest import House
-from tests.peers.senders import BY_STARTTLS, FROM_HOME, IN_CLEAR, SMTPUTF8, UNKNOWN, ClientSender, Sender, ServerSender
+from tests.peers.senders import (
+    BY_LMTP,
+    BY_STARTTLS,
+    FROM_HOME,
+    IN_CLEAR,
+    SMTPUTF8,
+    SUPPORT,
+    UNKNOWN,
+    ClientSender,
+    Sender,
+    ServerSender,
+)
+from tests.support.fake_mx import Mail
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -105,17 +117,60 @@ def test_an_address_beyond_ascii_arrives(house: House, sender: Sender):
     check_octets(house, message, content)
 
 
+def bounces_of(house: House, message_id: str) -> list[Mail]:
+    """What came home that quotes this mail."""
+    return wait_until(
+        lambda: [one for one in house.home.mails if message_id.encode() in one.content], f"the bounce of {message_id}"
+    )
+
+
 @every(*SERVERS)
 def test_a_refused_mail_returns_to_its_author_and_not_to_us(house: House, sender: ServerSender):
     message_id, content = mail(f"Carl <{FROM_HOME.reverse_path}>", "Who are you?")
     sender.server.take(FROM_HOME.reverse_path, (UNKNOWN,), content)
-    bounces = wait_until(
-        lambda: [one for one in house.home.mails if message_id.encode() in one.content], f"the bounce of {message_id}"
-    )
+    bounces = bounces_of(house, message_id)
     sender.server.wait_until_empty()
     assert [(one.reverse_path, one.recipients) for one in bounces] == [(None, (FROM_HOME.reverse_path,))]
     assert b"550" in bounces[0].content
     assert house.arrived(message_id) == []
+
+
+@every("postfix", "exim")
+def test_a_mail_server_hands_over_by_lmtp(house: House, sender: ServerSender):
+    message_id, content = mail(f"Carl <{BY_LMTP.reverse_path}>", "Are you next door?")
+    sender.server.take(BY_LMTP.reverse_path, (SUPPORT, UNKNOWN), content)
+    (bounce,) = bounces_of(house, message_id)
+    sender.server.wait_until_empty()
+    message = house.the_one(message_id)
+    assert message["envelope"]["recipients"] == [SUPPORT]
+    assert received_with(house, message) == "LMTP"
+    check_octets(house, message, content)
+    assert bounce.recipients == (BY_LMTP.reverse_path,)
+    assert re.findall(rb"Final-Recipient: rfc822; *(\S+)", bounce.content) == [UNKNOWN.encode()]
+
+
+@every(*SERVERS)
+def test_what_a_sender_asked_of_reports_arrives(house: House, sender: ServerSender):
+    message_id, content = mail(f"Carl <{BY_STARTTLS.reverse_path}>", "Did you get this?")
+    sender.server.hand_in(
+        content,
+        f"MAIL FROM:<{BY_STARTTLS.reverse_path}> RET=HDRS ENVID=QQ314159",
+        f"RCPT TO:<{SUPPORT}> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;help@customer.example",
+    )
+    sender.server.wait_until_empty()
+    envelope = house.the_one(message_id)["envelope"]
+    assert (envelope["ret"], envelope["envid"]) == ("HDRS", "QQ314159")
+    assert sorted(envelope["notify"][SUPPORT]) == ["FAILURE", "SUCCESS"]
+    assert envelope["orcpt"] == {SUPPORT: "rfc822;help@customer.example"}
+
+
+@every("exim")
+def test_exim_pipelines_and_sends_by_bdat(house: House, sender: ServerSender):
+    message_id, content = mail(f"Carl <{BY_STARTTLS.reverse_path}>", "In how many pieces?")
+    sender.deliver(content, BY_STARTTLS)
+    check_octets(house, house.the_one(message_id), content)
+    flags = sender.server.flags(message_id)
+    assert {"L", "K"} <= flags, sender.server.log()[-2000:]
 
 
 @every(*CLIENTS)

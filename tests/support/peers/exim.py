@@ -16,6 +16,7 @@ daemon_smtp_ports = {port}
 acl_smtp_rcpt = accept
 host_lookup =
 rfc1413_hosts =
+dsn_advertise_hosts = *
 dns_dnssec_ok = 0
 message_size_limit = {octets}
 log_file_path = /var/log/exim4/%slog
