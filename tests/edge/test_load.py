@@ -18,7 +18,7 @@ from tests.support.installation import Installation
 
 pytestmark = pytest.mark.slow
 
-SLOW, FLOODING, MAILS = 1000, 20, 60
+SLOW, FLOODING, MAILS = 1000, 20, 100
 PROMISED_S, SLOWER = 1.0, 10
 DESCRIPTORS = 4096
 OPENING = (b"EHLO good.example", b"MAIL FROM:<carl@customer.example>", b"RCPT TO:<support@firm.example>", b"DATA")
@@ -132,11 +132,11 @@ async def slowest_but_one_in_a_hundred(port, numbers):
 
 
 async def under_attack(port, crowd):
-    quiet_s = await slowest_but_one_in_a_hundred(port, range(20))
+    quiet_s = await slowest_but_one_in_a_hundred(port, range(50))
     strangers = [asyncio.ensure_future(one) for one in crowd]
     async with asyncio.timeout(30):
         await greeted(port)
-    attacked_s = await slowest_but_one_in_a_hundred(port, range(100, 100 + MAILS))
+    attacked_s = await slowest_but_one_in_a_hundred(port, range(1000, 1000 + MAILS))
     for stranger in strangers:
         stranger.cancel()
     ends = await asyncio.gather(*strangers, return_exceptions=True)
