@@ -67,6 +67,7 @@ async def rcpt(c: Conversation, argument: str) -> Answer:
     assert address is not None  # noqa: S101  # only MAIL may name the null path
     known = transaction.recipients.get(address)
     if known is not None and not c.settings.lmtp:
+        c.usage.idle_commands = 0
         return R250_RECIPIENT_OK
     if len(transaction.accepted) >= c.settings.max_recipients or _had_its_recipients(c):
         c.usage.idle_commands = 0  # RFC 5321 §4.5.3.1.10: each is answered, however many there are

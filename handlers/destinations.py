@@ -37,10 +37,10 @@ class Destination:
 
 def destination(office: Office, recipient: Address, now: datetime) -> Destination | Response:
     """What this recipient is to the MX, or the refusal."""
-    row = office.desk.addresses.get(recipient.key)
+    row = office.routing_addresses.get(recipient.dns_key)
     if row is not None:
         return Destination(recipient, Kind.ROUTING, row=row) if row.value.verified else R550_NO_SUCH_ADDRESS
-    if recipient.domain != office.keys.host:
+    if recipient.host != office.keys.host:
         return R550_NO_SUCH_ADDRESS
     if recipient.local.lower() == "postmaster":
         return _postmaster(office, recipient)

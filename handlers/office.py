@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every verb knows of the place it works in: our name, our keys, the desk in force; built by gateway."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -8,7 +9,7 @@ from typing import Protocol
 from handlers.authentication import DkimPolicy
 from handlers.inspection import Limits
 from handlers.tokens import Keys
-from storage.address import Address
+from storage.address import Address, parse
 from storage.desk import AddressRow, Snapshot
 
 
@@ -31,9 +32,14 @@ class Office:
         senders = (row.value.sender.key for row in self.desk.teams.values())
         return frozenset((*self.desk.addresses, *private, *senders))
 
+    @cached_property
+    def routing_addresses(self) -> Mapping[str, AddressRow]:
+        """Those of the desk, by Address.dns_key."""
+        return {parse(key).dns_key: row for key, row in self.desk.addresses.items()}
+
     def makes(self, address: Address) -> bool:
         """Whether this is an address of the sort that we make: in our own domain, and none of the desk's."""
-        return address.domain == self.keys.host and address.key not in self.inside
+        return address.host == self.keys.host and address.key not in self.inside
 
 
 class Lookups(Protocol):

@@ -40,6 +40,11 @@ class Address:
     @cached_property
     def key(self) -> str:
         """The form under which two spellings of one mailbox are the same to a desk."""
+        return f"{self.local.lower()}@{self.domain}"
+
+    @cached_property
+    def dns_key(self) -> str:
+        """The same where the domain may be written in either way: whom an envelope means."""
         return f"{self.local.lower()}@{self.host}"
 
     @cached_property
