@@ -39,7 +39,14 @@ def _received(mail: Incoming, office: Office) -> bytes:
     end = f"id {mail.id}{lone}; {format_datetime(mail.received_at)}"
     if session.protocol == "local":  # no registered word names how a pipe brings mail
         return fold(b"Received", f"by {office.name} (casegate ingest) {end}".encode())
-    peer = f"[IPv6:{session.peer}]" if ":" in session.peer else f"[{session.peer}]"
+    peer = _literal(session.peer)
     protocol = session.protocol + ("S" if session.tls else "")  # RFC 3848
     helo = _UNSAFE.sub("?", session.helo)[:255] or "unknown"
     return fold(b"Received", f"from {helo} ({peer}) by {office.name} with {protocol} {end}".encode())
+
+
+def _literal(peer: str) -> str:
+    """An address literal (RFC 5321 §4.1.3); a local socket has no address."""
+    if peer == "local":
+        return peer
+    return f"[IPv6:{peer}]" if ":" in peer else f"[{peer}]"

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Received tells of how a mail came (RFC 5321 §4.4)."""
+
+from dataclasses import replace
+
+import pytest
+
+from handlers.stamp import put_stamp
+from storage.envelope import Session
+from tests.support.office import World, mail
+
+
+@pytest.mark.parametrize(
+    ("session", "expected"),
+    [
+        (Session("s", "192.0.2.1", "a.example", "SMTP"), "from a.example ([192.0.2.1]) by gw.example with SMTP id "),
+        (
+            Session("s", "2001:db8::1", "a.example", "ESMTP", "TLSv1.3 X"),
+            "from a.example ([IPv6:2001:db8::1]) by gw.example with ESMTPS id ",
+        ),
+        # A mail server of this host, at our socket, which has no address.
+        (Session("s", "local", "a.example", "LMTP"), "from a.example (local) by gw.example with LMTP id "),
+        # A pipe has neither client nor protocol.
+        (Session("s", "local", protocol="local"), "by gw.example (casegate ingest) id "),
+    ],
+)
+def test_received_tells_who_brought_the_mail_and_how(world: World, session: Session, expected: str) -> None:
+    judged = world.judged(mail())
+    stamp = put_stamp(replace(judged, session=session), world.office).stamp
+    received = stamp[stamp.index(b"Received: ") :].replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
+    assert received.decode().startswith(f"Received: {expected}")
