@@ -29,6 +29,7 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.corpora, pytest.mark.slow, pytest.mark.timeout(600)]
 
 CONNECTIONS = 12
+LONG_SESSIONS = {"max_transactions": 100_000, "max_session_recipients": 1_000_000, "max_errors": 1000}
 ANSWER_WITHIN_S = 60
 SETTLED_WITHIN_S = 300
 SUPPORT = "support@firm.example"
@@ -88,7 +89,7 @@ def run(
         nameservers=[zone.address],
         tls=tls_files,
         desk=desk,
-        config={"policy": {"mode": "annotate"}, "dkim": {"min_key_bits": 512}},
+        config={"policy": {"mode": "annotate"}, "dkim": {"min_key_bits": 512}, "limits": LONG_SESSIONS},
     ) as installation:
         installation.set_up(zone)
         program = installation.start()
