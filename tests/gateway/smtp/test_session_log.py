@@ -251,6 +251,7 @@ async def test_each_session_is_remembered_once_when_it_has_ended(start, commands
     assert len(running.edge.session_log) <= int(commands[-1] == b"QUIT")
     await client.close()
     ((listener, session, tally),) = await _left(running)
+    assert (tally.octets > 0) == bool(accepted)
     assert (listener, tally.outcome().value, tally.accepted, session.helo) == ("mx", outcome, accepted, "me")
 
 
