@@ -44,7 +44,7 @@ from storage.response import (
 log = logging.getLogger(__name__)
 
 RESPONSE_OCTETS = 510  # RFC 5321 §4.5.3.1.5, less CR LF
-LISTENS_ON_S = 5.0  # to a client that is still sending what we will not take, so that it reads why
+LISTENS_ON_S = 2.0  # to a client that is still sending what we will not take, so that it reads why
 AT_A_STRETCH = 50  # commands of one client, before others have their turn
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")

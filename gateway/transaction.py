@@ -179,9 +179,13 @@ async def _taken(c: Conversation, size: int, sink: "_Sink", *, last: bool) -> An
             return _refused(c, _FAULTS[law.fault], last=False)
         c.usage.idle_commands = 0 if size else c.usage.idle_commands
         return R250_CHUNK_TAKEN
-    c.owes(transaction)
     if transaction.intake is not None and (rest := law.end()):
-        await transaction.intake.write(rest)
+        sink.leads_to = transaction.intake.write
+        await sink.write(rest)
+        if sink.failure is not None:
+            _refused(c, R451_TRY_LATER, last=True)
+            sink.look()
+    c.owes(transaction)
     return await _judged(c, transaction, law.fault)
 
 

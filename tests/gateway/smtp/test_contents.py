@@ -67,6 +67,19 @@ async def test_a_failure_of_ours_amid_chunks_is_temporary_for_all_of_them(start,
     await until(lambda: receiver.begun == receiver.finished + receiver.abandoned)
 
 
+async def test_a_failure_of_ours_at_the_very_end_of_the_chunks_is_abandoned_too(start, receiver):
+    async def failing_at_the_end(octets):
+        if octets == b"\r\n":
+            raise RuntimeError("the disk is full")
+
+    receiver.on_write = failing_at_the_end
+    client = await greeted(await start())
+    found = await codes(client, OPENING + b"BDAT 5 LAST\r\nHelloMAIL FROM:<>\r\n", 4)
+    assert found == ["250", "250", "451", "250"]
+    await until(lambda: receiver.abandoned == 1)
+    assert receiver.finished == 0
+
+
 async def test_what_is_pipelined_behind_a_452_to_a_chunk_is_temporary_too(start, receiver):
     async def full(*_args):
         return R452_NO_MEMORY
