@@ -203,9 +203,9 @@ class Limits(Section):
     content_idle_timeout: Annotated[timedelta, _duration("1s", "1h")] = timedelta(minutes=3)
     content_timeout: Annotated[timedelta, _duration("1s", "1h")] = timedelta(minutes=10)
     min_rate: Rate = 100
-    max_transactions: Annotated[int, _whole(1, 100_000)] = 100
-    max_session_recipients: Annotated[int, _whole(1, 1_000_000)] = 1000
-    max_session_size: Annotated[int, _size("64KB", "1000GB")] = 1_000_000_000
+    max_transactions: Annotated[int, _whole(1, 100_000)] = 1000
+    max_session_recipients: Annotated[int, _whole(1, 1_000_000)] = 10_000
+    max_session_size: Annotated[int, _size("64KB", "1000GB")] = 10_000_000_000
     max_errors: Annotated[int, _whole(1, 1000)] = 20
     max_unknown_recipients: Annotated[int, _whole(1, 1000)] = 10
     max_commands: Annotated[int, _whole(1, 100_000)] = 100

@@ -70,8 +70,15 @@ class Transaction:
     chunks: Chunks | None = None
 
     def envelope(self) -> Envelope:
-        wishes = tuple(self.wishes)
-        return Envelope(self.reverse_path, tuple(self.recipients), self.id, self.ret, self.envid, wishes)
+        return Envelope(
+            self.reverse_path,
+            tuple(self.recipients),
+            self.id,
+            self.ret,
+            self.envid,
+            tuple(self.wishes),
+            smtputf8=self.smtputf8,
+        )
 
 
 @dataclass(slots=True)

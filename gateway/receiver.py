@@ -98,9 +98,9 @@ class EdgeSettings:
     max_line_octets: int = 1_000_000
     normalise: bool = False  # bare CR, LF and NUL in the content are mended instead of refused
     max_recipients: int = 100  # RFC 5321 §4.5.3.1.8
-    max_transactions: int = 100
-    max_session_recipients: int = 1000
-    max_session_octets: int = 1_000_000_000
+    max_transactions: int = 1000
+    max_session_recipients: int = 10_000
+    max_session_octets: int = 10_000_000_000
     max_errors: int = 20
     max_unknown_recipients: int = 10
     max_commands: int = 100  # in a row that bring no mail forward

@@ -16,6 +16,7 @@ from handlers.office import Office
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
 _OURS = b"x-casegate-"
+_UTF8_PROTOCOLS = {"ESMTP": "UTF8SMTP", "LMTP": "UTF8LMTP"}  # RFC 6531 §4.3
 
 
 def put_stamp(mail: Incoming, office: Office) -> Incoming:
@@ -40,7 +41,8 @@ def _received(mail: Incoming, office: Office) -> bytes:
     if session.protocol == "local":  # no registered word names how a pipe brings mail
         return fold(b"Received", f"by {office.name} (casegate ingest) {end}".encode())
     peer = _literal(session.peer)
-    protocol = session.protocol + ("S" if session.tls else "")  # RFC 3848
+    protocol = _UTF8_PROTOCOLS.get(session.protocol, "") if mail.envelope.smtputf8 else ""
+    protocol = (protocol or session.protocol) + ("S" if session.tls else "")  # RFC 3848
     helo = _UNSAFE.sub("?", session.helo)[:255] or "unknown"
     return fold(b"Received", f"from {helo} ({peer}) by {office.name} with {protocol} {end}".encode())
 

@@ -46,6 +46,7 @@ class Envelope:
     ret: str = ""
     envid: str = ""
     wishes: tuple[Wish, ...] = ()
+    smtputf8: bool = False  # RFC 6531 §3.4: addresses and header section may hold UTF-8
 
     @property
     def reverse_path_text(self) -> str:

@@ -29,3 +29,19 @@ def test_received_tells_who_brought_the_mail_and_how(world: World, session: Sess
     stamp = put_stamp(replace(judged, session=session), world.office).stamp
     received = stamp[stamp.index(b"Received: ") :].replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
     assert received.decode().startswith(f"Received: {expected}")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "tls", "expected"),
+    [
+        # RFC 6531 §4.3: a mail that may hold UTF-8 came by a protocol of its own name.
+        ("ESMTP", None, " with UTF8SMTP id "),
+        ("ESMTP", "TLSv1.3 X", " with UTF8SMTPS id "),
+        ("LMTP", None, " with UTF8LMTP id "),
+    ],
+)
+def test_received_tells_that_the_mail_may_hold_utf8(world: World, protocol: str, tls: str | None, expected: str) -> None:
+    judged = world.judged(mail())
+    session = replace(judged.session, protocol=protocol, tls=tls)
+    envelope = replace(judged.envelope, smtputf8=True)
+    assert expected.encode() in put_stamp(replace(judged, session=session, envelope=envelope), world.office).stamp
