@@ -33,7 +33,8 @@ from storage.response import (
     Response,
 )
 
-_HELO = re.compile(r"[!-Z\\-~][!-~]{0,254}")  # names of PCs are often no host names: only the form is asked for
+# Names of PCs are often no host names, and some have letters beyond ASCII: only the form is asked for.
+_HELO = re.compile(r"[^\s\x00-\x20\x7f\[][^\s\x00-\x20\x7f]{0,254}")
 _OPENING = frozenset({"MAIL", "RCPT"})
 
 _Check = Callable[[Conversation, str], Response | None]
@@ -57,7 +58,7 @@ def _takes_something(_c: Conversation, argument: str) -> Response | None:
 
 
 def _names_itself(_c: Conversation, argument: str) -> Response | None:
-    """RFC 5321 §4.1.1.1: a host name in ASCII, or an address literal."""
+    """RFC 5321 §4.1.1.1: what looks like a name, or an address literal."""
     return None if _HELO.fullmatch(argument) or is_literal(argument) else R501_SYNTAX
 
 
@@ -109,8 +110,12 @@ def _has_recipients(c: Conversation, _argument: str) -> Response | None:
     return None if c.transaction and c.transaction.recipients else c.missing()
 
 
+def _ascii(name: str) -> str:
+    return name.encode("ascii", "replace").decode()
+
+
 async def _ehlo(c: Conversation, argument: str) -> None:
-    c.session = replace(c.session, helo=argument, protocol="LMTP" if c.settings.lmtp else "ESMTP")
+    c.session = replace(c.session, helo=_ascii(argument), protocol="LMTP" if c.settings.lmtp else "ESMTP")
     c.end_transaction()
     c.wire.say_lines(250, (c.settings.name, *_extensions(c)))
 
@@ -128,7 +133,7 @@ def _extensions(c: Conversation) -> list[str]:
 
 
 async def _helo(c: Conversation, argument: str) -> Response:
-    c.session = replace(c.session, helo=argument, protocol="SMTP")
+    c.session = replace(c.session, helo=_ascii(argument), protocol="SMTP")
     c.end_transaction()
     return Response(250, "", c.settings.name)
 

@@ -240,6 +240,14 @@ async def test_who_hangs_up_before_the_greeting_was_no_early_talker(start, caplo
     assert "554" not in caplog.text
 
 
+async def test_a_name_beyond_ascii_is_kept_as_ascii(start, receiver):
+    client = await (await start()).connect()
+    assert (await client.say(b"EHLO b\xfcro.example")).startswith(b"250")
+    await codes(client, OPENING + b"DATA\r\n", 3)
+    await client.say(b".")
+    assert receiver.mails[0][0].helo == "b?ro.example"
+
+
 async def test_a_local_peer_has_no_address_and_needs_none(start_local, receiver):
     client = await greeted(await start_local(max_connections_per_address=1))
     await codes(client, OPENING + b"DATA\r\n", 3)

@@ -337,16 +337,16 @@ async def test_a_chunk_far_beyond_the_limit_is_not_even_begun():
 
 
 async def test_our_own_waiting_is_not_counted_against_the_client():
-    stream, lines = reader(content_s=0.2, content_grace_s=0.2, content_idle_s=0.2)
+    stream, lines = reader(content_s=0.05, content_grace_s=0.05, content_idle_s=0.05)
 
     async def slow(_octets):
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.06)
         stream.feed_data(b"Hello\r\n.\r\n")
 
     stream.feed_data(b"Hello\r\n")
     reading = Reading(1000)
     await lines.content(Content(1000, 1000), reading, slow)
-    assert reading.waited_s < 0.2
+    assert reading.waited_s < 0.05
 
 
 async def test_waiting_between_chunks_is_counted():
