@@ -40,8 +40,11 @@ def test_received_tells_who_brought_the_mail_and_how(world: World, session: Sess
         ("LMTP", None, " with UTF8LMTP id "),
     ],
 )
-def test_received_tells_that_the_mail_may_hold_utf8(world: World, protocol: str, tls: str | None, expected: str) -> None:
+def test_received_tells_that_the_mail_may_hold_utf8(
+    world: World, protocol: str, tls: str | None, expected: str
+) -> None:
     judged = world.judged(mail())
     session = replace(judged.session, protocol=protocol, tls=tls)
     envelope = replace(judged.envelope, smtputf8=True)
-    assert expected.encode() in put_stamp(replace(judged, session=session, envelope=envelope), world.office).stamp
+    stamp = put_stamp(replace(judged, session=session, envelope=envelope), world.office).stamp
+    assert expected in stamp.replace(b"\r\n", b"").decode()
