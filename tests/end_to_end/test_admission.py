@@ -13,7 +13,11 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
-NOT_ALLOWED = (550, "5.7.1 This address takes no mail from you")
+NOT_ALLOWED = "550 5.7.1 This address takes no mail from you"  # and what to do, and the id in the log
+
+
+def said(answer):
+    return f"{answer.code} {answer.text}".split(",")[0]
 
 
 # How the sender's name server fails: an error, and silence until the timeout.
@@ -71,7 +75,7 @@ def test_two_deliveries_of_one_mail_at_the_same_time_are_one(world: World) -> No
 
 def test_a_stranger_is_refused_in_the_session(world: World) -> None:
     stranger = world.customer()
-    assert stranger.send(stranger.compose("Hello", to="vip@firm.example"), "vip@firm.example") == NOT_ALLOWED
+    assert said(stranger.send(stranger.compose("Hello", to="vip@firm.example"), "vip@firm.example")) == NOT_ALLOWED
     assert ids_of(world, stranger) == []
 
 
@@ -79,9 +83,9 @@ def test_a_known_contact_is_known_by_the_signature_alone(world: World) -> None:
     vera = world.customer("vera@known.example", "Vera Known")
     # From says vera, and nobody vouches for it.
     spoof = mail(vera.author, "vip@firm.example", "Hello", "It is me.")
-    assert vera.send(spoof, "vip@firm.example") == NOT_ALLOWED
+    assert said(vera.send(spoof, "vip@firm.example")) == NOT_ALLOWED
     # Another domain vouches, which is not hers.
-    assert vera.send(world.customer().signer.sign(spoof), "vip@firm.example") == NOT_ALLOWED
+    assert said(vera.send(world.customer().signer.sign(spoof), "vip@firm.example")) == NOT_ALLOWED
 
     words = f"It is truly me, {len(world.installation.cases())}."
     vera.write("Hello", words, "vip@firm.example")
