@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# make run: try it on this machine. make test: the tests. make check: what CI checks. make bench: against Postfix.
+# make run: try it on this machine. make test: the tests. make check: what CI checks. make bench: against Postfix. make fuzz: an hour.
 
 PYTHON := $(shell command -v python3.11 || command -v python3 || echo python3)
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: run test check lint prepare bench clean
+.PHONY: run test check lint prepare bench fuzz clean
 .DELETE_ON_ERROR:
 
 run: $(STAMP)
@@ -24,6 +24,11 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python -m bench
+
+# The long form of the fuzzers, an hour: MINUTES=5 for less.
+fuzz: $(STAMP)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[fuzz]'
+	@$(BIN)/python -m tests.fuzz.long_run --minutes $(or $(MINUTES),60)
 
 # The programs that tests start; without root it only says which packages to install.
 prepare:
