@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# make run: try it on this machine. make test: the tests. make check: what CI checks. make bench: against Postfix. make fuzz: an hour.
+# make run: try it on this machine. make test: the tests. make check: what CI checks. make bench: against Postfix.
+# make fuzz: the long form of the fuzzers.
 
 PYTHON := $(shell command -v python3.11 || command -v python3 || echo python3)
 BIN := .venv/bin
