@@ -19,6 +19,7 @@ from handlers.mime_bounds import MimeLimits
 from handlers.office import Office
 from handlers.tokens import Keys
 from storage import cases, desk, threads
+from storage.address import key_of
 from storage.database import Database
 from storage.desk import AddressRow, Snapshot
 
@@ -113,4 +114,4 @@ class StoreLookups:
         with self._database.read() as unit:
             found = threads.by_token(unit, thread_id)
             case = cases.of_thread(unit, found) if found is not None else None
-        return None if case is None else self._office.desk.addresses.get(case.routing_address.lower())
+        return None if case is None else self._office.desk.addresses.get(key_of(case.routing_address))

@@ -14,7 +14,7 @@ from handlers.identity import Mailbox
 from handlers.notices import AcknowledgementPlan, acknowledgement
 from handlers.work import Work
 from storage import cases, outbox
-from storage.address import parse
+from storage.address import key_of, parse
 from storage.cases import Event
 from storage.database import Unit
 from storage.desk import AddressRow
@@ -27,7 +27,7 @@ CUSTOMER_ADDRESS_LIFE = timedelta(days=365)
 
 def acknowledge(unit: Unit, case: Any, work: Work) -> None:
     """Write the acknowledgement into the outbox if everything speaks for it."""
-    address = work.office.desk.addresses.get(case.routing_address.lower())
+    address = work.office.desk.addresses.get(key_of(case.routing_address))
     if address is None or not address.value.acknowledge or not _is_due(work):
         return
     author = parse(work.row.author_address)

@@ -15,6 +15,7 @@ from handlers.authentication import needs_retry
 from handlers.classification import Class
 from handlers.destinations import Destination, Kind
 from handlers.office import Lookups, Office
+from storage.address import key_of
 from storage.desk import AddressRow
 from storage.messages import Verdict
 from storage.response import R451_DNS, R550_NOT_ALLOWED
@@ -82,7 +83,7 @@ def _stopped(mail: Incoming, office: Office) -> Incoming | None:
 
 
 def _is_agent(mail: Incoming, office: Office) -> bool:
-    private = {text.lower() for text in office.desk.private_addresses}
+    private = {key_of(text) for text in office.desk.private_addresses}
     return mail.author is not None and mail.author.address.key in private
 
 

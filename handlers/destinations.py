@@ -42,15 +42,15 @@ def destination(office: Office, recipient: Address, now: datetime) -> Destinatio
         return Destination(recipient, Kind.ROUTING, row=row) if row.value.verified else R550_NO_SUCH_ADDRESS
     if recipient.host != office.keys.host:
         return R550_NO_SUCH_ADDRESS
-    if recipient.local.lower() == "postmaster":
+    if recipient.local_key == "postmaster":
         return _postmaster(office, recipient)
-    reply = tokens.read_reply_address(office.keys, recipient.local, now)
+    reply = tokens.read_reply_address(office.keys, recipient.local_key, now)
     if reply is not None:
         if reply.role is tokens.Role.AGENT:
             return R550_USE_SUBMISSION
         found = Destination(recipient, Kind.REPLY, thread_id=reply.thread_id, evidence=not reply.expired)
         return _while_staffed(office, found)
-    bounce = tokens.read_bounce_address(office.keys, recipient.local)
+    bounce = tokens.read_bounce_address(office.keys, recipient.local_key)
     if bounce is not None:
         found = Destination(
             recipient, Kind.BOUNCE, thread_id=bounce.thread_id, evidence=True, outbox_name=bounce.outbox_name

@@ -9,7 +9,7 @@ from typing import Protocol
 from handlers.authentication import DkimPolicy
 from handlers.inspection import Limits
 from handlers.tokens import Keys
-from storage.address import Address, parse
+from storage.address import Address, key_of
 from storage.desk import AddressRow, Snapshot
 
 
@@ -28,14 +28,14 @@ class Office:
     @cached_property
     def inside(self) -> frozenset[str]:
         """Keys of our own people, past ones too, and of our addresses: none of them is a customer."""
-        private = (text.lower() for text in (*self.desk.private_addresses, *self.desk.past_addresses))
+        private = (key_of(text) for text in (*self.desk.private_addresses, *self.desk.past_addresses))
         senders = (row.value.sender.key for row in self.desk.teams.values())
         return frozenset((*self.desk.addresses, *private, *senders))
 
     @cached_property
     def routing_addresses(self) -> Mapping[str, AddressRow]:
         """Those of the desk, by Address.dns_key."""
-        return {parse(key).dns_key: row for key, row in self.desk.addresses.items()}
+        return {row.value.address.dns_key: row for row in self.desk.addresses.values()}
 
     def makes(self, address: Address) -> bool:
         """Whether this is an address of the sort that we make: in our own domain, and none of the desk's."""

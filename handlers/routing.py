@@ -17,6 +17,7 @@ from handlers.classification import Class
 from handlers.office import Office
 from handlers.work import Work
 from storage import cases, content, messages, threads
+from storage.address import key_of
 from storage.cases import Event, Opening
 from storage.database import Unit
 from storage.desk import TeamRow
@@ -164,7 +165,7 @@ def _name_of(team: TeamRow | None) -> str:
 
 def _team_of(unit: Unit, row: Any, office: Office) -> TeamRow | None:
     """The team of the routing address, else of the case it points to, else the first; None in a desk without teams."""
-    address = office.desk.addresses.get(_routing_address(row).lower())
+    address = office.desk.addresses.get(key_of(_routing_address(row)))
     if address is not None:
         return office.desk.teams[address.team_id]
     linked = cases.of_thread(unit, row.linked_thread_id) if row.linked_thread_id is not None else None

@@ -15,11 +15,16 @@ LOCAL_PART_OCTETS = 64  # RFC 5321 §4.5.3.1.1
 DOMAIN_OCTETS = 255  # RFC 5321 §4.5.3.1.2
 LABEL_OCTETS = 63  # RFC 1035 §2.3.4
 
-_UTF8 = r"\x80-\ud7ff\ue000-\U0010ffff"  # RFC 6531 §3.3: any scalar value, never a surrogate
+# RFC 6531 §3.3: any scalar value but a surrogate; what ends a line or turns its direction would forge what people read.
+_UTF8 = r"\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\U0010ffff"
 _ATEXT = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~{_UTF8}-]+"
 _LOCAL = re.compile(rf'{_ATEXT}(?:\.{_ATEXT})*|"(?:[ !#-\[\]-~{_UTF8}]|\\[ -~])*"')
 _LABEL = rf"[A-Za-z0-9_{_UTF8}](?:[A-Za-z0-9_{_UTF8}-]*[A-Za-z0-9{_UTF8}])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_DOT_ATOM = re.compile(rf"{_ATEXT}(?:\.{_ATEXT})*")
+_QUOTED_PAIR = re.compile(r"\\(.)")
+_TO_QUOTE = re.compile(r'(["\\])')
+_OTHER_DOTS = frozenset("\u3002\uff0e\uff61")  # IDNA 2003 read them as dots
 _LITERAL = re.compile(r"\[(?:(IPv6:)([0-9A-Fa-f:.]{2,45})|([0-9.]{7,15}))\]", re.IGNORECASE)
 
 
@@ -40,12 +45,22 @@ class Address:
     @cached_property
     def key(self) -> str:
         """The form under which two spellings of one mailbox are the same to a desk."""
-        return f"{self.local.lower()}@{self.domain}"
+        return f"{self.local_key}@{self.domain}"
 
     @cached_property
     def dns_key(self) -> str:
         """The same where the domain may be written in either way: whom an envelope means."""
-        return f"{self.local.lower()}@{self.host}"
+        return f"{self.local_key}@{self.host}"
+
+    @cached_property
+    def local_key(self) -> str:
+        """The local part in lower case and NFC (RFC 6532 §3.1), quoted only where it has to be (RFC 5321 §4.1.2)."""
+        lower = self.local.lower()
+        if lower.isascii() and not lower.startswith('"'):
+            return lower
+        value = _QUOTED_PAIR.sub(r"\1", lower[1:-1]) if lower.startswith('"') else lower
+        value = unicodedata.normalize("NFC", value)
+        return value if _DOT_ATOM.fullmatch(value) else '"' + _TO_QUOTE.sub(r"\\\1", value) + '"'
 
     @cached_property
     def host(self) -> str:
@@ -62,7 +77,17 @@ def parse(text: str) -> Address:
         raise BadAddress(f"{text[:80]!r} is longer than RFC 5321 allows")
     if len(domain) > LABEL_OCTETS and max(map(len, domain.split("."))) > LABEL_OCTETS:
         raise BadAddress(f"{text[:80]!r} has a label longer than RFC 1035 allows")
+    if not domain.isascii() and not all(map(_is_label, domain.lower().split("."))):
+        raise BadAddress(f"{text[:80]!r} has a label that no domain name can have")
     return Address(local, domain.lower())
+
+
+def key_of(text: str) -> str:
+    """The key of an address as it was stored; of a text that is none, the text in lower case."""
+    try:
+        return parse(text).key
+    except BadAddress:
+        return text.lower()
 
 
 def is_literal(domain: str) -> bool:
@@ -77,8 +102,18 @@ def is_literal(domain: str) -> bool:
     return True
 
 
+def _is_label(label: str) -> bool:
+    """Whether this can be a U-label (RFC 5890 §2.3.2.1): no control, format or space character, no longer in DNS."""
+    if label.isascii():
+        return True
+    if label.startswith("xn--") or not _DOMAIN.fullmatch(normal := unicodedata.normalize("NFC", label)):
+        return False
+    if any(one in _OTHER_DOTS or unicodedata.category(one)[0] in "CZ" for one in normal):
+        return False
+    return len(_a_label(normal)) <= LABEL_OCTETS
+
+
 def _a_label(label: str) -> str:
     """Without IDNA 2003's mapping, which makes two names of one where a name has a sharp s."""
-    if label.isascii():
-        return label
-    return "xn--" + unicodedata.normalize("NFC", label).encode("punycode").decode("ascii")
+    normal = label if label.isascii() else unicodedata.normalize("NFC", label)
+    return normal if normal.isascii() else "xn--" + normal.encode("punycode").decode("ascii")

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import func, insert, select
 
 from storage import cases, content, desk, messages, outbox, threads
+from storage.address import key_of
 from storage.cases import Event
 from storage.content import Content
 from storage.database import Unit
@@ -72,7 +73,7 @@ def conversation(unit: Unit, thread_token: str) -> Conversation | None:
     if thread_id is None or case is None:
         return None
     participants = threads.participants(unit, thread_id, "customer")
-    contact = next((one for one in participants if one.key == case.contact_address.lower()), NOBODY)
+    contact = next((one for one in participants if one.key == key_of(case.contact_address)), NOBODY)
     last = unit.execute(select(func.max(message.c.seq))).scalar() or 0
     return Conversation(
         thread_id=thread_id,

@@ -18,7 +18,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.mark.parametrize("ours", ["support@bücher.example", "support@xn--bcher-kva.example"])
 @pytest.mark.parametrize("theirs", ["Support@bücher.example", "support@XN--bcher-kva.example"])
 def test_the_desk_and_the_sender_may_write_a_domain_in_either_way(ours, theirs):
-    row = SimpleNamespace(value=SimpleNamespace(verified=True))
+    row = SimpleNamespace(value=SimpleNamespace(verified=True, address=parse(ours)))
     desk = SimpleNamespace(addresses={parse(ours).key: row})
     office = Office("gw.example", "gw.example", KEYS, desk, None, annotate=False)
     found = destination(office, parse(theirs), NOW)

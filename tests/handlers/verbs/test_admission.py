@@ -30,6 +30,15 @@ def test_rcpt_takes_only_what_is_ours(world: World) -> None:
         found = world.rcpt(address)
         assert isinstance(found, Destination), address
         assert found.kind is kind
+    # Quoting is not part of the value (RFC 5321 §4.1.2).
+    local, _, domain = customer_address(thread).partition("@")
+    for address in (
+        '"support"@firm.example',
+        r'"sup\port"@firm.example',
+        '"Postmaster"@gw.example',
+        f'"{local}"@{domain}',
+    ):
+        assert isinstance(world.rcpt(address), Destination), address
     # Not verified; nobody; another domain; the thread's stand-in; a signed address at another host; one letter changed.
     other_host = customer_address(thread).replace("gw.example", "firm.example")
     last = customer_address(thread).partition("@")[0][-1]
