@@ -68,7 +68,7 @@ class SubmissionReceiver:
         agent = _agent(office, session)
         if agent is None:
             return R530_LOGIN_FIRST
-        draft = Draft(session, envelope, scan(content), agent, self._clock.now())
+        draft = Draft(session, envelope, scan(content, office.limits.header), agent, self._clock.now())
         made = await asyncio.to_thread(self._make, office, draft)
         if isinstance(made, Response):
             log.info("%s: reply of %s refused: %s", session.id, agent.value.login, made)

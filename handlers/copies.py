@@ -3,14 +3,15 @@
 
 Enters: the header section as received and a plan. Leaves: the new one, empty line included. Never fails. Fields that
 would name the customer as the sender to answer, that cannot hold any more (signatures), or that could be forged by them
-go; all others keep their octets.
+go; all others keep their octets. Of a header section that is too large to be sent on only the fields stay that make the
+mail readable.
 """
 
 from dataclasses import dataclass
 
 from handlers.edits.reply_header import bracketed, mailbox_octets, references_octets
 from handlers.edits.splice import whole_line
-from handlers.headers import Field, Head, Span, decode_text, encode_unstructured, fold
+from handlers.headers import MAX_FIELDS, MAX_HEADER_OCTETS, Field, Head, Span, decode_text, encode_unstructured, fold
 from handlers.identity import Mailbox
 from storage.address import Address
 
@@ -22,6 +23,7 @@ _GONE = frozenset(
     b"disposition-notification-options return-receipt-to x-confirm-reading-to errors-to mail-followup-to "
     b"mail-reply-to apparently-to x-original-to envelope-to".split()
 )
+_ESSENTIAL = frozenset(b"to cc subject date auto-submitted mime-version content-type content-transfer-encoding".split())
 _GONE_PREFIXES = (b"x-casegate-", b"resent-")
 
 
@@ -46,10 +48,24 @@ class CopyPlan:
 
 def agent_copy(head: Head, plan: CopyPlan) -> bytes:
     """The new header section."""
-    kept = [_kept_field(head, field, plan) for field in head.fields if _may_stay(field, plan)]
+    fields = _essential(head) if _is_too_large(head) else head.fields
+    kept = [_kept_field(head, field, plan) for field in fields if _may_stay(field, plan)]
     if plan.is_unverified and not head.count(b"subject"):
         kept.append(fold(b"Subject", UNVERIFIED.encode()))
     return b"".join((plan.stamp, *_own_fields(plan), *kept, b"\r\n"))
+
+
+def _is_too_large(head: Head) -> bool:
+    return head.truncated or len(head.fields) > MAX_FIELDS or head.body_offset > MAX_HEADER_OCTETS
+
+
+def _essential(head: Head) -> tuple[Field, ...]:
+    """The first of each."""
+    first: dict[bytes, Field] = {}
+    for field in head.fields:
+        if field.name in _ESSENTIAL:
+            first.setdefault(field.name, field)
+    return tuple(first.values())
 
 
 def _may_stay(field: Field, plan: CopyPlan) -> bool:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from handlers import message_ids, tokens
+from handlers.authentication_results import forged_spans
 from handlers.classification import Class
 from handlers.copies import CopyPlan, agent_copy
 from handlers.edits.recipients import KEEP, edit_mailboxes
@@ -28,10 +29,6 @@ AGENT_ADDRESS_LIFE = timedelta(days=365)
 
 _VERIFIED = frozenset({"proven"})
 _PEOPLE = frozenset({Class.PERSON.value, Class.LIST.value})
-_ESSENTIAL = frozenset(  # what stays of a header section that is too large to be signed and sent
-    b"authentication-results x-casegate-message x-casegate-thread x-casegate-case x-casegate-author from reply-to to "
-    b"cc message-id in-reply-to references subject date mime-version content-type content-transfer-encoding".split()
-)
 _SILENCE = b"X-Auto-Response-Suppress: OOF, AutoReply\r\n"
 
 
@@ -50,7 +47,8 @@ def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
     )
     plan = CopyPlan(
         stamp=bytes(work.row.stamp) + _SILENCE,
-        left_out=_spans(work.row.left_out),
+        # of a mail that was only annotated intake may have read fewer fields than the copy has
+        left_out=tuple({*_spans(work.row.left_out), *forged_spans(work.mail.head, work.office.authserv_id)}),
         sender=Mailbox(_shown_author(case, work), parse(tokens.thread_address(keys, token))),
         reply_to=parse(reply_to),
         message_id=tokens.message_id(keys, token, name),
@@ -87,8 +85,7 @@ def _readdressed(section: bytes, case: Any, work: Work) -> bytes:
     team = work.office.desk.teams.get(case.team_id)
     shown = mailbox_octets(Mailbox(team.value.display_name, team.value.sender)) if team is not None else KEEP
     head = scan(section)
-    kept = [field for field in head.fields if not head.truncated or field.name in _ESSENTIAL]
-    return b"".join(_field(head, field, shown, work) for field in kept) + b"\r\n"
+    return b"".join(_field(head, field, shown, work) for field in head.fields) + b"\r\n"
 
 
 def _field(head: Head, field: Field, shown: bytes, work: Work) -> bytes:

@@ -3,8 +3,9 @@
 
 Enters: content as received (CRLF; LF is tolerated). Leaves: offsets into it, for received octets are edited by cutting
 and prepending, never written anew by a MIME library (dependencies G16). Every function here is linear in its input and
-never fails: beyond its limits the scan stops and says `truncated`; whoever decides by the header section refuses such a
-mail. Only `fold` emits CRLF, and no value can smuggle one in.
+never fails: beyond its limits no more fields are read and the scan says `truncated`; whoever decides by the header
+section refuses such a mail. The body begins at the empty line whatever the limits. Only `fold` emits CRLF, and no value
+can smuggle one in.
 """
 
 import re
@@ -46,10 +47,13 @@ _CHARSETS |= {"iso_8859_8_i": "iso8859_8", "x_gbk": "gbk", "gb2312": "gbk", "win
 
 @dataclass(frozen=True, slots=True)
 class HeaderLimits:
-    """How far a header section is read."""
+    """How far a header section is read; as it stands here, to decide by it."""
 
     octets: int = MAX_HEADER_OCTETS
     fields: int = MAX_FIELDS
+
+
+WIDEST = HeaderLimits(10 * 1024 * 1024, 100_000)  # the most that an operator may allow
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The header section of `content`: its fields cover it without a gap, then comes the empty line, then the body."""
+    """The header section of `content`: its fields cover it without a gap, then comes the empty line, then the body.
+
+    Where it is truncated, the fields that were not read lie in the gap.
+    """
 
     content: bytes
     fields: tuple[Field, ...]
@@ -92,10 +99,15 @@ class Head:
         return sum(field.name == name for field in self.fields)
 
 
-_USUAL = HeaderLimits()
+def body_begin(octets: bytes | bytearray, start: int = 0) -> int:
+    """Behind the first empty line, searched from `start` on; 0 when that has not come."""
+    if not start and octets.startswith((b"\r\n", b"\n")):
+        return octets.index(b"\n") + 1
+    ends = [at + len(mark) for mark in (b"\n\r\n", b"\n\n") if (at := octets.find(mark, start)) >= 0]
+    return min(ends, default=0)
 
 
-def scan(content: bytes, limits: HeaderLimits = _USUAL) -> Head:
+def scan(content: bytes, limits: HeaderLimits = WIDEST) -> Head:
     """Find the fields of the header section in one pass; a mail without a body ends in its last field."""
     fields: list[Field] = []
     name, start, position = b"", 0, 0
@@ -104,7 +116,7 @@ def scan(content: bytes, limits: HeaderLimits = _USUAL) -> Head:
         if not end:
             if len(content) > limits.octets:
                 _close(fields, name, start, position)
-                return Head(content, tuple(fields), position, truncated=True)
+                return _truncated(content, fields, position)
             end = len(content)
         first = content[position]
         if first == 10 or content.startswith(b"\r\n", position):
@@ -113,12 +125,16 @@ def scan(content: bytes, limits: HeaderLimits = _USUAL) -> Head:
         if first not in b" \t" or position == start:
             _close(fields, name, start, position)
             if len(fields) == limits.fields:
-                return Head(content, tuple(fields), position, truncated=True)
+                return _truncated(content, fields, position)
             found = _NAME.match(content, position, end)
             name, start = found[1].lower() if found else b"", position
         position = end
     _close(fields, name, start, position)
     return Head(content, tuple(fields), position)
+
+
+def _truncated(content: bytes, fields: list[Field], position: int) -> Head:
+    return Head(content, tuple(fields), body_begin(content, max(0, position - 1)) or len(content), truncated=True)
 
 
 def _close(fields: list[Field], name: bytes, start: int, end: int) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from handlers.authentication import DkimPolicy, Signatures
 from handlers.headers import Head, HeaderLimits, scan
 from handlers.mime_bounds import MimeBounds, MimeLimits
+from handlers.section import SectionReader
 from storage.response import R554_MIME_STRUCTURE, R554_TOO_MANY_HEADER_FIELDS, Response
 
 
@@ -41,7 +42,7 @@ class Inspection:
 
     def __init__(self, limits: Limits, dkim: DkimPolicy, now: datetime) -> None:
         self._limits, self._dkim, self._now = limits, dkim, now
-        self._section = bytearray()
+        self._section = SectionReader(limits.header.octets)
         self._known: _Known | None = None
 
     @property
@@ -55,34 +56,19 @@ class Inspection:
 
     def feed(self, octets: bytes) -> None:
         """Take the next octets of the content."""
-        if self._known is not None:
-            self._known.see(octets)
-            return
-        searched = max(0, len(self._section) - 2)
-        self._section += octets
-        end = _section_end(self._section, searched)
-        if end or len(self._section) > self._limits.header.octets:
-            self._known = self._read(end or len(self._section))
+        body = self._section.feed(octets)
+        if self._known is None and self._section.is_known:
+            self._known = self._read()
+        if self._known is not None and body:
+            self._known.see(body)
 
     def finish(self) -> tuple[Head, Signatures]:
         """The content is complete; a mail without an empty line is all header section."""
-        known = self._known = self._known or self._read(len(self._section))
+        known = self._known = self._known or self._read()
         known.bounds.finish()
         return known.head, known.signatures
 
-    def _read(self, end: int) -> _Known:
-        whole = scan(bytes(self._section[:end]), self._limits.header)
-        section, body = whole.content[: whole.body_offset], bytes(self._section[whole.body_offset :])
-        self._section.clear()
-        head = Head(section, whole.fields, whole.body_offset, whole.truncated)
-        known = _Known(head, Signatures(head, self._dkim, self._now), MimeBounds(section, self._limits.mime))
-        known.see(body)
-        return known
-
-
-def _section_end(octets: bytearray, start: int) -> int:
-    """Where the body begins, behind the first empty line; 0 when that has not come."""
-    if octets.startswith((b"\r\n", b"\n")):
-        return octets.index(b"\n") + 1
-    ends = [at + len(mark) for mark in (b"\n\r\n", b"\n\n") if (at := octets.find(mark, start)) >= 0]
-    return min(ends, default=0)
+    def _read(self) -> _Known:
+        section = self._section.section
+        head = scan(section, self._limits.header)
+        return _Known(head, Signatures(head, self._dkim, self._now), MimeBounds(section, self._limits.mime))

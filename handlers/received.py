@@ -6,9 +6,10 @@ header section. Leaves: the header section, scanned, and the body's digest. Fail
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from handlers.headers import MAX_HEADER_OCTETS, Head, scan
+from handlers.headers import WIDEST, Head, scan
+from handlers.section import SectionReader
 from handlers.signing import Body, BodyReader
 
 
@@ -22,17 +23,8 @@ class Received:
 
 def read(pieces: Iterable[bytes]) -> Received:
     """Read a mail to its end."""
-    left = iter(pieces)
-    front = b""
-    for piece in left:
-        front += piece
-        if len(front) > MAX_HEADER_OCTETS:  # a scan of the whole would look no further
-            break
-    head = scan(front)
-    offset = head.body_offset
-    body = BodyReader()
-    body.feed(front[offset:])
-    front = front[:offset]
-    for piece in left:
-        body.feed(piece)
-    return Received(Head(front, head.fields, offset, head.truncated), body.finish())
+    section, body = SectionReader(WIDEST.octets), BodyReader()
+    for piece in pieces:
+        body.feed(section.feed(piece))
+    head = scan(section.section)
+    return Received(replace(head, body_offset=section.body_offset), body.finish())

@@ -77,6 +77,8 @@ def submission(
     office: Office, signer: Signer, draft: Draft, conversation: Conversation | None
 ) -> Submission | Response:
     """Rewrite and sign a reply in this conversation; the response says why it cannot be sent."""
+    if draft.head.truncated:
+        return R554_CANNOT_REWRITE.about("its header section is too large")
     if conversation is None or conversation.team_id not in draft.agent.team_ids:
         return R554_NOT_A_REPLY
     team = office.desk.teams[conversation.team_id]

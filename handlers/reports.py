@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from handlers import xtext
 from handlers.edits.splice import has_long_line, quoted_printable
-from handlers.headers import fold, scan
+from handlers.headers import HeaderLimits, fold, scan
 from storage.response import Response
 
 MAX_DIAGNOSTIC_CHARACTERS = 500  # of what a remote server said
@@ -113,7 +113,7 @@ def _status(fate: Fate) -> str:
 
 def _told_part(report: Report) -> bytes:
     """RFC 6522 §3, §4; with header fields beyond ASCII the types of RFC 6533 §4."""
-    head = scan(report.content)
+    head = scan(report.content, HeaderLimits())
     section = b"".join(head.raw(field) for field in head.fields)
     if report.in_full:  # the line end of the last line is the content's own
         kind, told = (b"message/rfc822" if section.isascii() else b"message/global"), report.content + b"\r\n"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handlers import headers
 from handlers.copies import CopyPlan, agent_copy
 from handlers.headers import decode_text, scan
 from handlers.identity import Mailbox
@@ -51,6 +52,17 @@ def test_forged_fields_named_as_spans_are_left_out():
     section = agent_copy(head, replace(PLAN, stamp=b"", left_out=((6, 6 + len(forged)),)))
     assert b"Authentication-Results" not in section
     assert section.endswith(b"A: b\r\nC: d\r\n\r\n")
+
+
+def test_of_a_header_section_too_large_to_be_sent_on_what_makes_it_readable_stays():
+    padding = b"X: y\r\nAuthentication-Results: gw.example; dkim=pass\r\nTo: again@x.example\r\n" * headers.MAX_FIELDS
+    mime = b"MIME-Version: 1.0\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: base64\r\n"
+    head = scan(b"Subject: hi\r\nTo: a@b.example\r\n" + padding + mime + b"\r\n")
+    section = agent_copy(head, PLAN)
+    assert section.startswith(PLAN.stamp)
+    assert section.endswith(b"Subject: hi\r\nTo: a@b.example\r\n" + mime + b"\r\n")
+    assert b"X: y" not in section
+    assert scan(section).count(b"authentication-results") == 1
 
 
 def test_unverified_mail_says_so_once_in_subject_and_display_name():

@@ -67,19 +67,31 @@ def test_the_fields_cover_the_header_section_without_a_gap(lines: list[tuple[byt
     assert content[: head.body_offset] in (covered, covered + b"\r\n", covered + b"\n")
 
 
+USUAL = headers.HeaderLimits()
+
+
 def test_a_header_section_beyond_its_bounds_is_said_to_be_truncated() -> None:
-    many = scan(b"X: y\r\n" * (headers.MAX_FIELDS + 1) + b"\r\n")
+    many = scan(b"X: y\r\n" * (headers.MAX_FIELDS + 1) + b"\r\n", USUAL)
     assert many.truncated
     assert len(many.fields) == headers.MAX_FIELDS
-    exact = scan(b"X: y\r\n" * headers.MAX_FIELDS + b"\r\nbody")
+    exact = scan(b"X: y\r\n" * headers.MAX_FIELDS + b"\r\nbody", USUAL)
     assert not exact.truncated
-    wide = scan(b"From: a\r\nX: " + b"y" * headers.MAX_HEADER_OCTETS + b"\r\n\r\n")
+    wide = scan(b"From: a\r\nX: " + b"y" * headers.MAX_HEADER_OCTETS + b"\r\n\r\n", USUAL)
     assert wide.truncated
     assert [field.name for field in wide.fields] == [b"from"]
 
 
 def test_a_large_body_costs_nothing() -> None:
-    assert not scan(b"From: a\r\n\r\n" + b"y" * (headers.MAX_HEADER_OCTETS + 1)).truncated
+    assert not scan(b"From: a\r\n\r\n" + b"y" * (headers.MAX_HEADER_OCTETS + 1), USUAL).truncated
+
+
+@given(
+    st.lists(st.sampled_from([b"\r\n", b"\n", b"\r", b"A: b", b" c"]), max_size=14).map(b"".join), st.integers(0, 20)
+)
+def test_the_body_begins_at_the_empty_line_however_little_is_read(content: bytes, octets: int) -> None:
+    offset = scan(content).body_offset
+    assert scan(content, headers.HeaderLimits(octets=octets)).body_offset == offset
+    assert scan(content, headers.HeaderLimits(fields=octets // 5)).body_offset == offset
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 
 import pytest
 
-from handlers.headers import scan
+from handlers.headers import HeaderLimits, scan
 from handlers.identity import Mailbox, author, claimed_author, mailboxes
 from storage.address import Address
 from tests.support.cost import seconds
@@ -103,7 +103,7 @@ def test_what_can_be_read_in_two_ways_is_nobody(value: bytes) -> None:
     ],
 )
 def test_without_exactly_one_from_field_nobody_is_the_author(head: bytes) -> None:
-    assert author(scan(head)) is None
+    assert author(scan(head, HeaderLimits())) is None
 
 
 def test_a_comment_is_no_part_of_the_author() -> None:

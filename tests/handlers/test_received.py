@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.headers import MAX_HEADER_OCTETS, scan
+from handlers.headers import MAX_HEADER_OCTETS, WIDEST, scan
 from handlers.received import read
 from handlers.signing import Signer, SigningFailed
 from tests.support.clock import FakeClock
@@ -21,9 +21,11 @@ SECTIONS = {
     "no empty line": SECTION[:-2],
     "nothing": b"",
     "empty line alone": b"\r\n",
-    # its last field is cut where the bound is
     "endless field": b"A: b\r\nX: " + b"y" * MAX_HEADER_OCTETS,
+    # more than is read to decide by: a mail that was taken nevertheless has its body where the empty line is
+    "wide": b"A: b\r\nX: " + b"y" * MAX_HEADER_OCTETS + b"\r\n\r\n",
     "many fields": b"X: y\r\n" * 2000,
+    "many fields and an empty line": b"X: y\r\n" * 2000 + b"Content-Type: text/html\r\n\r\n",
     "to the bound": b"X: " + b"y" * (MAX_HEADER_OCTETS - 7) + b"\r\n\r\n",
     "one octet more": b"X: " + b"y" * (MAX_HEADER_OCTETS - 6) + b"\r\n\r\n",
 }
@@ -39,9 +41,21 @@ def test_the_header_section_is_the_one_of_the_whole(section: str, size: int) -> 
     if size == 3 and len(SECTIONS[section]) > 1000:
         size = MAX_HEADER_OCTETS // 7
     content = SECTIONS[section] + b"body\r\n" * 10
-    head, whole = read(cut(content, size)).head, scan(content)
+    received, whole = read(cut(content, size)), scan(content)
+    head = received.head
     assert (head.fields, head.body_offset, head.truncated) == (whole.fields, whole.body_offset, whole.truncated)
     assert head.content == content[: whole.body_offset]
+    assert received.body == read([SECTION + content[head.body_offset :]]).body
+
+
+@pytest.mark.parametrize("size", [65_536, 1_000_000, 20_000_000])
+def test_a_header_section_beyond_all_bounds_hides_no_body(size: int) -> None:
+    section = b"A: b\r\nX: " + b"y" * WIDEST.octets + b"\r\n\r\n"
+    received = read(cut(section + b"body\r\n", size))
+    assert received.head.truncated
+    assert received.head.body_offset == len(section)
+    assert [field.name for field in received.head.fields] == [b"a"]
+    assert received.body == read([b"\r\nbody\r\n"]).body
 
 
 @given(BODIES, st.integers(1, 20))

@@ -211,7 +211,7 @@ class World:
         reverse_path = parse(sender or str(agent.value.address))
         envelope = self.envelope(reverse_path, tuple(map(parse, recipients)), tokens.new_name(at))
         session = Session("s2", "198.51.100.7", "laptop.canary-host.example", login=login)
-        draft = replies.Draft(session, envelope, scan(octets), agent, at)
+        draft = replies.Draft(session, envelope, scan(octets, self.office.limits.header), agent, at)
         token = replies.thread_of(self.office, draft)
         if not isinstance(token, str):
             return token

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent's copy: whose mail it is, whom an answer reaches, and the customer's own body below it."""
 
+from dataclasses import replace
+
+import pytest
+
 from handlers import tokens
-from handlers.headers import scan
+from handlers.headers import HeaderLimits, scan
+from handlers.inspection import Limits
 from tests.support.office import ANN, CARL, KEYS, World, customer_address, field, mail, sign, verifies
 
 BODY = 'Grüße "x"\r\n\r\n-- \r\nCarl \t \r\n.. dots\r\n' + "y" * 990
@@ -55,3 +60,30 @@ def test_a_customers_signed_address_stands_in_no_copy(world: World) -> None:
     assert secret.partition("@")[0].encode() not in section
     assert field(copy, "to") == "Firm Support <support@firm.example>, other@x.example"
     assert field(copy, "cc") == "Firm Support <support@firm.example>"
+
+
+@pytest.mark.parametrize(
+    ("padding", "annotate"),
+    [
+        # more fields than are read on arrival: such a mail is only taken where the desk annotates
+        (b"X-Pad: v\r\n" * 1500, True),
+        # more octets than usual, which an operator may allow
+        (b"X-Pad: %b\r\n" % (b"p" * 900) * 400, False),
+        # forged beyond what was read on arrival
+        (b"X-Pad: v\r\n" * 990 + b"Authentication-Results: gw.example; dkim=pass\r\n" * 9, True),
+    ],
+)
+def test_a_large_header_section_stays_out_of_the_body_and_leaves_it_readable(
+    world: World, padding: bytes, annotate: bool
+) -> None:
+    world.annotate = annotate
+    world.office = replace(world.office, limits=Limits(HeaderLimits(1_000_000, 995)))
+    mime = b"MIME-Version: 1.0\r\nContent-Type: text/html\r\n"
+    section, body = mail().split(b"\r\n\r\n", 1)
+    world.receive(section + b"\r\n" + padding + mime + b"\r\n<p>" + body)
+    (copy,) = world.sent("copy")
+    assert copy.octets[copy.head.body_offset :] == b"<p>" + body
+    assert field(copy, "content-type") == "text/html"
+    assert field(copy, "subject") == "[unverified] Broken"
+    assert copy.head.count(b"authentication-results") == 1
+    assert verifies(copy.octets, world.signer) == [True]

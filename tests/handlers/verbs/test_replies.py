@@ -263,6 +263,14 @@ def test_sealed_mail_is_refused_with_the_reason(world: World) -> None:
     assert str(SUPPORT) not in refused.text
 
 
+def test_a_reply_whose_header_section_is_beyond_the_limits_is_refused_with_the_reason(world: World) -> None:
+    _, copy = opened(world)
+    fields = {f"x_{number}": "y" for number in range(1000)}
+    refused = world.reply(answer(copy, **fields), to_of(copy))
+    assert refused.code == 554
+    assert "header section is too large" in refused.text
+
+
 def test_an_address_that_an_agent_no_longer_has_does_not_leave(world: World) -> None:
     _, copy = opened(world)
     moved = tuple(replace(one, address=address("ann@new.example")) for one in DESK.agents if one.login == "ann")
