@@ -7,6 +7,7 @@ import pytest
 
 from handlers import intake, proof, tokens
 from storage import messages
+from storage.content import packed
 from storage.states import Move
 from tests.support.office import CARL, KEYS, SUPPORT, World, customer_address, field, mail, sign
 
@@ -161,13 +162,15 @@ def test_on_postgresql_threads_are_decided_alike(postgres_url: str) -> None:
 
 
 def test_a_mail_is_placed_once_even_if_a_neighbour_made_the_thread_meanwhile(world: World) -> None:
-    judged = world.judged(sign(mail(message_id="<race@customer.example>"), "customer.example"))
-    again = world.judged(sign(mail(message_id="<race@customer.example>", body="again"), "customer.example"))
-    for one in (judged, again):
+    octets = [
+        sign(mail(message_id="<race@customer.example>", body=body), "customer.example") for body in ("once", "again")
+    ]
+    judged = [world.judged(one) for one in octets]
+    for one, content in zip(judged, octets, strict=True):
         with world.database.move(Move.ACCEPT) as unit:
-            messages.accept(unit, intake.arrival(one, world.office), proof.decide)
+            messages.accept(unit, intake.arrival(one, world.office, packed(content)), proof.decide)
     world.route()
-    assert world.message(judged.id).case.number == world.message(again.id).case.number == 1
+    assert [world.message(one.id).case.number for one in judged] == [1, 1]
 
 
 def test_a_message_id_that_a_stranger_used_before_does_not_spoil_the_first_mail_of_its_owner(world: World) -> None:
