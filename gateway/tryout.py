@@ -200,7 +200,8 @@ def _play(home: Path, ports: list[int], customer: Signer, password: str) -> None
 
 def _show_how(home: Path, ports: list[int], password: str) -> None:
     program = f"{_short(_program(home)[0])} -c {_short(home / 'casegate.toml')}"
-    say("Look at it:", f"{program} case list\n{program} case show 1\n{program} message list\n{program} outbox list")
+    looks = ("case list", "case show 1", "message list", "session list", "outbox list")
+    say("Look at it:", "\n".join(f"{program} {look}" for look in looks))
     say(
         "Send the next one (unsigned, so the agent's copy says [unverified]):",
         f"swaks --server 127.0.0.1:{ports[0]} --from dora@elsewhere.example --to {SUPPORT} \\\n"
