@@ -31,7 +31,7 @@ async def exchange(argument: str, ask: Ask) -> Credentials | Response:
 
 
 async def _plain(initial: str, ask: Ask) -> Credentials | Response:
-    blob = _decode(initial.encode()) if initial else await _asked(ask, b"")
+    blob = _decode(_octets(initial)) if initial else await _asked(ask, b"")
     if isinstance(blob, Response):
         return blob
     authorization, _, rest = blob.partition("\0")
@@ -43,18 +43,24 @@ async def _plain(initial: str, ask: Ask) -> Credentials | Response:
 
 
 async def _login(initial: str, ask: Ask) -> Credentials | Response:
-    login = _decode(initial.encode()) if initial else await _asked(ask, b"Username:")
+    login = _decode(_octets(initial)) if initial else await _asked(ask, b"Username:")
     if isinstance(login, Response):
         return login
     password = await _asked(ask, b"Password:")
     if isinstance(password, Response):
         return password
-    return Credentials(login, password) if login else R501_BAD_AUTH
+    # RFC 4616 §2 admits no NUL, and no store of logins takes one.
+    return Credentials(login, password) if login and "\0" not in login + password else R501_BAD_AUTH
 
 
 async def _asked(ask: Ask, challenge: bytes) -> str | Response:
     line = await ask(base64.b64encode(challenge))
     return line if isinstance(line, Response) else _decode(line)
+
+
+def _octets(argument: str) -> bytes:
+    """As they came: octets that are no UTF-8 are surrogates in an argument."""
+    return argument.encode("utf-8", "surrogateescape")
 
 
 def _decode(line: bytes) -> str | Response:
