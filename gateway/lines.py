@@ -54,11 +54,15 @@ class Reading:
     octets: int = 0
     waited_s: float = 0.0
 
-    def count(self, octets: int) -> None:
-        """So many more came, or are to come; raises TooMuch."""
-        self.octets += octets
-        if self.octets > self.limit_octets * HARD_FACTOR + CHUNK_OCTETS:
+    def announce(self, octets: int) -> None:
+        """So many more are to come, which earns no patience yet; raises TooMuch."""
+        if self.octets + octets > self.limit_octets * HARD_FACTOR + CHUNK_OCTETS:
             raise TooMuch
+
+    def count(self, octets: int) -> None:
+        """So many more came; raises TooMuch."""
+        self.octets += octets
+        self.announce(0)
 
     def patience_s(self, limits: Deadlines) -> float:
         """How long to wait if nothing more comes: idle, below the minimum rate, or at the absolute end."""
@@ -126,11 +130,12 @@ class Lines:
 
     async def chunk(self, size: int, reading: Reading, write: Write) -> None:
         """So many octets, whatever they are, piece by piece to `write`; raises Gone, TooLate or TooMuch."""
-        reading.count(size)
+        reading.announce(size)
         while size:
             octets = self._commands.take_octets(min(size, CHUNK_OCTETS))
             octets = octets or await self._more(reading, min(size, CHUNK_OCTETS))
             size -= len(octets)
+            reading.count(len(octets))
             await write(octets)
 
     async def discard(self, for_s: float) -> None:

@@ -124,8 +124,12 @@ async def bdat(c: Conversation, argument: str) -> Answer:
         refusal = await _open(c, word, sink)
     except Exception as error:  # it is raised again below
         sink.failure = error
-    await c.wire.read_chunk(size, c.reading or Reading(c.settings.max_size_octets), sink.write)
-    c.usage.octets += size
+    reading = c.reading or Reading(c.settings.max_size_octets)
+    before = reading.octets
+    try:
+        await c.wire.read_chunk(size, reading, sink.write)
+    finally:
+        c.usage.octets += reading.octets - before
     if refusal is not None or sink.failure is not None:
         answer = _refused(c, refusal or R451_TRY_LATER, last=word == "LAST")
         sink.look()

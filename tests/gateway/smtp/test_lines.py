@@ -314,6 +314,23 @@ async def test_a_client_that_is_never_idle_cannot_hold_data_open(deadlines):
     dripping.cancel()
 
 
+async def test_announced_octets_earn_no_patience_before_they_come():
+    stream, lines = reader(content_grace_s=0.05, content_octets_per_s=10_000_000)
+    dripping = asyncio.create_task(drip(stream, asyncio.get_running_loop()))
+    with pytest.raises(TooLate):
+        await asyncio.wait_for(lines.chunk(100_000_000, Reading(100_000_000), ignore), 5)
+    dripping.cancel()
+
+
+async def test_octets_of_a_chunk_that_waited_are_counted():
+    stream, lines = reader()
+    reading = Reading(1000)
+    stream.feed_data(b"BDAT 5\r\n12345")
+    await lines.command()
+    await lines.chunk(5, reading, ignore)
+    assert reading.octets == 5
+
+
 async def test_a_line_that_trickles_in_has_one_deadline():
     stream, lines = reader(command_s=0.05)
     dripping = asyncio.create_task(drip(stream, asyncio.get_running_loop()))
