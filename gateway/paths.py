@@ -59,7 +59,7 @@ _MAIL_PARAMETERS: dict[str, _Form | None] = {
     "SMTPUTF8": None,  # RFC 6531 §3.4: it has no value
     "AUTH": _xtext(_XTEXT, ORCPT_LENGTH),  # RFC 4954 §5
     "RET": _form(r"FULL|HDRS"),  # RFC 3461 §4.3
-    "ENVID": _xtext(_XTEXT, ENVID_LENGTH),  # RFC 3461 §4.4
+    "ENVID": _xtext(rf"(?:{_XTEXT})?", ENVID_LENGTH),  # RFC 3461 §4.4: it may be empty
 }
 _RCPT_PARAMETERS: dict[str, _Form | None] = {
     "NOTIFY": _notify,  # RFC 3461 §4.1

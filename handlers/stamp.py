@@ -42,7 +42,7 @@ def _received(mail: Incoming, office: Office) -> bytes:
         return fold(b"Received", f"by {office.name} (casegate ingest) {end}".encode())
     peer = _literal(session.peer)
     protocol = _UTF8_PROTOCOLS.get(session.protocol, "") if mail.envelope.smtputf8 else ""
-    protocol = (protocol or session.protocol) + ("S" if session.tls else "")  # RFC 3848
+    protocol = (protocol or session.protocol) + ("S" if session.tls and session.protocol != "SMTP" else "")  # RFC 3848
     helo = _UNSAFE.sub("?", session.helo)[:255] or "unknown"
     return fold(b"Received", f"from {helo} ({peer}) by {office.name} with {protocol} {end}".encode())
 

@@ -191,6 +191,13 @@ async def test_the_envelope_has_what_the_sender_wishes_for_each_recipient(start,
     assert envelope.wishes == (Wish(("SUCCESS", "DELAY"), "rfc822;A+2Bb@firm.example"), Wish())
 
 
+async def test_an_envelope_id_may_be_empty(start, receiver):
+    client = await greeted(await start())
+    assert (await client.say(b"MAIL FROM:<carl@customer.example> ENVID=")).startswith(b"250")
+    assert (await client.say(b"RSET")).startswith(b"250")
+    assert (await client.say(b"MAIL FROM:<carl@customer.example> ENVID=+20 ENVID=")).startswith(b"501")
+
+
 async def test_a_refusal_has_the_id_under_which_the_log_has_its_reason(start, receiver, caplog):
     caplog.set_level(logging.INFO)
     client = await greeted(await start())

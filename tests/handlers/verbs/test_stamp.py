@@ -18,6 +18,11 @@ from tests.support.office import World, mail
             Session("s", "2001:db8::1", "a.example", "ESMTP", "TLSv1.3 X"),
             "from a.example ([IPv6:2001:db8::1]) by gw.example with ESMTPS id ",
         ),
+        # RFC 3848 registers no SMTPS: HELO over TLS is SMTP.
+        (
+            Session("s", "192.0.2.1", "a.example", "SMTP", "TLSv1.3 X"),
+            "from a.example ([192.0.2.1]) by gw.example with SMTP id ",
+        ),
         # A mail server of this host, at our socket, which has no address.
         (Session("s", "local", "a.example", "LMTP"), "from a.example (local) by gw.example with LMTP id "),
         # A pipe has neither client nor protocol.
