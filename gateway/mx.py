@@ -8,7 +8,7 @@ the commit; what goes wrong before is an exception, which the edge answers with 
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from gateway.bell import Bell
@@ -145,12 +145,13 @@ class _Taking:
         found = [destination(self._office, one, self._now) for one in self._envelope.recipients]
         mail = await self._incoming(tuple(one for one in found if isinstance(one, Destination)))
         if not mail.destinations:
+            _log_refusals(mail, found)
             await self.abandon()
             return self._answers(found, (), R550_NO_SUCH_ADDRESS)
         refused = mail.beyond is not None and not self._office.annotate
         mail = await self._mx.judge(mail, self._office, {} if refused else await self._mx.keys(mail.signatures))
+        _log_refusals(mail, found)
         if mail.refusal is not None:
-            log.info("%s: mail %s refused: %s", mail.session.id, mail.id, mail.refusal)
             await self.abandon()
             return self._answers(found, mail.destinations, mail.refusal)
         response = await self._mx.accept(mail, self._office, await self._content())
@@ -212,6 +213,16 @@ def _log_acceptance(mail: Incoming, size_octets: int) -> None:
         *(mail.session.id, mail.id, author, "aligned" if mail.aligned else "not aligned"),
         *(size_octets, len(mail.envelope.recipients), mail.disposition),
     )
+
+
+def _log_refusals(mail: Incoming, found: Sequence[Destination | Response]) -> None:
+    """One line a refused recipient, under the id of the response; the client reads less."""
+    for recipient, one in zip(mail.envelope.recipients, found, strict=True):
+        if isinstance(one, Response):
+            log.info("%s: for %s refused: %s", mail.id, ascii(str(recipient)), one)
+    for refused in mail.refused:
+        response = mail.refusal or R550_NOT_ALLOWED
+        log.info("%s: for %s refused: %s: %s", mail.id, ascii(refused.recipient), ascii(refused.reason)[1:-1], response)
 
 
 def _asks_the_store(mail: Incoming) -> bool:

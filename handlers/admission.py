@@ -10,7 +10,7 @@ Reads the store, never writes.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from handlers.arrival import Incoming
+from handlers.arrival import Incoming, Refused
 from handlers.authentication import needs_retry
 from handlers.classification import Class
 from handlers.destinations import Destination, Kind
@@ -22,6 +22,7 @@ from storage.response import R451_DNS, R550_NOT_ALLOWED
 
 _BEST_FIRST = ("accept", "quarantine", "reject", "discard")
 _NOT_KNOWN = "the author is not a known contact with an aligned DKIM pass"
+_NO_KEY = "DNS gave no answer for the key of the author's domain"
 _LOOP = "a loop: a mail of ours came back, or one that has been through too many hosts"
 _OF_AGENT = "an automatic answer of an agent's own mailbox"
 
@@ -29,20 +30,20 @@ _OF_AGENT = "an automatic answer of an agent's own mailbox"
 def admit(mail: Incoming, office: Office, lookups: Lookups) -> Incoming:
     """Decide about one mail; in annotate mode nothing is refused, only written down."""
     if mail.beyond is not None and not office.annotate:
-        return replace(mail, refusal=mail.beyond)
+        return replace(mail, refusal=mail.beyond, refused=_all_refused(mail, "the mail is beyond a limit"))
     going_in_circles = _stopped(mail, office)
     if going_in_circles is not None:
         return going_in_circles
     verdicts = tuple(_verdict(mail, one, lookups) for one in mail.destinations)
     disposition = _of_all(verdicts)
     if not office.annotate and _waits_for_dns(mail, verdicts, lookups):
-        return replace(mail, refusal=R451_DNS)
+        return replace(mail, refusal=R451_DNS, refused=_all_refused(mail, _NO_KEY))
     if office.annotate:
         return replace(mail, verdicts=verdicts, disposition="accept", reason=_noted(mail, disposition))
     if mail.session.protocol == "LMTP":
         return _for_takers(mail, verdicts)
     if disposition == "reject":
-        return replace(mail, refusal=R550_NOT_ALLOWED)
+        return replace(mail, refusal=R550_NOT_ALLOWED, refused=_all_refused(mail, _why_not_known(mail)))
     softened = tuple(replace(one, disposition="quarantine") if one.disposition == "reject" else one for one in verdicts)
     return replace(mail, verdicts=softened, disposition=disposition, reason=_reason(disposition))
 
@@ -50,11 +51,28 @@ def admit(mail: Incoming, office: Office, lookups: Lookups) -> Incoming:
 def _for_takers(mail: Incoming, verdicts: Sequence[Verdict]) -> Incoming:
     """RFC 2033 §4.2: whoever rejects says so to its own recipient; the mail goes on without it."""
     both = [pair for pair in zip(mail.destinations, verdicts, strict=True) if pair[1].disposition != "reject"]
+    why = _why_not_known(mail)
+    refused = tuple(Refused(one.address, why) for one in verdicts if one.disposition == "reject")
     if not both:
-        return replace(mail, refusal=R550_NOT_ALLOWED)
+        return replace(mail, refusal=R550_NOT_ALLOWED, refused=refused)
     takers, taken = tuple(one for one, _ in both), tuple(verdict for _, verdict in both)
     disposition = _of_all(taken)
-    return replace(mail, destinations=takers, verdicts=taken, disposition=disposition, reason=_reason(disposition))
+    told = replace(mail, refused=refused, disposition=disposition, reason=_reason(disposition))
+    return replace(told, destinations=takers, verdicts=taken)
+
+
+def _all_refused(mail: Incoming, reason: str) -> tuple[Refused, ...]:
+    return tuple(Refused(str(one.address), reason) for one in mail.destinations)
+
+
+def _why_not_known(mail: Incoming) -> str:
+    """Which half of known_contacts is missing (docs/configuration.md)."""
+    if mail.author is None:
+        return "the mail names no single author"
+    address = str(mail.author.address)
+    if not mail.aligned:
+        return f"the author {address} is not aligned: no DKIM pass of that domain"
+    return f"the author {address} is aligned, but not a known contact"
 
 
 def _reason(disposition: str) -> str:

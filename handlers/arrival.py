@@ -16,10 +16,19 @@ from storage.threads import Pointer
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A recipient that does not get the mail, and why: for the operator, never for the client."""
+
+    recipient: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """The mail's header section, and what the steps so far found out; `refusal` ends the judging.
 
-    `beyond` is the refusal of a mail that passes a limit; `destinations` are those that still take it.
+    `beyond` is the refusal of a mail that passes a limit; `destinations` are those that still take it, `refused` those
+    that do not.
     """
 
     id: str
@@ -38,6 +47,7 @@ class Incoming:
     disposition: str = "accept"
     reason: str = ""
     refusal: Response | None = None
+    refused: tuple[Refused, ...] = ()
     pointers: tuple[Pointer, ...] = ()
     stamp: bytes = b""
     left_out: tuple[Span, ...] = ()

@@ -2,6 +2,7 @@
 """What the MX does with a content that comes piece by piece: small or large, it is judged and kept the same."""
 
 import asyncio
+import logging
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,7 +25,7 @@ from storage.envelope import Envelope, Session
 from storage.response import R550_NO_SUCH_ADDRESS, R550_NOT_ALLOWED, R554_MIME_STRUCTURE, R554_TOO_MANY_HEADER_FIELDS
 from tests.support.cost import seconds
 from tests.support.dkim import key_record, private_pem
-from tests.support.office import BEGINNING, CARL, World, mail
+from tests.support.office import BEGINNING, CARL, World, mail, sign
 
 SUPPORT, VIP, GONE = (parse(f"{name}@firm.example") for name in ("support", "vip", "gone"))
 PIECE = 65_536
@@ -246,6 +247,45 @@ def test_over_lmtp_each_recipient_has_its_own_answer(mx: Mx) -> None:
     with mx.world.database.read() as unit:
         row = listing.message_by_id(unit, "mail-1")
     assert (row.disposition, "vip" in row.recipients) == ("accept", False)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        # Nobody signed it; another domain did; the author is proven and a stranger; there is none.
+        (mail(), "carl@customer.example is not aligned: no DKIM pass of that domain"),
+        (sign(mail(), "evil.example"), "carl@customer.example is not aligned"),
+        (sign(mail(), "customer.example"), "carl@customer.example is aligned, but not a known contact"),
+        (mail("a@b.example, c@d.example"), "the mail names no single author"),
+        (mail("\u202e <m\u00fcller@b\u00fccher.example>"), r"the author m\xfcller@b\xfccher.example is not aligned"),
+        # Beyond a limit of the mail itself.
+        (mail(**{f"x-{n}": "y" for n in range(5000)}), "the mail is beyond a limit: 554 5.6.0"),
+    ],
+)
+@pytest.mark.parametrize("protocol", ["ESMTP", "LMTP"])
+def test_a_refused_recipient_stands_in_the_log_with_the_reason_and_the_id_of_the_response(
+    mx: Mx, caplog: pytest.LogCaptureFixture, protocol: str, content: bytes, reason: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    other = parse("VIP@firm.example")
+    assert all(response.code >= 500 for response in mx.send(content, VIP, other, protocol=protocol))
+    lines = [one.getMessage() for one in caplog.records if one.name == "gateway.mx"]
+    assert [line.partition(" refused: ")[0] for line in lines] == [
+        "mail-1: for 'vip@firm.example'",
+        "mail-1: for 'VIP@firm.example'",
+    ]
+    assert all(reason in line and line.isascii() for line in lines), lines
+
+
+def test_who_does_not_take_a_mail_that_others_take_stands_in_the_log_too(
+    mx: Mx, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    mx.send(mail(), SUPPORT, VIP, parse("nobody@firm.example"), protocol="LMTP")
+    unknown, refused, taken = (one.getMessage() for one in caplog.records if one.name == "gateway.mx")
+    assert unknown == f"mail-1: for 'nobody@firm.example' refused: {R550_NO_SUCH_ADDRESS}"
+    assert refused.startswith("mail-1: for 'vip@firm.example' refused: the author carl@customer.example is not aligned")
+    assert "mail mail-1 of carl@customer.example" in taken
 
 
 def test_over_lmtp_a_mail_that_all_refuse_is_not_kept(mx: Mx) -> None:
