@@ -19,7 +19,6 @@ MAX_DEPTH = 50
 MAX_PARTS = 500
 MAX_BOUNDARY_OCTETS = 256  # RFC 2046 §5.1.1 allows 70; some clients write more
 
-_DASHES = re.compile(rb"^--", re.MULTILINE)
 _FIELD_START = re.compile(rb"[ \t]|[!-9;-~]+[ \t]*:")
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 # A closed list: Python remembers every unknown name for ever, and idna and punycode need quadratic time.
@@ -135,8 +134,8 @@ class _Scan:
 
     def run(self) -> tuple[Part, ...]:
         at = self._open(0, None)
-        while at < len(self.content) and (match := _DASHES.search(self.content, at)):
-            start, at = match.start(), self._line_end(match.start())
+        while (start := self._dashes(at)) >= 0:
+            at = self._line_end(start)
             found = self._delimiter(start, at)
             if found is None:
                 continue
@@ -207,6 +206,12 @@ class _Scan:
             if about.boundary and about.type.startswith("multipart/"):
                 known[about.boundary] = place
         self.boundaries = known
+
+    def _dashes(self, at: int) -> int:
+        """The next line that begins with two dashes; -1 when there is none. A regex takes seconds for a large mail."""
+        if at == 0 and self.content.startswith(b"--"):
+            return 0
+        return self.content.find(b"\n--", max(0, at - 1)) + 1 or -1
 
     def _line_end(self, at: int) -> int:
         return self.content.find(b"\n", at) + 1 or len(self.content)
