@@ -18,7 +18,7 @@ from handlers.pointers import message_id_of, referred_ids
 from handlers.rewrite import CannotRewrite, ReplyPlan, rewrite_reply
 from handlers.signing import Signer, SigningFailed
 from storage.address import Address, parse
-from storage.content import packed
+from storage.content import Content, packed
 from storage.desk import AgentRow, TeamRow
 from storage.envelope import Envelope, Session, Wish
 from storage.messages import Header
@@ -42,13 +42,14 @@ _HOST = re.compile(r"(?=.{4,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)+")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A mail as an agent sent it."""
+    """A mail as an agent sent it; `stored` is its content where it lies in the store already."""
 
     session: Session
     envelope: Envelope
     head: Head
     agent: AgentRow
     received_at: datetime
+    stored: Content | None = None
 
 
 def recipient(office: Office, agent: AgentRow, address: Address, now: datetime) -> Response:
@@ -106,7 +107,7 @@ def submission(
         received_at=draft.received_at,
         session=draft.session,
         envelope=draft.envelope,
-        content=packed(draft.head.content),
+        content=draft.stored or packed(draft.head.content),
         header=_header(draft),
         agent_id=draft.agent.id,
         agent_login=draft.agent.value.login,

@@ -3,7 +3,7 @@
 
 Small content is written in the accepting transaction. Larger content goes in earlier short transactions while its row
 is `arriving`, its SHA-256 and size not yet known; accepting writes them and flips it to `kept`. What is not accepted is
-abandoned, or forgotten by the sweep after an hour. Chunks are compressed before a transaction begins, never in it.
+abandoned, or forgotten by the sweep after a day. Chunks are compressed before a transaction begins, never in it.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from storage.schema import content, content_chunk
 Look = Callable[[], AbstractContextManager[Unit]]  # Database.read, or a unit of work that is open anyway
 
 CHUNK_OCTETS = 256 * 1024
-ORPHAN_AGE = timedelta(hours=1)
+ORPHAN_AGE = timedelta(days=1)  # far longer than limits.content_timeout and our own waits let a content take
 ORPHANS_AT_ONCE = 500
 _LEVEL = 1  # the wire is faster than a better level
 
@@ -141,17 +141,22 @@ def pieces(look: Look, content_id: int) -> Iterator[bytes]:
         row = unit.execute(_WHOLE, {"c": content_id}).first()
     if row is None:
         raise ContentMissing(f"content {content_id} is missing")
-    digest, left, position = hashlib.sha256(), row.size_octets, 0
+    yield from arrived(look, Content(bytes(row.sha256), row.size_octets, id=content_id))
+
+
+def arrived(look: Look, what: Content) -> Iterator[bytes]:
+    """The same of content that is not promised yet, so that only its owner knows its SHA-256 and size."""
+    digest, left, position = hashlib.sha256(), what.size_octets, 0
     while left > 0:
-        octets = _piece_at(look, content_id, position)
+        octets = _piece_at(look, what.id, position)
         digest.update(octets)
         left, position = left - len(octets), position + 1
-        if not octets or left < 0 or (left == 0 and digest.digest() != bytes(row.sha256)):
-            raise ContentMissing(f"content {content_id} is damaged")
+        if not octets or left < 0 or (left == 0 and digest.digest() != what.sha256):
+            raise ContentMissing(f"content {what.id} is damaged")
         yield octets
 
 
-def _piece_at(look: Look, content_id: int, position: int) -> bytes:
+def _piece_at(look: Look, content_id: int | None, position: int) -> bytes:
     """One piece, empty where there is none."""
     with look() as unit:
         stored = unit.execute(_PIECE_AT, {"c": content_id, "p": position}).scalar_one_or_none()
@@ -167,7 +172,7 @@ def _piece(stored: bytes) -> bytes:
 
 
 def forget_orphans(unit: Unit, now: datetime) -> int:
-    """Delete what has been arriving for over an hour, so many at a time; returns how many."""
+    """Delete what has been arriving for over a day, so many at a time; returns how many."""
     ids = list(unit.execute(_ORPHANS, {"before": now - ORPHAN_AGE}).scalars())
     _forget(unit, ids)
     return len(ids)

@@ -63,6 +63,14 @@ def test_content_comes_back_piece_by_piece(database: Database, size: str) -> Non
     assert list(content.pieces(database.read, content_id)) == [one for one in content.chunks(SIZES[size]) if one]
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_content_that_is_not_promised_yet_comes_back_to_its_owner(database: Database, size: str) -> None:
+    arrived = _arrived(database, SIZES[size])
+    assert b"".join(content.arrived(database.read, arrived)) == SIZES[size]
+    with pytest.raises(content.ContentMissing, match="damaged"):
+        list(content.arrived(database.read, replace(arrived, size_octets=arrived.size_octets + 1)))
+
+
 def test_no_piece_is_given_of_content_that_is_missing(database: Database) -> None:
     with pytest.raises(content.ContentMissing):
         next(content.pieces(database.read, 4711))
@@ -85,16 +93,16 @@ def _rows(database: Database) -> tuple[int, int]:
     return one, two
 
 
-def test_orphans_are_forgotten_after_an_hour_and_not_before(database: Database) -> None:
+def test_orphans_are_forgotten_after_a_day_and_not_before(database: Database) -> None:
     kept = _arrived(database, b"kept")
     with database.move(Move.ACCEPT) as unit:
         content.flip(unit, kept)
     orphan = _arrived(database, b"x" * (content.CHUNK_OCTETS + 1))
     with database.move(Move.FORGET) as unit:
-        assert content.forget_orphans(unit, NOW + timedelta(hours=1)) == 0
+        assert content.forget_orphans(unit, NOW + content.ORPHAN_AGE) == 0
     assert _rows(database) == (2, 3)
     with database.move(Move.FORGET) as unit:
-        assert content.forget_orphans(unit, NOW + timedelta(hours=1, seconds=1)) == 1
+        assert content.forget_orphans(unit, NOW + content.ORPHAN_AGE + timedelta(seconds=1)) == 1
     assert _rows(database) == (1, 1)
     with pytest.raises(content.ContentMissing), database.move(Move.ACCEPT) as unit:
         content.flip(unit, orphan)
@@ -116,7 +124,7 @@ def test_the_sweep_leaves_content_alone_that_is_being_accepted(postgres_url: str
     with database.move(Move.ACCEPT) as unit:
         content.flip(unit, arrived)
         with database.move(Move.FORGET) as sweep:
-            assert content.forget_orphans(sweep, NOW + timedelta(days=1)) == 0
+            assert content.forget_orphans(sweep, NOW + 2 * content.ORPHAN_AGE) == 0
     with database.read() as unit:
         assert content.load(unit, arrived.id) == b"x"
     database.close()
