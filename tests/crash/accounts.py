@@ -7,7 +7,7 @@ leave was written once, and has left once, over SMTP once more at most for each 
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from typing import Any
 
@@ -109,11 +109,11 @@ def _check_contents(unit: Any) -> None:
 
 
 def check_orphans(database: Database, expected: int | None) -> None:
-    """So many contents, if it is known, that nobody promised: for an hour they stay, then the sweep deletes them."""
+    """So many contents, if it is known, that nobody promised: for a day they stay, then the sweep deletes them."""
     with database.move(Move.FORGET) as unit:
         _same("young orphans forgotten", contents.forget_orphans(unit, datetime.now(UTC)), 0)
     with database.move(Move.FORGET) as unit:
-        forgotten = contents.forget_orphans(unit, datetime.now(UTC) + timedelta(hours=2))
+        forgotten = contents.forget_orphans(unit, datetime.now(UTC) + 2 * contents.ORPHAN_AGE)
         assert expected in (None, forgotten), f"{forgotten} orphans, expected {expected}"
     with database.read() as unit:
         left = unit.execute(select(content.c.id).where(content.c.state == "arriving")).all()

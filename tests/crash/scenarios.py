@@ -137,10 +137,10 @@ def _unsettled(unit) -> int:
 
 
 def forget(house: House, side: str) -> int:
-    """A content that nobody promised for an hour goes, whichever sweep does it."""
+    """A content that nobody promised for a day goes, whichever sweep does it."""
     now = datetime.now(UTC)
     with house.database.move(Move.ARRIVE) as unit:
-        orphan = content.arrive(unit, now - timedelta(hours=2))
+        orphan = content.arrive(unit, now - 2 * content.ORPHAN_AGE)
         content.add_chunk(unit, orphan, 0, content.pack(b"nobody's"))
     left = select(func.count()).select_from(contents).where(contents.c.id == orphan)
     with house.dying("worker", f"forget:{side}:1"):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway import config, credentials, units
 from gateway.config_errors import ConfigError
+from storage import content
 
 SAMPLE = Path(__file__).parent.parent.parent / "conf" / "casegate.toml"
 SMALL = """
@@ -79,6 +80,13 @@ def test_what_is_left_out_follows_other_keys(tmp_path):
     loaded = _load(tmp_path, '[server]\nname = "GW.Example"\nstate_dir = "/srv/casegate"\n')
     assert loaded.server.authserv_id == "gw.example"
     assert loaded.database.url == "sqlite:////srv/casegate/casegate.db"
+
+
+def test_the_sweep_spares_a_content_that_comes_as_slowly_as_may_be(tmp_path):
+    text = '[server]\nname = "gw.example"\n[limits]\ncontent_timeout = "1h"\n'
+    assert 10 * _load(tmp_path, text).limits.content_timeout <= content.ORPHAN_AGE
+    with pytest.raises(ConfigError, match="from 1s to 1h"):
+        _load(tmp_path, text.replace("1h", "61m"))
 
 
 def test_a_login_at_the_smarthost_makes_tls_required(tmp_path):
