@@ -70,7 +70,8 @@ class ScriptedReceiver:
     async def recipient(self, session, envelope, recipient):
         if self.on_recipient:
             return await self.on_recipient(session, envelope, recipient)
-        return R250_RECIPIENT_OK if recipient.domain == "firm.example" else R550_NO_SUCH_ADDRESS
+        known = recipient.domain == "firm.example" or str(recipient) == "Postmaster@gw.example"
+        return R250_RECIPIENT_OK if known else R550_NO_SUCH_ADDRESS
 
     async def begin(self, session, envelope):
         if self.on_begin:
