@@ -30,6 +30,7 @@ from storage.response import (
     R530_TLS_FIRST,
     R538_ENCRYPTION_NEEDED,
     R554_NOT_SMTP,
+    R554_OUT_OF_TURN,
     Response,
 )
 
@@ -150,6 +151,9 @@ async def _auth(c: Conversation, argument: str) -> Response:
     if c.authenticator is None:
         return R502_NOT_HERE
     claimed = await sasl.exchange(argument, c.wire.ask)
+    if c.wire.has_more:  # behind its last line as behind AUTH itself, RFC 4954 §4
+        c.lose()
+        return R554_OUT_OF_TURN
     if isinstance(claimed, Response):
         return claimed
     response = await c.authenticator.login(c.session, claimed.login, claimed.password)
@@ -169,7 +173,7 @@ async def _quit(c: Conversation, _argument: str) -> Response:
 
 
 async def _not_smtp(c: Conversation, _argument: str) -> Response:
-    c.over = True
+    c.lose()
     return R554_NOT_SMTP
 
 

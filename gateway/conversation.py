@@ -26,6 +26,11 @@ class Wire(Protocol):
 
     def say_lines(self, code: int, lines: tuple[str, ...]) -> None: ...
 
+    @property
+    def has_more(self) -> bool:
+        """Whether the client has sent more than what was read."""
+        ...
+
     async def ask(self, challenge: bytes) -> bytes | Response: ...
 
     async def read_content(self, content: Content, reading: Reading, write: Write) -> None: ...
@@ -97,6 +102,7 @@ class Conversation:
     )
     owed: int = 1  # responses to the command in hand: over LMTP one for each recipient after the content
     over: bool = False
+    adrift: bool = False  # over, and what the client still sends is not read as commands
 
     @property
     def id(self) -> str:
@@ -113,9 +119,14 @@ class Conversation:
         settings = self.settings
         return ContentLimits(settings.max_size_octets, settings.max_line_octets, settings.normalise)
 
-    def owes(self, transaction: Transaction) -> None:
+    def owes(self) -> None:
         """From here on the content itself is answered."""
-        self.owed = len(transaction.accepted) if self.settings.lmtp else 1
+        if self.settings.lmtp and self.transaction is not None and self.transaction.accepted:
+            self.owed = len(self.transaction.accepted)
+
+    def lose(self) -> None:
+        """End it here: the client sends on, and what of it is a command cannot be told."""
+        self.over = self.adrift = True
 
     def missing(self) -> Response:
         """A client that pipelines (RFC 2920 §3.1) has not read our 4xx: a 503 now would cost it the mail for good."""

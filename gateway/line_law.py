@@ -14,6 +14,7 @@ COMMAND_OCTETS = 2048  # RFC 5321 §4.5.3.1.4 asks for 512; each extension adds 
 AUTH_OCTETS = 12_288  # RFC 4954 §4
 
 _END = b"\r\n.\r\n"
+_STRAY = bytes(range(33)) + b"\x7f"  # white space and controls, which no command begins with
 
 
 class Fault(Enum):
@@ -22,6 +23,12 @@ class Fault(Enum):
     TOO_BIG = auto()
     BARE_LINE_END = auto()
     TOO_LONG = auto()  # a line
+    CHUNK = auto()  # the line before a chunk: where that ends, and the next command begins, cannot be told
+
+
+def announces_chunk(line: bytes) -> bool:
+    """Whether this is BDAT, perhaps behind stray octets and with more of them after it."""
+    return line.lstrip(_STRAY)[:4].upper() == b"BDAT"
 
 
 class CommandLines:
@@ -30,6 +37,7 @@ class CommandLines:
     def __init__(self) -> None:
         self._held = bytearray()
         self._skipping = False
+        self._head = b""  # how the line that is skipped begins, behind stray octets
 
     def __bool__(self) -> bool:
         return bool(self._held)
@@ -42,17 +50,26 @@ class CommandLines:
         end = self._held.find(b"\n")
         if end < 0:
             if self._skipping or len(self._held) > self._limit(limit):
-                self._skipping = True
-                self._held.clear()
+                self._skip(len(self._held))
             return None
-        too_long = self._skipping or end >= self._limit(limit)
-        line = bytes(self._held[: min(end, AUTH_OCTETS)])
+        if self._skipping or end >= self._limit(limit):
+            self._skip(end)
+            fault = Fault.CHUNK if announces_chunk(self._head) else Fault.TOO_LONG
+            del self._held[:1]
+            self._skipping, self._head = False, b""
+            return fault
+        line = bytes(self._held[:end])
         del self._held[: end + 1]
-        self._skipping = False
-        if too_long:
-            return Fault.TOO_LONG
+        if line.find(b"\r") == len(line) - 1 and line:
+            return line[:-1]
         # A bare LF is answered where it stands, or a client that sends nothing else would hang till its timeout.
-        return Fault.BARE_LINE_END if line.find(b"\r") != len(line) - 1 or not line else line[:-1]
+        return Fault.CHUNK if announces_chunk(line) else Fault.BARE_LINE_END
+
+    def _skip(self, octets: int) -> None:
+        """Let go of so many octets of a line that is too long, except of its beginning."""
+        self._skipping = True
+        self._head = (self._head + self._held[:octets]).lstrip(_STRAY)[:4]
+        del self._held[:octets]
 
     def take_octets(self, most: int | None = None) -> bytes:
         """Octets that are no lines, at most so many: what follows a BDAT."""

@@ -19,7 +19,7 @@ from aiosmtpd.proxy_protocol import get_proxy
 from gateway.commands import commands, failed, must_be_last, obey
 from gateway.conversation import Conversation
 from gateway.edge import Edge
-from gateway.line_law import AUTH_OCTETS, Content, Fault
+from gateway.line_law import AUTH_OCTETS, Content, Fault, announces_chunk
 from gateway.lines import Gone, Lines, Reading, TooLate, TooMuch, Write
 from gateway.peers import is_listed, peer_of, proxied_peer
 from gateway.session_log import Outcome, Tally
@@ -34,6 +34,7 @@ from storage.response import (
     R500_BARE_LINE_END,
     R500_LINE_TOO_LONG,
     R500_UNKNOWN_COMMAND,
+    R501_CHUNK,
     R501_SYNTAX,
     R552_TOO_BIG,
     R554_OUT_OF_TURN,
@@ -48,6 +49,11 @@ LISTENS_ON_S = 2.0  # to a client that is still sending what we will not take, s
 AT_A_STRETCH = 50  # commands of one client, before others have their turn
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_LINE_FAULTS = {
+    Fault.TOO_LONG: R500_LINE_TOO_LONG,
+    Fault.BARE_LINE_END: R500_BARE_LINE_END,
+    Fault.CHUNK: R501_CHUNK,
+}
 _UNSAYABLE = re.compile(rb"[^\x20-\x7e]")
 
 
@@ -127,6 +133,8 @@ class Smtpd(Transported):
         conversation = self._conversation
         try:
             await self._session()
+            if conversation.adrift:
+                await self._listen_on()
         except TooLate:
             self.say(self.edge.too_late(conversation.session))
         except TooMuch:
@@ -152,6 +160,7 @@ class Smtpd(Transported):
             await self._secure(self._lines.take_all())
         if await self._talks_early():
             self.say(R554_TOO_EARLY)
+            self._conversation.lose()
             return
         self.say(Response(220, "", f"{settings.name} {'LMTP' if settings.lmtp else 'ESMTP'}"))
         stretch = 0
@@ -176,7 +185,7 @@ class Smtpd(Transported):
         conversation.usage.idle_commands += 1
         if self._lines.are_waiting and must_be_last(conversation, self._verb):
             self.say(R554_OUT_OF_TURN)
-            conversation.over = True
+            conversation.lose()
             return
         answer = await self._answer_to(line, argument)
         responses = (answer,) if isinstance(answer, Response) else answer or ()
@@ -196,9 +205,9 @@ class Smtpd(Transported):
     async def _answer_to(self, line: bytes | Fault, argument: str) -> Answer:
         conversation = self._conversation
         if isinstance(line, Fault):
-            return R500_LINE_TOO_LONG if line is Fault.TOO_LONG else R500_BARE_LINE_END
+            return self._no_command(_LINE_FAULTS[line])
         if self._verb not in commands(conversation):
-            return R500_UNKNOWN_COMMAND
+            return self._no_command(R501_CHUNK if announces_chunk(line) else R500_UNKNOWN_COMMAND)
         if _CONTROL.search(line) and self._verb != "BDAT":  # which reads its octets, or ends the session
             return R501_SYNTAX
         try:
@@ -209,10 +218,21 @@ class Smtpd(Transported):
             log.exception("%s: %s failed", self._about, self._verb)
             return (failed(conversation, self._verb),) * conversation.owed
 
+    def _no_command(self, response: Response) -> Response:
+        """This line cannot be obeyed, nor can what follows it if it was to be a chunk."""
+        if response is R501_CHUNK:
+            self._conversation.lose()
+        return response
+
     async def _refuse_the_rest(self) -> None:
         """The client is in the midst of a content that it must not send again."""
-        self.say(R552_TOO_BIG)
+        for _ in range(self._conversation.owed):
+            self.say(R552_TOO_BIG)
         self.say(R421_TOO_MUCH)
+        await self._listen_on()
+
+    async def _listen_on(self) -> None:
+        """To a client in the midst of its content: were it cut now it would not read what we said."""
         try:
             await self._flush()
             self._end_output()
@@ -295,6 +315,11 @@ class Smtpd(Transported):
         *first, last = lines
         self._unsent += "".join([*(f"{code}-{line}\r\n" for line in first), f"{code} {last}\r\n"]).encode()
 
+    @property
+    def has_more(self) -> bool:
+        """Whether the client has sent more than what was read."""
+        return self._lines.are_waiting
+
     async def ask(self, challenge: bytes) -> bytes | Response:
         """One step of AUTH (RFC 4954 §4); the line may be long and is not a command."""
         self._unsent += b"334 " + challenge + b"\r\n"
@@ -334,4 +359,4 @@ class Smtpd(Transported):
 def _parse(line: bytes) -> tuple[str, str]:
     """Verb in capitals, and argument; octets that are not UTF-8 survive as surrogates, which no grammar admits."""
     verb, _, argument = line.partition(b" ")
-    return verb.strip().decode("ascii", "replace").upper(), argument.strip(b" ").decode("utf-8", "surrogateescape")
+    return verb.decode("ascii", "replace").upper(), argument.strip(b" ").decode("utf-8", "surrogateescape")

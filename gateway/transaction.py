@@ -34,7 +34,7 @@ _FAULTS = {
     Fault.BARE_LINE_END: R554_BARE_LINE_END,
     Fault.TOO_LONG: R554_LINE_TOO_LONG,
 }
-_CHUNK = re.compile(r"([0-9]{1,20})(?: +([^ ]+))?")
+_CHUNK = re.compile(r"([0-9]{1,20})(?: +([!-~]+))?")
 
 
 async def mail(c: Conversation, argument: str) -> Answer:
@@ -100,7 +100,7 @@ async def data(c: Conversation, _argument: str) -> Answer:
         return intake
     transaction.intake = intake
     c.wire.say(R354_GO_AHEAD)
-    c.owes(transaction)
+    c.owes()
     limits = c.content_limits()
     content = Content(limits.octets, limits.line_octets, normalise=limits.normalise)
     sink, reading = _Sink(intake.write), Reading(limits.octets)
@@ -116,9 +116,14 @@ async def bdat(c: Conversation, argument: str) -> Answer:
     """BDAT: so many octets, which follow at once; LAST ends the content."""
     match = _CHUNK.fullmatch(argument)
     if match is None:
-        c.over = True  # where the chunk ends and the next command begins cannot be told
+        c.lose()  # where the chunk ends and the next command begins cannot be told
         return R501_CHUNK
+    if c.reading is None and c.usage.octets >= c.settings.max_session_octets:
+        c.lose()  # no content is on its way that would be cut in two: these octets were to be refused
+        return R421_ENOUGH
     size, word = int(match[1]), (match[2] or "").upper()
+    if word == "LAST":
+        c.owes()
     sink, refusal = _Sink(_nowhere), None
     try:
         refusal = await _open(c, word, sink)
@@ -168,7 +173,6 @@ def _refused(c: Conversation, response: Response, *, last: bool) -> Answer:
     transaction.chunks.refused = True
     if not last:
         return response
-    c.owes(transaction)
     c.end_transaction()
     return (response,) * c.owed
 
@@ -189,7 +193,6 @@ async def _taken(c: Conversation, size: int, sink: "_Sink", *, last: bool) -> An
         if sink.failure is not None:
             _refused(c, R451_TRY_LATER, last=True)
             sink.look()
-    c.owes(transaction)
     return await _judged(c, transaction, law.fault)
 
 

@@ -2,7 +2,7 @@
 """A state machine that talks SMTP well and badly to a real listener and knows what each command may be answered with.
 
 Every command gets exactly one response, in time, with a code that its state allows; the connection ends only after 221,
-421 or 554. A silent server is a failure, not a wait.
+421 or 554, and after 501 to a line that was to announce a chunk. A silent server is a failure, not a wait.
 """
 
 import socket
@@ -31,7 +31,6 @@ words = st.sampled_from(
         b"MAIL",
         b"RCPT",
         b"DATA",
-        b"BDAT",
         b"RSET",
         b"AUTH",
         b"STARTTLS",
@@ -41,6 +40,18 @@ words = st.sampled_from(
         b"LHLO",
         b"mail",
         b"",
+    ]
+)
+broken_chunks = st.sampled_from(
+    [
+        b"BDAT",
+        b"BDAT! 5",
+        b"BDAT 5 LAST\0",
+        b"BDAT 5\r LAST",
+        b" bdat 5",
+        b"\x0bBDAT 5",
+        b"BDAT\t5",
+        b"bdat 5 " + b"x" * 3000,
     ]
 )
 bodies = st.binary(max_size=120).map(
@@ -151,6 +162,13 @@ class Talk(RuleBasedStateMachine):
         if last or code != 250:
             self.reset()
 
+    @alive
+    @rule(line=broken_chunks)
+    def broken_bdat(self, line):
+        self.say(line, 501)
+        assert self.line() is None
+        self.over = True
+
     def reset(self):
         self.say(b"RSET", 250)
         self.forget()
@@ -159,7 +177,7 @@ class Talk(RuleBasedStateMachine):
     @rule(junk=junk, word=words)
     def nonsense(self, word, junk):
         line = word + b" " + junk.replace(b"\r", b"?")
-        if word.upper() in (b"DATA", b"BDAT"):
+        if word == b"DATA":
             line = word + b"! " + line
         code = self.say(line, 250, 252, 214, 500, 501, 502, 503, 504, 530, 538, 454, 550, 552, 553, 555)
         if code == 250:

@@ -64,6 +64,11 @@ def chunked(chunks, limit=LIMIT, line=10_000, *, normalise=False):
         # the longest line that passes, CR LF counted, and one octet more
         (b"x" * (LIMIT - 2) + b"\r\n", [b"x" * (LIMIT - 2)]),
         (b"x" * (LIMIT - 1) + b"\r\nQUIT\r\n", [Fault.TOO_LONG, b"QUIT"]),
+        # a faulty line that was to announce a chunk is told apart, whatever stands before it
+        (b"BDAT 5\nQUIT\r\n", [Fault.CHUNK, b"QUIT"]),
+        (b"\x0b \x00bdat 5\r LAST\r\n", [Fault.CHUNK]),
+        (b"\t" * LIMIT + b"BDAT " + b"5" * LIMIT + b"\r\nQUIT\r\n", [Fault.CHUNK, b"QUIT"]),
+        (b"x" * LIMIT + b"BDAT 5\r\n", [Fault.TOO_LONG]),
         # AUTH may be longer (RFC 4954 §4)
         (b"auth PLAIN " + b"x" * 5000 + b"\r\n", [b"auth PLAIN " + b"x" * 5000]),
         (b"AUTH PLAIN " + b"x" * 12288 + b"\r\nQUIT\r\n", [Fault.TOO_LONG, b"QUIT"]),
