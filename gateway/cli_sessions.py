@@ -13,6 +13,7 @@ from gateway.cli_output import (
     print_fields,
     print_json,
     print_list,
+    print_text,
     rows_wanted,
     with_json,
     with_limit,
@@ -41,16 +42,19 @@ def session_list(operator: Operator, as_json: bool, limit: int | None) -> None:
 @with_json
 @click.pass_obj
 def session_show(operator: Operator, session_id: str, as_json: bool) -> None:
-    """One session; its id stands in log lines, in responses, and before the hyphen of its messages' ids."""
+    """One session; its id stands in log lines and in responses, where a hyphen and a number of the mail may follow."""
+    name = session_id.partition("-")[0]
     with operator.store() as database, database.read() as unit:
-        row = sessions.by_id(unit, session_id) if session_id.isascii() else None
+        row = sessions.by_id(unit, name) if name.isascii() else None
     if row is None:
         raise NotFound(f"no session {session_id!r}: not ended, forgotten, or see casegate session list")
     item = _item(row)
     if as_json:
         print_json(item)
     else:
-        print_fields(item, tuple(item))
+        print_fields(item, tuple(name for name in item if name != "refused"))
+        for one in json.loads(row.refused):
+            print_text(f"{one['id']}: {one['command']} answered {one['response']}")
 
 
 VERBS = (session,)
@@ -74,5 +78,6 @@ def _item(row: Any) -> Item:
         "messages": json.loads(row.messages),
         "recipients": row.recipients,
         "refusals": row.refusals,
+        "refused": json.loads(row.refused),
         "octets": row.octets,
     }

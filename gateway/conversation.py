@@ -74,6 +74,11 @@ class Transaction:
     intake: Intake | None = None  # what was begun and neither finished nor abandoned
     chunks: Chunks | None = None
 
+    def answered(self) -> tuple[str, ...]:
+        """Whom the responses to the content are for, over LMTP (RFC 2033 §4.2)."""
+        recipients = tuple(map(str, self.recipients))
+        return tuple(recipients[place] for place in self.accepted)
+
     def envelope(self) -> Envelope:
         return Envelope(
             self.reverse_path,

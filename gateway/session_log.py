@@ -28,7 +28,7 @@ from storage.response import (
     R554_TOO_EARLY,
     Response,
 )
-from storage.sessions import SessionRecord
+from storage.sessions import Refusal, SessionRecord
 from storage.states import Move
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 PERIOD_S = 1.0
 MOST_WAITING = 1000  # records: what one process writes at once
 MOST_IDS = 100  # of messages, in one record
+LAST_REFUSALS = 5  # in one record
 
 
 class Outcome(Enum):
@@ -87,6 +88,7 @@ class Tally:
     refusals: int = 0
     octets: int = 0
     messages: list[str] = field(default_factory=list)
+    refused: deque[Refusal] = field(default_factory=lambda: deque(maxlen=LAST_REFUSALS))
     last: Response | None = None  # of the refusals
     end: Outcome | None = None
     _began: float = field(default_factory=time.monotonic)
@@ -143,6 +145,7 @@ class Tally:
             recipients=self.recipients,
             refusals=self.refusals,
             response="" if self.last is None else str(self.last),
+            refused=tuple(self.refused),
             octets=self.octets,
         )
 

@@ -22,6 +22,7 @@ from gateway.edge import Edge
 from gateway.line_law import AUTH_OCTETS, Content, Fault, announces_chunk
 from gateway.lines import Gone, Lines, Reading, TooLate, TooMuch, Write
 from gateway.peers import is_listed, peer_of, proxied_peer
+from gateway.refusals import Refusals
 from gateway.session_log import Outcome, Tally
 from gateway.transaction import Answer
 from gateway.transport import Closed, Transported
@@ -65,7 +66,7 @@ class Smtpd(Transported):
         self._waiting = False
         self._about = ""  # the id of what is being answered
         self._verb = ""
-        self._logged: tuple[str, str] | None = None
+        self._refusals = Refusals()
         self._tally = Tally()
 
     # -- called by the transport
@@ -181,16 +182,18 @@ class Smtpd(Transported):
         """One command and its responses; a bound that is reached ends the session."""
         conversation = self._conversation
         self._verb, argument = ("", "") if isinstance(line, Fault) else _parse(line)
+        self._refusals.hear(self._verb, argument, is_known=self._verb in commands(conversation))
         self._about, conversation.owed = conversation.id, 1
         conversation.usage.idle_commands += 1
         if self._lines.are_waiting and must_be_last(conversation, self._verb):
             self.say(R554_OUT_OF_TURN)
             conversation.lose()
             return
+        transaction = conversation.transaction if conversation.settings.lmtp else None
         answer = await self._answer_to(line, argument)
         responses = (answer,) if isinstance(answer, Response) else answer or ()
-        for response in responses:
-            self.say(response)
+        for response, recipient in zip(responses, self._refusals.whom(transaction, responses), strict=True):
+            self.say(response, recipient)
         if responses:
             conversation.usage.count(responses[0])
         if conversation.over:
@@ -295,12 +298,11 @@ class Smtpd(Transported):
 
     # -- the wire, as commands see it
 
-    def say(self, response: Response) -> None:
+    def say(self, response: Response, recipient: str = "") -> None:
         """Queue one response, a refusal with its id; and write it to the log, unless it is the last one again."""
-        if response.code >= 400 and self._logged != (entry := (self._about, str(response))):
-            self._logged = entry
+        if response.code >= 400:
             peer = self._conversation.session.peer
-            log.info("%s %s: %s answered %s", self._about, peer, self._verb or "the client is", response)
+            self._tally.refused.append(self._refusals.note(self._about, peer, response, recipient))
         self._queue(response)
 
     def _queue(self, response: Response) -> None:

@@ -5,7 +5,7 @@ Enter: records of ended sessions, many in one transaction. Leave: rows, newest f
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -37,8 +37,18 @@ session_log = Table(
     Column("recipients", Integer, nullable=False),
     Column("refusals", Integer, nullable=False),
     Column("response", Text, nullable=False),  # the last 4xx or 5xx, or nothing
+    Column("refused", Text, nullable=False),  # the last of them, with what was refused
     Column("octets", BigInteger, nullable=False),  # of content
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One 4xx or 5xx: the id it was said with, the command as the log has it, and the response."""
+
+    id: str
+    command: str
+    response: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,7 @@ class SessionRecord:
     recipients: int = 0
     refusals: int = 0
     response: str = ""
+    refused: tuple[Refusal, ...] = ()
     octets: int = 0
 
 
@@ -94,6 +105,7 @@ def _row(record: SessionRecord) -> dict[str, object]:
         "recipients": record.recipients,
         "refusals": record.refusals,
         "response": record.response,
+        "refused": to_json([asdict(one) for one in record.refused]),
         "octets": record.octets,
     }
 

@@ -25,7 +25,7 @@ VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
 FROZEN = {
     "0001_first_schema.py": "2e0742a825ac9e8a66ffa9b220e47eec3d38a06f4e8c4faf9e8d5c21b536266b",
     "0002_delivery_status_notifications.py": "031c1c5f4ec0f9e54e1a1d6cb6cebf38b2e639a3ea6fd3600ad2bced1a4c54b7",
-    "0003_session_log.py": "a6a9f684f5c573fa712bdc56f333024aa328f6beaaaf84a0d49bfa3e78cb7c4e",
+    "0003_session_log.py": "4ac97565dec41244b1f5553a2db148287c6814dc2103597d0e7d0579223851b7",
 }
 
 FIRST_ROWS = (

@@ -10,7 +10,7 @@ from typing import Any
 from storage import migrate, sessions
 from storage.database import Database
 from storage.envelope import Session
-from storage.sessions import SessionRecord
+from storage.sessions import Refusal, SessionRecord
 from storage.states import Move
 from tests.storage.given import NOW
 
@@ -39,7 +39,8 @@ def names(database: Database) -> list[str]:
 def test_a_session_is_read_as_it_was_written(database: Database) -> None:
     session = Session("s1", "2001:db8::1", "laptop\0\udc80", "ESMTP", "TLSv1.3 X", "ann")
     told = {"accepted": 3, "messages": ("s1-1", "s1-2"), "recipients": 4, "refusals": 1, "octets": 5_000_000_000}
-    log(database, record("s1", session=session, response="550 5.1.1 No", **told))
+    refused = (Refusal("s1-1", "RCPT 'TO:<a>'", "550 5.1.1 No"),)
+    log(database, record("s1", session=session, response="550 5.1.1 No", refused=refused, **told))
     with database.read() as unit:
         row = sessions.by_id(unit, "s1")
         assert sessions.by_id(unit, "s2") is None
@@ -49,6 +50,7 @@ def test_a_session_is_read_as_it_was_written(database: Database) -> None:
         *("TLSv1.3 X", "ann"),
     )
     assert (row.began_at, row.ended_at) == (NOW, NOW + timedelta(seconds=2))
+    assert json.loads(row.refused) == [{"id": "s1-1", "command": "RCPT 'TO:<a>'", "response": "550 5.1.1 No"}]
     assert (row.listener, row.outcome, row.response) == ("mx", "delivered", "550 5.1.1 No")
     assert (row.accepted, json.loads(row.messages), row.recipients, row.refusals, row.octets) == tuple(
         list(one) if isinstance(one, tuple) else one for one in told.values()

@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("recipients", sa.Integer(), nullable=False),
         sa.Column("refusals", sa.Integer(), nullable=False),
         sa.Column("response", TEXT, nullable=False),
+        sa.Column("refused", TEXT, nullable=False),
         sa.Column("octets", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_session_log")),
     )

@@ -10,7 +10,7 @@ from gateway.cli_output import cells
 from gateway.session_log import Outcome
 from storage import sessions
 from storage.envelope import Session
-from storage.sessions import SessionRecord
+from storage.sessions import Refusal, SessionRecord
 from storage.states import Move
 from tests.support.office import World
 
@@ -21,7 +21,7 @@ def words(text: str) -> list[str]:
 
 KEYS = words(
     "id listener peer helo protocol tls login began_at ended_at outcome response accepted messages recipients "
-    "refusals octets"
+    "refusals refused octets"
 )
 FIRST, SECOND = "ab23ogcrx22j6jsgu526", "ab23ogcrx22j6jsgu527"
 
@@ -32,6 +32,7 @@ def two(world: World) -> None:
     customer = Session(FIRST, "2001:db8:1234:5678:9abc:def0:1234:5678", "mx.customer.example", "ESMTP", "TLSv1.3 X")
     began_at, ended_at = world.now, world.now + timedelta(seconds=3)
     told = {"accepted": 1, "messages": (f"{FIRST}-1",), "recipients": 2, "refusals": 1, "octets": 4096}
+    told["refused"] = (Refusal(f"{FIRST}-2", "RCPT 'TO:<old@firm.example>'", "550 5.1.1 No such address " + "x" * 90),)
     records = (
         SessionRecord(customer, "mx", began_at, ended_at, "delivered", response="550 5.1.1 " + "\u202e" * 90, **told),
         SessionRecord(Session(SECOND, "192.0.2.1"), "mx", began_at, ended_at, "turned_away", refusals=1),
@@ -62,6 +63,17 @@ def test_people_read_them_in_eighty_columns(installation) -> None:
     shown = installation.out("session", "show", FIRST).splitlines()
     assert all(cells(line) <= 80 and line.isprintable() for line in (*table, *shown))
     assert installation.json("session", "show", FIRST) == installation.json("session", "list")[1]
+
+
+@pytest.mark.usefixtures("two")
+def test_the_id_of_a_response_leads_to_the_refusal(installation) -> None:
+    shown = installation.json("session", "show", f"{FIRST}-2")
+    assert shown["id"] == FIRST
+    (refusal,) = shown["refused"]
+    assert (refusal["id"], refusal["command"]) == (f"{FIRST}-2", "RCPT 'TO:<old@firm.example>'")
+    text = installation.out("session", "show", f"{FIRST}-2")
+    assert f"{FIRST}-2: RCPT 'TO:<old@firm.example>' answered 550" in " ".join(text.split())
+    assert installation.json("session", "show", SECOND)["refused"] == []
 
 
 def test_an_unknown_session_is_not_found(installation) -> None:

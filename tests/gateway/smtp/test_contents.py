@@ -207,13 +207,13 @@ async def test_a_refusal_has_the_id_under_which_the_log_has_its_reason(start, re
     session, mail = ids[0][1].decode(), ids[2][1].decode()
     assert mail == f"{session}-1"
     assert f"{session} 127.0.0.1: WIZ answered 500 5.5.2" in caplog.text
-    assert f"{mail} 127.0.0.1: RCPT answered 550 5.1.1" in caplog.text
+    assert f"{mail} 127.0.0.1: RCPT 'TO:<a@elsewhere.example>' answered 550 5.1.1" in caplog.text
 
 
 async def test_the_same_refusal_again_and_again_is_one_line_in_the_log(start, caplog):
     caplog.set_level(logging.INFO)
     client = await greeted(await start(max_recipients=1))
-    await codes(client, OPENING + b"".join(b"RCPT TO:<r%d@firm.example>\r\n" % n for n in range(50)), 52)
+    await codes(client, OPENING + b"RCPT TO:<one.more@firm.example>\r\n" * 50, 52)
     assert caplog.text.count("answered 452 4.5.3") == 1
 
 
