@@ -37,6 +37,8 @@ T = TypeVar("T")
 
 TICK_S = 1.0  # between looks at what other processes hold, and between two log lines of one kind
 PATIENCE_S = 2.0  # amid a mail a living client needs a round trip for its next command
+LAST_WORDS_S = 3.0  # at the end of a grace; more than a connection listens on
+_NO_TIME = Deadlines(command_s=0, session_s=0, content_idle_s=0, content_s=0, content_grace_s=0, handshake_s=0)
 MADE_ROOM = "made room for others"
 
 
@@ -80,7 +82,7 @@ class Edge:
     ) -> None:
         self.settings = settings
         self.authenticator = authenticator
-        self.stopping = False
+        self.stopping = self._is_cutting = False
         self.session_log: SessionLog | None = None  # where ended sessions are remembered
         self.open: dict[Connection, Seat] = {}
         self._receiver, self._supply = receiver, supply
@@ -98,6 +100,8 @@ class Edge:
 
     @property
     def deadlines(self) -> Deadlines:
+        if self._is_cutting:
+            return _NO_TIME
         return self._tight if self._stress.is_on else self.settings.deadlines
 
     @property
@@ -105,8 +109,12 @@ class Edge:
         """How many refusals a session may collect."""
         return min(MAX_ERRORS, self.settings.max_errors) if self._stress.is_on else self.settings.max_errors
 
-    def too_late(self, session: Session) -> Response:
-        """What a client hears that was too slow with a command."""
+    def too_late(self, usual: Response) -> Response:
+        """What a client hears whose time is over, with a command or amid a content."""
+        if self._is_cutting:
+            return R421_SHUTTING_DOWN
+        if usual is not R421_TIMEOUT:
+            return usual
         return R421_MAKE_ROOM if self._stress.is_on else R421_TIMEOUT
 
     def receiver(self, connection: Connection) -> Receiver:
@@ -234,8 +242,15 @@ class Edge:
             await asyncio.wait([*(connection.task for connection in self.open), *self._promises])
 
     async def cut(self) -> None:
-        """Close what is left; what a Receiver has begun still comes to its end."""
+        """Whoever is waited for hears 421, and what is left is closed; what was begun still comes to its end."""
+        self._is_cutting = True
         for connection in tuple(self.open):
+            connection.tighten()
+        tasks = [connection.task for connection in self.open]
+        if tasks:
+            await asyncio.wait(tasks, timeout=LAST_WORDS_S)
+        for connection in tuple(self.open):
+            log.warning("%s: cut before it was answered", connection.client.id)
             connection.abort()
         await self.drained()
 

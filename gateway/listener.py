@@ -2,8 +2,8 @@
 """Serves listening sockets that several forked processes share, each with its own loop.
 
 Enter: Listenings, then an Edge for the connections. Leaves: nothing while it serves; on `stop` the sockets are closed,
-idle sessions hear 421, mails on their way have the grace period, the rest is cut. Whom the kernel has already let in
-is left to the processes that follow, or hears 421 where none does.
+idle sessions hear 421, mails on their way have the grace period, the rest hears 421 and is cut. Whom the kernel has
+already let in is left to the processes that follow, or hears 421 where none does.
 """
 
 import asyncio
@@ -20,22 +20,30 @@ log = logging.getLogger(__name__)
 
 ACCEPT_AT_ONCE = 4  # a small number shares a burst between the processes
 ACCEPT_PAUSE_S = 1.0  # when no descriptor or no memory is left
-GRACE_S = 30.0  # shorter than the supervisor's
+GRACE_S = 30.0  # at a stop; shorter than the supervisor's
 _CREDENTIALS = struct.Struct("=iII")  # struct ucred: process, user, group
 
 
-async def serve(sockets: Sequence[Listening], edge: Edge, stop: asyncio.Event, grace_s: float = GRACE_S) -> None:
-    """Serve until `stop` is set, then drain."""
+async def serve(
+    sockets: Sequence[Listening],
+    edge: Edge,
+    stop: asyncio.Event,
+    grace_s: float = GRACE_S,
+    hurry: asyncio.Event | None = None,
+) -> None:
+    """Serve until `stop` is set, then drain; `hurry` ends the grace before its time."""
     acceptors = [_Acceptor(each, edge) for each in sockets]
     await stop.wait()
     edge.stop()
     for acceptor in acceptors:
         await acceptor.close()
-    try:
-        async with asyncio.timeout(grace_s):
-            await edge.drained()
-    except TimeoutError:
+    drained = asyncio.ensure_future(edge.drained())
+    hurried = asyncio.ensure_future((hurry or asyncio.Event()).wait())
+    await asyncio.wait((drained, hurried), timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
+    hurried.cancel()
+    if not drained.done():
         await edge.cut()
+        await drained
 
 
 class _Acceptor:

@@ -20,7 +20,7 @@ from gateway.dns import DnsResolver
 from gateway.edge import Edge
 from gateway.jobs import Jobs, Tools
 from gateway.lines import Deadlines
-from gateway.listener import serve
+from gateway.listener import GRACE_S, serve
 from gateway.listening import Listening
 from gateway.mx import MxReceiver
 from gateway.outer import Outer
@@ -41,6 +41,9 @@ from storage.database import Database
 log = logging.getLogger(__name__)
 
 Ready = Callable[[], None]
+
+RETIRE = signal.SIGUSR1  # to a listener: others have taken its place
+COMMANDS_S = 60.0  # from MAIL to DATA
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def serve_mx(config: Config, shared: Sequence[Shared], ready: Ready) -> None:
             for one, each in zip(shared, settings, strict=True)
         ]
         kept = _session_log(config, store, committer, [edge for _, edge in edges])
-        asyncio.run(_serve(edges, ready))
+        asyncio.run(_serve(edges, ready, patience_s(config.limits)))
         kept.close()
         committer.close()
 
@@ -121,7 +124,7 @@ def serve_submission(config: Config, shared: Sequence[Shared], ready: Ready) -> 
             for one, each in zip(shared, settings, strict=True)
         ]
         kept = _session_log(config, store, committer, [edge for _, edge in edges])
-        asyncio.run(_serve(edges, ready))
+        asyncio.run(_serve(edges, ready, patience_s(config.limits)))
         kept.close()
         authenticator.close()
         committer.close()
@@ -169,14 +172,27 @@ def local_receiver(config: Config) -> Iterator[Local]:
             committer.close()
 
 
-async def _serve(listeners: Sequence[tuple[Sequence[Listening], Edge]], ready: Ready) -> None:
-    stop = asyncio.Event()
+def patience_s(limits: Limits) -> float:
+    """How long a mail on its way at a reload may still take: as long as its content may, and its commands."""
+    return limits.content_timeout.total_seconds() + COMMANDS_S
+
+
+async def _serve(listeners: Sequence[tuple[Sequence[Listening], Edge]], ready: Ready, grace_s: float) -> None:
+    """Until SIGTERM, whose grace is short, or until a reload, which cuts no mail; a stop may follow that."""
+    stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        stop.set()
+        loop.call_later(GRACE_S, hurry.set)
+
     for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop.set)
-    serving = [asyncio.ensure_future(serve(sockets, edge, stop)) for sockets, edge in listeners if sockets]
+        loop.add_signal_handler(signum, end)
+    loop.add_signal_handler(RETIRE, stop.set)
+    serving = [serve(sockets, edge, stop, grace_s, hurry) for sockets, edge in listeners if sockets]
+    tasks = [asyncio.ensure_future(one) for one in serving]
     ready()
-    await asyncio.gather(*serving)
+    await asyncio.gather(*tasks)
 
 
 def _session_log(config: Config, store: _Store, committer: GroupCommitter, edges: Sequence[Edge]) -> SessionLog:

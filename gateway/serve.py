@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 ROLES = ("mx", "submission", "worker")
 SPARE_FILES = 64  # for the store, the bell, the log
+LAST_PROMISES_S = 15.0  # for what was begun for clients that were cut after a reload
 LISTENERS = {"mx": ("mx", "lmtp"), "submission": ("submission", "submission_tls"), "worker": ()}
 # The old processes still accept mail, and nobody would look for it in another store.
 NEEDS_RESTART = (("server", "state_dir"), ("database", "url"))
@@ -134,7 +135,10 @@ class Household:
             for one in shared:
                 one.register.clear(pid)
 
-        return Post(name, body, buried)
+        if not shared:
+            return Post(name, body, buried)
+        grace_s = roles.patience_s(config.limits) + LAST_PROMISES_S
+        return Post(name, body, buried, roles.RETIRE, grace_s)
 
 
 _Serve = Callable[[Config, Any, roles.Ready], None]

@@ -30,6 +30,7 @@ from handlers import tokens
 from storage.envelope import Session
 from storage.response import (
     R421_SHUTTING_DOWN,
+    R421_TIMEOUT,
     R421_TOO_MUCH,
     R421_TOO_SLOW,
     R500_BARE_LINE_END,
@@ -137,11 +138,14 @@ class Smtpd(Transported):
             if conversation.adrift:
                 await self._listen_on()
         except TooLate:
-            self.say(self.edge.too_late(conversation.session))
+            self.say(self.edge.too_late(R421_TIMEOUT))
         except TooMuch:
             await self._refuse_the_rest()
         except (Gone, ConnectionError, Closed):
             log.debug("%s: the client has gone", conversation.session.id)
+        except asyncio.CancelledError:
+            self._tally.end = self._tally.end or (Outcome.SHUTDOWN if self.edge.stopping else None)
+            raise
         except Exception:
             log.exception("%s: the session failed", conversation.session.id)
             self.say(failed(conversation, ""))
@@ -342,7 +346,9 @@ class Smtpd(Transported):
         try:
             await reading
         except TooLate:
-            self.say(R421_TOO_SLOW)
+            self.say(self.edge.too_late(R421_TOO_SLOW))
+            if self.edge.stopping:
+                await self._listen_on()
             raise Closed from None
 
     async def finish(self, answer: Coroutine[Any, Any, tuple[Response, ...]]) -> tuple[Response, ...]:

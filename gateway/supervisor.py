@@ -2,9 +2,9 @@
 """The supervisor: keeps processes running, and replaces all of them by those of a new configuration.
 
 Enter: a House that plans, and signals. SIGTERM ends everybody in peace, SIGHUP forks the processes of a new plan, and
-only when all of them are ready asks the old ones to go. A plan whose processes do not get ready is dropped, and the old
-one stays in force. No thread, no store, no loop lives here, so that forking again is safe. Who has not gone in time is
-killed. systemd is told when every process is ready.
+only when all of them are ready asks the old ones to go, each in its own time. A plan whose processes do not get ready
+is dropped, and the old one stays in force. No thread, no store, no loop lives here, so that forking again is safe. Who
+has not gone in time is killed. systemd is told when every process is ready.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from gateway import sdnotify
 
 log = logging.getLogger(__name__)
 
-GRACE_S = 45.0  # longer than a listener's, shorter than systemd's TimeoutStopSec
+GRACE_S = 45.0  # at a stop; longer than a listener's, shorter than systemd's TimeoutStopSec
 READY_S = 45.0  # for the processes of a new plan; shorter than systemd's TimeoutStartSec
 RESTART_PAUSE_S = 1.0
 MAX_LEAVING = 2  # reloads whose old processes may still be finishing their mail when the next one begins
@@ -41,12 +41,15 @@ def _nothing(_pid: int) -> None:
 class Post:
     """One process to be kept running: `body` serves until SIGTERM and calls `ready` once it does.
 
-    `buried` is told the id of each process of this post that has ended.
+    `buried` is told the id of each process of this post that has ended. A reload asks it to go by `retires_by` and
+    kills it `grace_s` later.
     """
 
     name: str
     body: Callable[[Callable[[], None]], None]
     buried: Callable[[int], None] = _nothing
+    retires_by: signal.Signals = signal.SIGTERM
+    grace_s: float = GRACE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +79,14 @@ class House(Protocol):
 
 @dataclass(slots=True)
 class _Generation:
-    """The processes of one plan. `deadline` is when they must be ready, and later when they must be gone."""
+    """The processes of one plan: until when they must be ready, and once sent away until when each must be gone."""
 
     plan: Plan
-    deadline: float
+    ready_by: float
     running: dict[int, Post] = field(default_factory=dict)
     due: list[tuple[float, Post]] = field(default_factory=list)
     ready: set[int] = field(default_factory=set)
+    must_go: dict[int, float] = field(default_factory=dict)
     was_ready: bool = False
 
     def is_ready(self) -> bool:
@@ -94,8 +98,25 @@ class _Generation:
 
     def signal(self, signum: int) -> None:
         for pid in self.running:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signum)
+            _send(pid, signum)
+
+    def retire(self) -> None:
+        """Ask each process to go, in its own time."""
+        now = time.monotonic()
+        for pid, post in self.running.items():
+            self.must_go[pid] = now + post.grace_s
+            _send(pid, post.retires_by)
+
+    def bury(self, pid: int) -> Post:
+        """Forget a process that has ended; returns its post."""
+        self.ready.discard(pid)
+        self.must_go.pop(pid, None)
+        return self.running.pop(pid)
+
+
+def _send(pid: int, signum: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signum)
 
 
 def _generation(plan: Plan) -> _Generation:
@@ -111,7 +132,7 @@ class Supervisor:
         self._current = _generation(plan)
         self._next: _Generation | None = None
         self._leaving: list[_Generation] = []
-        self._stopping = self._must_reload = False
+        self._stopping = self._must_reload = self._said_to_wait = False
         self._alarm, self._signals = socket.socketpair()
         self._news, self._tell = os.pipe()
 
@@ -156,9 +177,15 @@ class Supervisor:
 
     def _reload(self) -> None:
         """However many SIGHUPs came meanwhile: one reload at a time, and few at once that still drain."""
-        if not self._must_reload or self._next is not None or len(self._leaving) >= MAX_LEAVING:
+        if not self._must_reload or self._next is not None:
             return
-        self._must_reload = False
+        if len(self._leaving) >= MAX_LEAVING:
+            if not self._said_to_wait:
+                names = ", ".join(generation.names() for generation in self._leaving)
+                log.warning("the reload waits for old processes that are finishing their mail: %s", names)
+            self._said_to_wait = True
+            return
+        self._must_reload = self._said_to_wait = False
         sdnotify.reloading()
         try:
             self._next = _generation(self._house.plan())
@@ -197,31 +224,29 @@ class Supervisor:
 
     def _send_away(self, generation: _Generation) -> None:
         generation.due.clear()
-        generation.deadline = time.monotonic() + GRACE_S
-        generation.signal(signal.SIGTERM)
+        generation.retire()
         if generation.running:
             self._leaving.append(generation)
 
     def _hurry(self) -> None:
         """Give up on new processes that do not get ready, and kill old ones that do not go."""
         now = time.monotonic()
-        if self._next is not None and self._next.deadline <= now:
+        if self._next is not None and self._next.ready_by <= now:
             self._drop(f"not ready after {READY_S:.0f} s: {self._next.names()}")
         for generation in self._leaving:
-            if generation.deadline <= now:
-                self._kill(generation)
-                generation.deadline = now + GRACE_S
-
-    def _kill(self, generation: _Generation) -> None:
-        log.error("killed after %.0f s: %s", GRACE_S, generation.names())
-        generation.signal(signal.SIGKILL)
+            for pid in [pid for pid, at in generation.must_go.items() if at <= now]:
+                post = generation.running[pid]
+                log.error("killed after %.0f s: %s", post.grace_s, post.name)
+                generation.must_go[pid] = now + GRACE_S
+                _send(pid, signal.SIGKILL)
 
     # --- forking
 
     def _pause(self) -> float | None:
         """How long nothing will be due."""
         instants = [at for at, _ in self._current.due]
-        instants += [generation.deadline for generation in self._everybody() if generation is not self._current]
+        instants += [self._next.ready_by] if self._next is not None else []
+        instants += [at for generation in self._leaving for at in generation.must_go.values()]
         return max(0.0, min(instants) - time.monotonic()) if instants else None
 
     def _fill(self) -> None:
@@ -285,8 +310,7 @@ class Supervisor:
             generation = next((one for one in self._everybody() if pid in one.running), None)
             if generation is None:  # as the first process of a container we inherit strangers
                 continue
-            post = generation.running.pop(pid)
-            generation.ready.discard(pid)
+            post = generation.bury(pid)
             post.buried(pid)
             self._mourn(generation, post, os.waitstatus_to_exitcode(status))
 
@@ -312,7 +336,8 @@ class Supervisor:
             self._bury()
         for generation in self._everybody():
             if generation.running:
-                self._kill(generation)
+                log.error("killed after %.0f s: %s", GRACE_S, generation.names())
+                generation.signal(signal.SIGKILL)
 
 
 def _die_with(supervisor: int) -> None:

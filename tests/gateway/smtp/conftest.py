@@ -137,6 +137,7 @@ class Running:
     edge: Edge
     port: int | str
     stop: asyncio.Event
+    hurry: asyncio.Event
     task: asyncio.Task
     clients: list
 
@@ -189,10 +190,10 @@ async def start(receiver):
     async def start(authenticator=None, grace_s=5.0, address="127.0.0.1:0", **settings):
         edge = Edge(EdgeSettings("gw.example", **settings), receiver, authenticator)
         bound = bind(address) if isinstance(address, str) else bind_unix(address, 0o600)
-        stop = asyncio.Event()
-        task = asyncio.create_task(serve([bound], edge, stop, grace_s))
+        stop, hurry = asyncio.Event(), asyncio.Event()
+        task = asyncio.create_task(serve([bound], edge, stop, grace_s, hurry))
         name = bound.getsockname()
-        running = Running(edge, name if isinstance(name, str) else name[1], stop, task, [])
+        running = Running(edge, name if isinstance(name, str) else name[1], stop, hurry, task, [])
         started.append(running)
         return running
 
