@@ -17,7 +17,7 @@ from handlers.office import Office
 from handlers.pointers import message_id_of, referred_ids
 from handlers.rewrite import CannotRewrite, ReplyPlan, rewrite_reply
 from handlers.signing import Signer, SigningFailed
-from storage.address import Address, parse
+from storage.address import Address, key_of, parse
 from storage.content import Content, packed
 from storage.desk import AgentRow, TeamRow
 from storage.envelope import Envelope, Session, Wish
@@ -201,7 +201,7 @@ def _recipients(office: Office, draft: Draft, conversation: Conversation) -> tup
     Never our desk itself: a copy to the agent's own address would make them a customer, and their client keeps one.
     """
     names = {one.address.key: one.name for name in (b"to", b"cc") for one in mailboxes(draft.head, name)}
-    private = {text.lower() for text in _agents_addresses(office, conversation)}
+    private = {key_of(text) for text in _agents_addresses(office, conversation)}
     inside = (office.inside - set(office.desk.past_addresses)) | private
     people: dict[str, Person] = {}
     for address in draft.envelope.recipients:
@@ -223,7 +223,7 @@ def _answered(office: Office, head: Head, conversation: Conversation) -> int | N
 
 def _answered_person(conversation: Conversation, seq: int | None) -> Person:
     """The customer who wrote the answered message, if they belong to the thread, else the case's contact."""
-    authors = {row.seq: row.author_address.lower() for row in conversation.rows if row.direction == "inbound"}
+    authors = {row.seq: key_of(row.author_address) for row in conversation.rows if row.direction == "inbound"}
     wanted = authors.get(seq) if seq is not None else None
     return next((one for one in conversation.participants if one.key == wanted), conversation.contact)
 

@@ -125,6 +125,7 @@ def test_what_is_refused_and_why(world: World) -> None:
     assert world.reply(answer(copy), nobody) == R554_NOT_A_REPLY
     assert world.reply(answer(copy), customer_address(first.token)) == R550_NO_SUCH_ADDRESS
     assert world.reply(answer(copy), to_of(copy), "bob.roe@private.example") == R550_COLLEAGUE
+    assert world.reply(answer(copy), to_of(copy), '"bob.roe"@private.example') == R550_COLLEAGUE
     assert world.reply(answer(copy), "nobody@gw.example") == R550_NO_SUCH_ADDRESS
     # The agent's address is no way in for a customer.
     assert world.rcpt(to_of(copy)) == R550_USE_SUBMISSION
