@@ -286,6 +286,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     _check_listeners(path, config)
     _check_outbound(path, config.outbound)
     _check_dkim(path, config)
+    _check_limits(path, config.limits)
     config._source = path
     config._environment = {name: environ[name] for name in ENVIRONMENT if environ.get(name)}
     return config
@@ -338,6 +339,25 @@ def _check_dkim(path: Path, config: Config) -> None:
     if bits < WEAK_BELOW and config.policy.mode != "annotate":
         expected = f'a whole number from {WEAK_BELOW} to 4096 unless policy.mode is "annotate"'
         raise complaint(path, ("dkim", "min_key_bits"), str(bits), expected)
+
+
+def _check_limits(path: Path, limits: Limits) -> None:
+    """A bound that another one makes void is a mistake; a default beside a smaller one that was written is none."""
+    if limits.memory < limits.memory_per_mail:
+        least = units.show_size(limits.memory_per_mail)
+        found = show_found(units.show_size(limits.memory))
+        raise complaint(path, ("limits", "memory"), found, f'at least limits.memory_per_mail, "{least}"')
+    for key, larger in _PARTS:
+        found, most = getattr(limits, key), getattr(limits, larger)
+        if key in limits.model_fields_set and found > most:
+            raise complaint(path, ("limits", key), str(found), f"at most limits.{larger}, {most}")
+
+
+_PARTS = (
+    ("max_connections_per_address", "max_connections_per_subnet"),
+    ("max_connections_per_address", "max_connections"),
+    ("max_connections_per_subnet", "max_connections"),
+)
 
 
 def effective(config: BaseModel) -> dict[str, Any]:
