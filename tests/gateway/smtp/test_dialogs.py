@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plays tests/dialogs/{mx,submission,lmtp}/*.txt over a real socket; tests/dialogs/README.md says how to write them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ class Player:
     """One dialog against one connection."""
 
     def __init__(self, client, mails, client_tls):
-        self.client, self.mails, self.client_tls, self.unread = client, mails, client_tls, ""
+        self.client, self.mails, self.client_tls, self.session = client, mails, client_tls, ""
 
     async def play(self, path):
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
@@ -41,6 +42,12 @@ class Player:
                 complaint = await self.do(verb, rest)
                 assert not complaint, f"{path.name}:{number}: expected {rest!r}, {complaint}"
 
+    def named(self, answer):
+        """The session's id is another one each time."""
+        if not self.session and (found := re.search(r" \(id (\w+)", answer)):
+            self.session = found[1]
+        return answer.replace(f" (id {self.session}", " (id SESSION") if self.session else answer
+
     async def do(self, verb, rest):
         """What is wrong, or nothing."""
         if verb == "C:":
@@ -48,7 +55,7 @@ class Player:
         elif verb == "C+":
             await self.client.send(escaped(rest))
         elif verb == "S:":
-            answer = (await self.client.response()).decode()
+            answer = self.named((await self.client.response()).decode())
             return "" if answer.startswith(rest) else f"the server said {answer!r}"
         elif verb == "TLS":
             await self.client.writer.start_tls(self.client_tls, server_hostname="gw.example")
