@@ -21,7 +21,7 @@ Write = Callable[[bytes], Awaitable[None]]
 
 
 class Gone(Exception):
-    """The client closed the connection."""
+    """The client closed the connection, or broke it in the way that this names."""
 
 
 class TooLate(Exception):
@@ -147,6 +147,17 @@ class Lines:
         except (Gone, TooLate):
             return
 
+    async def speaks_within(self, for_s: float) -> bool:
+        """Whether the client sends something in this time, or had sent it already; raises Gone."""
+        if not for_s:
+            await asyncio.sleep(0)  # the loop reads the socket for the first time only after our own first step
+            return self.are_waiting
+        try:
+            self._commands.feed(await self._read(self._time() + for_s))
+        except TooLate:
+            return False
+        return True
+
     def take_all(self) -> bytes:
         """What the client sent beyond the last line we took, read from the connection too; waits for nothing."""
         octets = self._commands.take_octets() + bytes(self._buffered)
@@ -168,11 +179,14 @@ class Lines:
         return octets
 
     async def _read(self, end: float, most: int = CHUNK_OCTETS) -> bytes:
+        timeout = self._timeout = asyncio.timeout_at(end)
         try:
-            async with asyncio.timeout_at(end) as self._timeout:
+            async with timeout:
                 octets = await self._stream.read(most)
-        except TimeoutError:
-            raise TooLate from None
+        except OSError as error:  # ssl.SSLError is one, and so is the TimeoutError of a peer that fell silent to TCP
+            if timeout.expired():
+                raise TooLate from None
+            raise Gone(type(error).__name__) from None
         finally:
             self._timeout = None
         if not octets:

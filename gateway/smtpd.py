@@ -141,8 +141,9 @@ class Smtpd(Transported):
             self.say(self.edge.too_late(R421_TIMEOUT))
         except TooMuch:
             await self._refuse_the_rest()
-        except (Gone, ConnectionError, Closed):
-            log.debug("%s: the client has gone", conversation.session.id)
+        except (Gone, ConnectionError, Closed) as error:
+            if isinstance(error, Gone) and error.args:
+                log.info("%s: the connection broke: %s", conversation.session.id, error)
         except asyncio.CancelledError:
             self._tally.end = self._tally.end or (Outcome.SHUTDOWN if self.edge.stopping else None)
             raise
@@ -249,16 +250,8 @@ class Smtpd(Transported):
 
     async def _talks_early(self) -> bool:
         """RFC 5321 §3.1: a client waits for the greeting; who does not is no mail server."""
-        delay_s = self.edge.settings.greet_delay_s
-        if delay_s and not self.edge.settings.tls_implicit:
-            try:
-                async with asyncio.timeout(delay_s):
-                    if not await self._reader.read(1):
-                        raise Gone
-            except TimeoutError:
-                return False
-            return True
-        return self._lines.are_waiting
+        settings = self.edge.settings
+        return await self._lines.speaks_within(0 if settings.tls_implicit else settings.greet_delay_s)
 
     # -- PROXY and TLS
 

@@ -88,7 +88,7 @@ class Transported(SMTP):
             try:
                 async with asyncio.timeout(self.edge.deadlines.command_s):
                     await self._writer.drain()
-            except TimeoutError:
+            except OSError:  # TimeoutError is one, and so is ssl.SSLError
                 raise Closed from None
 
     def _end_output(self) -> None:
