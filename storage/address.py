@@ -77,7 +77,7 @@ def parse(text: str) -> Address:
         raise BadAddress(f"{text[:80]!r} is longer than RFC 5321 allows")
     if len(domain) > LABEL_OCTETS and max(map(len, domain.split("."))) > LABEL_OCTETS:
         raise BadAddress(f"{text[:80]!r} has a label longer than RFC 1035 allows")
-    if not domain.isascii() and not all(map(_is_label, domain.lower().split("."))):
+    if not domain.isascii() and not all(map(_is_label, domain.split("."))):
         raise BadAddress(f"{text[:80]!r} has a label that no domain name can have")
     return Address(local, domain.lower())
 
@@ -106,7 +106,8 @@ def _is_label(label: str) -> bool:
     """Whether this can be a U-label (RFC 5890 §2.3.2.1): no control, format or space character, no longer in DNS."""
     if label.isascii():
         return True
-    if label.startswith("xn--") or not _DOMAIN.fullmatch(normal := unicodedata.normalize("NFC", label)):
+    lower = label.lower()
+    if lower.startswith("xn--") or not _DOMAIN.fullmatch(normal := unicodedata.normalize("NFC", lower)):
         return False
     if any(one in _OTHER_DOTS or unicodedata.category(one)[0] in "CZ" for one in normal):
         return False

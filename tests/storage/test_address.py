@@ -110,6 +110,7 @@ def test_an_ip_address_in_brackets_is_a_domain(literal):
         "ann@firm\uff0eexample.org",
         # an A-label is ASCII
         "ann@xn--b\u00fccher.example",
+        "ann@xn--bcher-\u212ava.example",
         "ann@XN--b\u00fccher.example",
         # 60 letters whose A-label has more than 63
         "ann@" + "\u00fc\u4e00" * 30 + ".example",
