@@ -153,7 +153,7 @@ def _plan(office: Office, draft: Draft, conversation: Conversation, team: TeamRo
         signature=draft.agent.value.signature,
         own_domain=keys.host,
         addresses={address.key: mailbox for address in _own_addresses(office, draft)},
-        drop=frozenset(text.lower() for text in _agents_addresses(office, conversation)),
+        drop=frozenset(key_of(text) for text in _agents_addresses(office, conversation)),
         private=_private(office, draft, conversation),
         date=draft.received_at,
         hosts=hosts,

@@ -8,6 +8,8 @@ own octets with the new ones between them. Never fails; one pass over the value 
 import re
 from collections.abc import Callable
 
+from storage.address import key_of
+
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|\\.|[(),;:<>]', re.DOTALL)
 _COMMENT = re.compile(rb"\([^()]*+\)")
 
@@ -53,7 +55,7 @@ def split_mailboxes(value: bytes) -> list[bytes]:
 
 
 def address_in(mailbox: bytes) -> str:
-    """The address in lower case, from the angle brackets if there are any."""
+    """The key of the address, from the angle brackets if there are any."""
     _, bracket, inside = _COMMENT.sub(b"", mailbox).rpartition(b"<")
     address = inside.partition(b">")[0] if bracket else _COMMENT.sub(b"", mailbox)
-    return address.strip().decode("utf-8", "replace").lower()
+    return key_of(address.strip().decode("utf-8", "replace"))

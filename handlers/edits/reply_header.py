@@ -14,6 +14,7 @@ from handlers.edits.recipients import KEEP, edit_mailboxes
 from handlers.edits.structure import clean_field
 from handlers.headers import Field, Head, decode_text, encode_phrase, encode_unstructured, fold, scan
 from handlers.identity import Mailbox
+from storage.address import key_of
 
 if TYPE_CHECKING:
     from handlers.rewrite import ReplyPlan
@@ -90,7 +91,7 @@ def _decide(address: str, plan: "ReplyPlan") -> bytes | None:
     person = plan.addresses.get(address)
     if person is not None:
         return mailbox_octets(person)
-    return None if address in plan.drop or address in map(str.lower, plan.private) else KEEP
+    return None if address in plan.drop or address in map(key_of, plan.private) else KEEP
 
 
 def _subject(head: Head, field: Field, plan: "ReplyPlan") -> bytes:

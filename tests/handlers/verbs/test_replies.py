@@ -277,7 +277,8 @@ def test_an_address_that_an_agent_no_longer_has_does_not_leave(world: World) -> 
     moved = tuple(replace(one, address=address("ann@new.example")) for one in DESK.agents if one.login == "ann")
     world.apply(replace(DESK, agents=moved))  # Bob has left, Ann has another address
     quoted = f"On Sunday {ANN} wrote:\r\n> ask Bob.Roe@private.example"
-    assert isinstance(world.reply(answer(copy, body=quoted, cc=str(ANN)), to_of(copy), str(ANN)), str)
+    shown = f'{ANN}, "ann.doe"@private.example'
+    assert isinstance(world.reply(answer(copy, body=quoted, cc=shown), to_of(copy), str(ANN)), str)
     (reply,) = world.sent("reply")
     assert b"private.example" not in reply.octets.lower()
     assert reply.to == [CARL]
