@@ -215,7 +215,7 @@ class Limits(Section):
     max_header_fields: Annotated[int, _whole(10, 100_000)] = 1000
     max_mime_depth: Annotated[int, _whole(1, 1000)] = 50
     max_mime_parts: Annotated[int, _whole(1, 100_000)] = 1000
-    memory_per_mail: Annotated[int, _size("64KB", "1GB")] = 262_144
+    memory_per_mail: Annotated[int, _size("256KiB", "1GB")] = 262_144  # no less than a piece that is stored
     memory: Annotated[int, _size("1MB", "1000GB")] = 256_000_000
     min_free_disk: Annotated[int, _size("0B", "1000GB")] = 500_000_000
     slow_store: Annotated[timedelta, _duration("100ms", "1h")] = timedelta(seconds=10)

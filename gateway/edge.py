@@ -3,24 +3,23 @@
 
 Enters: connections that come, name their client, wait and go. Leaves: who is turned away, the deadlines and bounds in
 force, and a drain that lets mail on its way come to its end. What a Receiver has begun runs on whatever becomes of its
-connection. When no slot is free, whoever has waited longest for a command makes room.
+connection. When no slot is free, or no memory, whoever has waited longest for its client makes room.
 """
 
 import asyncio
 import logging
-import time
-from collections import OrderedDict
 from collections.abc import Coroutine
 from typing import Any, Protocol, TypeVar
 
 from gateway.lines import Deadlines
 from gateway.peers import is_listed, is_within
 from gateway.receiver import Authenticator, EdgeSettings, Receiver
-from gateway.register import Caps, Full, Register
-from gateway.seat import Seat, SeatedReceiver
+from gateway.register import Caps, Claim, Full, Register
+from gateway.seat import Memory, Seat, SeatedReceiver
 from gateway.session_log import SessionLog, Tally
 from gateway.stress import MAX_ERRORS, Stress
 from gateway.supply import Supply
+from gateway.waiting import Rank, Waiting
 from storage.envelope import Session
 from storage.response import (
     R421_MAKE_ROOM,
@@ -36,7 +35,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TICK_S = 1.0  # between looks at what other processes hold, and between two log lines of one kind
-PATIENCE_S = 2.0  # amid a mail a living client needs a round trip for its next command
 LAST_WORDS_S = 3.0  # at the end of a grace; more than a connection listens on
 _NO_TIME = Deadlines(command_s=0, session_s=0, content_idle_s=0, content_s=0, content_grace_s=0, handshake_s=0)
 MADE_ROOM = "made room for others"
@@ -52,12 +50,17 @@ class Connection(Protocol):
         """Who it is, as far as we know."""
         ...
 
+    @property
+    def may_go(self) -> bool:
+        """Whether it waits for its client, of whom nothing has come that is not read yet."""
+        ...
+
     def leave_if_idle(self) -> None:
         """Say 421 and close, unless a mail is on its way."""
         ...
 
     def send_away(self, response: Response) -> None:
-        """Say this and close; the connection waits for its client, not amid a content."""
+        """Say this, close and do nothing more; its seat is somebody else's by now."""
         ...
 
     def tighten(self) -> None:
@@ -88,9 +91,9 @@ class Edge:
         self._receiver, self._supply = receiver, supply
         self._register = register or Register(settings.max_connections)
         self._caps = Caps(settings.max_connections_per_address, settings.max_connections_per_subnet)
-        self._waiting: OrderedDict[Connection, float] = OrderedDict()  # since when, the longest first
-        self._amid: OrderedDict[Connection, float] = OrderedDict()  # the same between MAIL and the content
-        self._stress = Stress(self._register.slots, settings.stress_at_percent, settings.stress_timeout_s)
+        self._memory = Memory(settings.memory_octets, self._make_memory)
+        self._waiting: Waiting[Connection] = Waiting()
+        self._stress = Stress(settings.stress_at_percent, settings.stress_timeout_s)
         self._tight = self._stress.deadlines(settings.deadlines)
         self._turned_away = TurnedAway()
         self._ticker: asyncio.TimerHandle | None = None
@@ -127,16 +130,14 @@ class Edge:
         """A connection has come; the response turns it away."""
         if self.stopping:
             return R421_SHUTTING_DOWN
-        slot = self._register.enter()
-        if slot is None:
-            slot = self._make_room()
-        if slot is None:
-            return self._turn_away(session, Full.CONNECTIONS)
-        self._look()
-        self.open[connection] = Seat(self._register, slot, self.settings.memory_octets)
-        self.waits(connection)
         if self._ticker is None:
             self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+        claim = self._register.enter() or self._make_room()
+        if claim is None:
+            return self._turn_away(session, Full.CONNECTIONS)
+        self._look()
+        self.open[connection] = Seat(self._register, claim, self._memory)
+        self.waits(connection, Rank.COMMAND)
         return None if is_listed(session.peer, self.settings) else self.name(connection, session)
 
     def name(self, connection: Connection, session: Session) -> Response | None:
@@ -149,16 +150,18 @@ class Edge:
         self.leave(connection)
         return self._turn_away(session, full)
 
-    def waits(self, connection: Connection, *, amid_mail: bool = False) -> None:
-        """It waits for a command from now on."""
-        self.works(connection)
-        waiting = self._amid if amid_mail else self._waiting
-        waiting[connection] = time.monotonic()
+    def waits(self, connection: Connection, rank: Rank) -> None:
+        """It waits for its client from now on."""
+        seat = self.open.get(connection)
+        if seat is None or seat.has_left:
+            return
+        if rank is Rank.CONTENT and seat.holds_octets:
+            rank = Rank.LARGE
+        self._waiting.add(connection, rank)
 
     def works(self, connection: Connection) -> None:
-        """It waits no longer for a command."""
-        self._waiting.pop(connection, None)
-        self._amid.pop(connection, None)
+        """It waits no longer."""
+        self._waiting.drop(connection)
 
     def leave(self, connection: Connection) -> None:
         """The connection's task has ended, or it was turned away."""
@@ -167,24 +170,28 @@ class Edge:
         if seat is not None:
             seat.leave()
 
-    def _make_room(self) -> int | None:
-        """Send away whoever has waited longest, and take that slot."""
-        oldest = self._longest_waiting()
-        if oldest is None:
-            return None
-        self.works(oldest)
-        self._turned_away.note(MADE_ROOM, oldest.client)
-        oldest.send_away(R421_MAKE_ROOM)
-        return self.open[oldest].hand_over()
+    def _make_room(self) -> Claim | None:
+        """Send away whoever can best be spared, and take that slot."""
+        while (spared := self._waiting.dispensable()) is not None:
+            if (claim := self._send_away(spared)) is not None:
+                return claim
+        return None
 
-    def _longest_waiting(self) -> Connection | None:
-        """Outside a mail; where there is none, amid one, for a MAIL and then silence holds a slot as well."""
-        if self._waiting:
-            return next(iter(self._waiting))
-        if not self._amid:
-            return None
-        oldest = next(iter(self._amid))
-        return oldest if time.monotonic() - self._amid[oldest] > PATIENCE_S else None
+    def _make_memory(self) -> bool:
+        """Send away a content that has memory reserved and brings nothing."""
+        while (spared := self._waiting.silent(Rank.LARGE)) is not None:
+            if (claim := self._send_away(spared)) is not None:
+                self._register.leave(claim)
+                return True
+        return False
+
+    def _send_away(self, connection: Connection) -> Claim | None:
+        self.works(connection)
+        claim = self.open[connection].hand_over()
+        if claim is not None:
+            self._turned_away.note(MADE_ROOM, connection.client)
+            connection.send_away(R421_MAKE_ROOM)
+        return claim
 
     def _turn_away(self, session: Session, full: Full) -> Response:
         self._turned_away.note(full.value, session)
@@ -205,14 +212,17 @@ class Edge:
         self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick) if again else None
 
     def _look(self) -> None:
-        taken = self._register.used().slots
-        if not self._stress.look(taken):
+        slots, octets = self._register.slots, self.settings.memory_octets
+        taken = self._register.used()
+        if not self._stress.look(100 * max(taken.slots / slots, taken.octets / octets)):
             return
         if not self._stress.is_on:
-            log.warning("stress is over: %d of %d connections are taken", taken, self._register.slots)
+            log.warning("stress is over: %d of %d connections are taken", taken.slots, slots)
             return
-        silence_s = self._tight.command_s
-        log.warning("stress: %d of %d connections are taken, %.0f s to speak", taken, self._register.slots, silence_s)
+        log.warning(
+            "stress: %d of %d connections are taken, mails hold %d of %d MB, %.0f s to speak",
+            *(taken.slots, slots, taken.octets // 1_000_000, octets // 1_000_000, self._tight.command_s),
+        )
         for connection in self.open:
             connection.tighten()
 

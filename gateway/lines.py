@@ -37,13 +37,14 @@ class Deadlines:
     """How long a client may take, in seconds."""
 
     command_s: float = 300  # RFC 5321 §4.5.3.2.7
-    session_s: float = 3600  # for the whole connection between mails: NOOP renews nothing
+    session_s: float = 3600  # for the whole connection; between mails, where NOOP renews nothing
     content_idle_s: float = 180  # RFC 5321 §4.5.3.2.5
     content_s: float = 1800
     content_grace_s: float = 30  # before the minimum rate is asked for
     content_octets_per_s: float = 500  # 0 asks for none
     handshake_s: float = 30
     proxy_s: float = 5
+    rate_is_recent: bool = False  # a content that came fast earns no slow rest
 
 
 @dataclass(slots=True)
@@ -53,6 +54,8 @@ class Reading:
     limit_octets: int
     octets: int = 0
     waited_s: float = 0.0
+    _octets_before: int = 0  # when it came fast enough for the last time
+    _waited_before_s: float = 0.0
 
     def announce(self, octets: int) -> None:
         """So many more are to come, which earns no patience yet; raises TooMuch."""
@@ -64,27 +67,42 @@ class Reading:
         self.octets += octets
         self.announce(0)
 
+    def progresses(self, limits: Deadlines) -> bool:
+        """Whether it has come at the minimum rate since this was last so."""
+        due = (self.waited_s - self._waited_before_s) * limits.content_octets_per_s
+        if self.octets - self._octets_before < due:
+            return False
+        self._octets_before, self._waited_before_s = self.octets, self.waited_s
+        return True
+
     def patience_s(self, limits: Deadlines) -> float:
         """How long to wait if nothing more comes: idle, below the minimum rate, or at the absolute end."""
         left_s = limits.content_s - self.waited_s
         if limits.content_octets_per_s:
             due_s = max(limits.content_grace_s, self.octets / limits.content_octets_per_s)
             left_s = min(left_s, due_s - self.waited_s)
+            if limits.rate_is_recent:
+                left_s = min(left_s, limits.content_grace_s - (self.waited_s - self._waited_before_s))
         return min(limits.content_idle_s, left_s)
 
 
 class Lines:
-    """Reads lines and contents from one connection within the deadlines; `before_wait` runs before each wait."""
+    """Reads lines and contents from one connection within the deadlines; `before_wait` runs before each wait.
+
+    `progress` is told each time a content that we wait for has come at its minimum rate.
+    """
 
     def __init__(
         self,
         stream: asyncio.StreamReader,
         deadlines: Callable[[], Deadlines],
         before_wait: Callable[[], Awaitable[None]],
+        progress: Callable[[], None] = lambda: None,
     ) -> None:
         self._stream = stream
         self._deadlines = deadlines
         self._before_wait = before_wait
+        self._progress = progress
         self._commands = CommandLines()
         self._time = asyncio.get_running_loop().time
         self._start = self._time()
@@ -97,17 +115,28 @@ class Lines:
         """Whether the client has sent more than what we took."""
         return bool(self._commands) or bool(self._buffered)
 
-    async def command(self, limit: int = COMMAND_OCTETS, between: Reading | None = None) -> bytes | Fault:
+    @property
+    def is_awaited(self) -> bool:
+        """Whether we wait for the client, and nothing has come yet."""
+        return self._timeout is not None and not self._buffered
+
+    async def command(
+        self, limit: int = COMMAND_OCTETS, between: Reading | None = None, *, amid_mail: bool = False
+    ) -> bytes | Fault:
         """One command line, perhaps between the chunks of a content; raises Gone or TooLate."""
         line = self._commands.take(limit)
         if line is not None:
             return line
+        if between is not None:
+            self._look_at(between)
         await self._before_wait()
         # One deadline for the whole line: octets that trickle in do not renew it.
         begin = self._time()
         while line is None:
             limits = self._deadlines()
-            end = min(begin + limits.command_s, self._start + limits.session_s)
+            end = begin + limits.command_s
+            if not amid_mail:  # a mail that was cut at the end of the session would be cut again when it is repeated
+                end = min(end, self._start + limits.session_s)
             if between is not None:
                 end = min(end, begin + between.patience_s(limits))
             self._commands.feed(await self._read(end))
@@ -172,11 +201,16 @@ class Lines:
 
     async def _more(self, reading: Reading, most: int) -> bytes:
         """The next octets of a content."""
+        self._look_at(reading)
         await self._before_wait()
         begin = self._time()
         octets = await self._read(begin + reading.patience_s(self._deadlines()), most)
         reading.waited_s += self._time() - begin
         return octets
+
+    def _look_at(self, reading: Reading) -> None:
+        if reading.progresses(self._deadlines()):
+            self._progress()
 
     async def _read(self, end: float, most: int = CHUNK_OCTETS) -> bytes:
         timeout = self._timeout = asyncio.timeout_at(end)

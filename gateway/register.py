@@ -3,8 +3,9 @@
 
 Made by the supervisor before it forks. Enter: connections, whose they are, octets they reserve. Leave: yes, no, and how
 much is used. A slot for each connection; addresses and subnets stand there as keyed hashes, so that nobody can choose
-two that collide. A process that dies between any two writes leaves its slots taken and no worse: the kernel frees its
-lock, and the supervisor clears its slots. One thread of a process may use it.
+two that collide. Who has lost a slot changes nothing at it any more: each claim to it has a number of its own. A
+process that dies between any two writes leaves its slots taken and no worse: the kernel frees its lock, and the
+supervisor clears its slots. One thread of a process may use it.
 """
 
 import array
@@ -44,6 +45,13 @@ class Caps:
     subnet: int
 
 
+class Claim(NamedTuple):
+    """A slot, and the how manyth holder of it this is."""
+
+    slot: int
+    number: int
+
+
 class Used(NamedTuple):
     """What all processes hold at this instant."""
 
@@ -66,7 +74,7 @@ class _Lock:
 
 
 class Register:
-    """`slots` connections at once, whichever process has them; free slots hold zeros in every region.
+    """`slots` connections at once, whichever process has them; free slots hold zeros in all regions but the claims.
 
     Each kind of value has a region of its own, so that counting is one search in C. A slot counts as taken by its
     last write on entering and its last on leaving; the total of the octets can be made again from the slots.
@@ -80,7 +88,8 @@ class Register:
         self._octets = 2 * MARK_OCTETS * slots
         self._total = self._octets + 8 * slots
         self._pids = self._total + 8
-        self._taken = self._pids + 4 * slots
+        self._claims = self._pids + 4 * slots
+        self._taken = self._claims + 4 * slots
         self._end = self._taken + slots
         self._map = mmap.mmap(-1, self._end)
 
@@ -89,7 +98,7 @@ class Register:
         self._map.close()
         self._lock.close()
 
-    def enter(self) -> int | None:
+    def enter(self) -> Claim | None:
         """Take a slot for a connection of this process; None when there is none."""
         with self._lock:
             at = self._map.find(b"\0", self._taken, self._end)
@@ -97,43 +106,51 @@ class Register:
                 return None
             slot = at - self._taken
             self._put(self._pids + 4 * slot, os.getpid(), 4)
+            claim = self._claim(slot)
             self._map[at] = _TAKEN
-        return slot
+        return claim
 
-    def name(self, slot: int, peer: str, caps: Caps) -> Full | None:
+    def name(self, claim: Claim, peer: str, caps: Caps) -> Full | None:
         """Say whose connection it is, an IP address; answers the bound that forbids it, and then says nothing."""
         address, subnet = self._marks(peer)
         with self._lock:
+            if not self._is_held(claim):
+                return Full.CONNECTIONS
             if self._map[: self._subnets].count(address) >= caps.address:
                 return Full.ADDRESS
             if self._map[self._subnets : self._octets].count(subnet) >= caps.subnet:
                 return Full.SUBNET
-            self._write_marks(slot, address, subnet)
+            self._write_marks(claim.slot, address, subnet)
         return None
 
-    def leave(self, slot: int) -> None:
+    def leave(self, claim: Claim) -> None:
         """Give a slot back with all that it has reserved."""
         with self._lock:
-            self._free(slot)
+            if self._is_held(claim):
+                self._free(claim.slot)
 
-    def vacate(self, slot: int) -> None:
+    def vacate(self, claim: Claim) -> Claim | None:
         """Forget whose slot it is and what it reserved; it stays taken by this process, for the next connection."""
         with self._lock:
-            self._empty(slot)
+            if not self._is_held(claim):
+                return None
+            self._empty(claim.slot)
+            return self._claim(claim.slot)
 
-    def reserve(self, slot: int, octets: int, limit: int) -> bool:
+    def reserve(self, claim: Claim, octets: int, limit: int) -> bool:
         """Add to what this connection holds in memory, unless all together would hold more than `limit`."""
         with self._lock:
             total = self._get(self._total, 8) + octets
-            if total > limit:
+            if total > limit or not self._is_held(claim):
                 return False
-            self._hold(slot, octets)
+            self._hold(claim.slot, octets)
         return True
 
-    def release(self, slot: int, octets: int) -> None:
+    def release(self, claim: Claim, octets: int) -> None:
         """Take back what was reserved."""
         with self._lock:
-            self._hold(slot, -octets)
+            if self._is_held(claim):
+                self._hold(claim.slot, -min(octets, self._get(self._octets + 8 * claim.slot, 8)))
 
     def used(self) -> Used:
         """A look without the lock; it may be one step old."""
@@ -142,7 +159,7 @@ class Register:
     def clear(self, pid: int) -> None:
         """The supervisor's word that this process is dead: its slots are free."""
         with self._lock:
-            pids = array.array("I", self._map[self._pids : self._taken])
+            pids = array.array("I", self._map[self._pids : self._claims])
             for slot, owner in enumerate(pids):
                 if owner == pid:
                     self._free(slot)
@@ -150,6 +167,18 @@ class Register:
             self._put(self._total, sum(held), 8)
 
     # -- under the lock
+
+    def _claim(self, slot: int) -> Claim:
+        """All earlier claims to it are void."""
+        number = (self._get(self._claims + 4 * slot, 4) + 1) % 2**32
+        self._put(self._claims + 4 * slot, number, 4)
+        return Claim(slot, number)
+
+    def _is_held(self, claim: Claim) -> bool:
+        slot = claim.slot
+        is_last = self._get(self._claims + 4 * slot, 4) == claim.number
+        is_ours = self._get(self._pids + 4 * slot, 4) == os.getpid()
+        return is_last and is_ours and self._map[self._taken + slot] == _TAKEN
 
     def _free(self, slot: int) -> None:
         self._empty(slot)

@@ -61,13 +61,12 @@ def _keep_running(config: Config, wanted: Sequence[str]) -> int:
 
 
 class Household:
-    """What outlives a reload: the file, the sockets, the registers, and the configuration in force."""
+    """What outlives a reload: the file, the sockets, and the configuration in force."""
 
     def __init__(self, config: Config, wanted: Sequence[str], sockets: Sockets) -> None:
         self._config, self._wanted, self._sockets = config, wanted, sockets
         self._words = [word for role in wanted for word in LISTENERS[role]]
         self._has_certificate = False
-        self._registers: dict[tuple[str, int], Register] = {}
 
     def plan(self) -> Plan:
         """The file as it is now; raises CannotReload."""
@@ -104,8 +103,10 @@ class Household:
 
     def _posts(self, config: Config, arrangement: Arrangement) -> list[Post]:
         posts = []
+        # Their own: the old processes may have every connection amid a mail, and the new ones are to take some now.
+        registers = {word: Register(config.limits.max_connections) for word in self._words}
         for role in self._wanted:
-            shared = [Shared(arrangement.by_word[word], self._register(word, config)) for word in LISTENERS[role]]
+            shared = [Shared(arrangement.by_word[word], registers[word]) for word in LISTENERS[role]]
             listens = any(one.sockets for one in shared)
             if role == "mx" and listens:
                 for number in range(config.mx.processes):
@@ -116,13 +117,6 @@ class Household:
                 for number in range(config.queue.workers):
                     posts.append(self._post(f"worker-{number}", config, shared, _serve_worker))
         return posts
-
-    def _register(self, word: str, config: Config) -> Register:
-        """The old processes and the new count together, unless there are more or fewer slots now."""
-        slots = config.limits.max_connections
-        if (word, slots) not in self._registers:
-            self._registers[word, slots] = Register(slots)
-        return self._registers[word, slots]
 
     def _post(self, name: str, config: Config, shared: Sequence[Shared], serve: "_Serve") -> Post:
         def body(ready: roles.Ready) -> None:

@@ -26,6 +26,7 @@ from gateway.refusals import Refusals
 from gateway.session_log import Outcome, Tally
 from gateway.transaction import Answer
 from gateway.transport import Closed, Transported
+from gateway.waiting import Rank
 from handlers import tokens
 from storage.envelope import Session
 from storage.response import (
@@ -65,6 +66,7 @@ class Smtpd(Transported):
     def __init__(self, edge: Edge) -> None:
         super().__init__(edge)
         self._waiting = False
+        self._in_handshake = edge.settings.tls_implicit
         self._about = ""  # the id of what is being answered
         self._verb = ""
         self._refusals = Refusals()
@@ -88,7 +90,7 @@ class Smtpd(Transported):
             self._close()
             self.edge.ended(session, self._tally)
             return
-        self._lines = Lines(self._reader, lambda: self.edge.deadlines, self._flush)
+        self._lines = Lines(self._reader, lambda: self.edge.deadlines, self._flush, self._progress)
         self._conversation = Conversation(
             self.edge.settings,
             self.edge.receiver(self),
@@ -105,6 +107,11 @@ class Smtpd(Transported):
     def client(self) -> Session:
         return self._conversation.session
 
+    @property
+    def may_go(self) -> bool:
+        """Whether it waits for its client, of whom nothing has come that is not read yet."""
+        return self._at_its_mercy or self._lines.is_awaited
+
     def leave_if_idle(self) -> None:
         """Say 421 and close, unless a mail is on its way."""
         if self._waiting and self._conversation.transaction is None:
@@ -112,12 +119,15 @@ class Smtpd(Transported):
             self._close()
 
     def send_away(self, response: Response) -> None:
-        """Say this and close; a client that we have not greeted may be in its TLS handshake and hears nothing."""
-        if not self._waiting:
+        """Say this, close and do nothing more; amid a TLS handshake nothing can be said."""
+        if self._in_handshake:
             self.abort()
             return
         self._queue(response)  # here too
         self._close()
+        if self._original_transport is not None:
+            self._original_transport.close()  # a client that does not end TLS would keep the file open
+        self.task.cancel()  # although its next octets may be coming just now
 
     def tighten(self) -> None:
         """The deadlines have become shorter, also for what is awaited now."""
@@ -168,6 +178,7 @@ class Smtpd(Transported):
             self.say(R554_TOO_EARLY)
             self._conversation.lose()
             return
+        self._at_its_mercy = False
         self.say(Response(220, "", f"{settings.name} {'LMTP' if settings.lmtp else 'ESMTP'}"))
         stretch = 0
         while not self._conversation.over:
@@ -176,11 +187,13 @@ class Smtpd(Transported):
                 stretch = 0
                 await asyncio.sleep(0)
             self._waiting = True
-            if self._conversation.reading is None:
-                self.edge.waits(self, amid_mail=self._conversation.transaction is not None)
-            line = await self._lines.command(between=self._conversation.reading)
+            reading = self._conversation.reading
+            if reading is None:
+                self.edge.waits(self, Rank.MAIL if self._conversation.transaction else Rank.COMMAND)
+            line = await self._lines.command(between=reading)
             self._waiting = False
-            self.edge.works(self)
+            if reading is None:  # else it keeps its place, which only content makes better
+                self.edge.works(self)
             await self._answer(line)
 
     async def _answer(self, line: bytes | Fault) -> None:
@@ -283,6 +296,8 @@ class Smtpd(Transported):
 
     async def _secure(self, early: bytes) -> None:
         conversation = self._conversation
+        self._in_handshake = self._at_its_mercy = True
+        self.edge.waits(self, Rank.COMMAND)
         try:
             tls = await self.put_tls_below(early)
         except (OSError, asyncio.CancelledError) as error:  # ssl.SSLError is an OSError
@@ -291,6 +306,8 @@ class Smtpd(Transported):
                 raise
             log.info("%s: the TLS handshake failed: %s", conversation.session.id, type(error).__name__)
             raise Closed from None
+        self._in_handshake = self._at_its_mercy = False
+        self.edge.works(self)
         conversation.session = replace(conversation.session, tls=tls)
 
     # -- the wire, as commands see it
@@ -322,7 +339,9 @@ class Smtpd(Transported):
     async def ask(self, challenge: bytes) -> bytes | Response:
         """One step of AUTH (RFC 4954 §4); the line may be long and is not a command."""
         self._unsent += b"334 " + challenge + b"\r\n"
+        self.edge.waits(self, Rank.COMMAND)
         line = await self._lines.command(AUTH_OCTETS)
+        self.edge.works(self)
         if isinstance(line, Fault):
             return R500_LINE_TOO_LONG if line is Fault.TOO_LONG else R500_BARE_LINE_END
         return line
@@ -330,10 +349,14 @@ class Smtpd(Transported):
     async def read_content(self, content: Content, reading: Reading, write: Write) -> None:
         """The content after 354; who is too slow hears why."""
         await self._hearing_why(self._lines.content(content, reading, write))
+        self.edge.works(self)
 
     async def read_chunk(self, size: int, reading: Reading, write: Write) -> None:
         """The octets after BDAT; who is too slow hears why."""
         await self._hearing_why(self._lines.chunk(size, reading, write))
+
+    def _progress(self) -> None:
+        self.edge.waits(self, Rank.CONTENT)
 
     async def _hearing_why(self, reading: Coroutine[Any, Any, None]) -> None:
         try:

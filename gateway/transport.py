@@ -22,6 +22,12 @@ class Closed(Exception):
     """The connection is to be closed without a further word."""
 
 
+class Tls(sslproto.SSLProtocol):
+    """TLS below a connection; asyncio would have it hold a quarter of a megabyte for what is read at once."""
+
+    max_size = 32_768  # two TLS records
+
+
 class Transported(SMTP):
     """One connection without a dialogue: what is queued in `_unsent` leaves with the next flush."""
 
@@ -37,6 +43,7 @@ class Transported(SMTP):
         self._tls_protocol: sslproto.SSLProtocol | None = None
         self._original_transport: Any = None
         self._unsent = bytearray()
+        self._at_its_mercy = True  # we wait for the client elsewhere than for a line: for the greeting to be due, TLS
 
     def connection_lost(self, error: Exception | None) -> None:
         """Unlike aiosmtpd, cancel nothing: the reader's end is enough for the session to notice (A3)."""
@@ -56,7 +63,7 @@ class Transported(SMTP):
         """The handshake, `early` being what of it came already; its protocol and cipher. Raises OSError."""
         waiter = self.loop.create_future()
         deadline_s = self.edge.deadlines.handshake_s
-        tls = sslproto.SSLProtocol(
+        tls = Tls(
             self.loop,
             self,
             self.edge.settings.tls,  # type: ignore[arg-type, unused-ignore]
@@ -69,9 +76,10 @@ class Transported(SMTP):
         self._original_transport.set_protocol(tls)
         self.transport = tls._app_transport
         tls.connection_made(self._original_transport)
-        if early:
-            tls.get_buffer(len(early))[: len(early)] = early
-            tls.buffer_updated(len(early))
+        for start in range(0, len(early), Tls.max_size):
+            piece = early[start : start + Tls.max_size]
+            tls.get_buffer(len(piece))[: len(piece)] = piece
+            tls.buffer_updated(len(piece))
         try:
             await waiter
         except BaseException:
@@ -85,11 +93,14 @@ class Transported(SMTP):
             self._writer.write(bytes(self._unsent))
             self._unsent.clear()
         if self._paused:  # type: ignore[attr-defined]  # asyncio's FlowControlMixin
+            self._at_its_mercy = True
             try:
                 async with asyncio.timeout(self.edge.deadlines.command_s):
                     await self._writer.drain()
             except OSError:  # TimeoutError is one, and so is ssl.SSLError
                 raise Closed from None
+            finally:
+                self._at_its_mercy = False
 
     def _end_output(self) -> None:
         """Say no more, so that a client which only writes notices; under TLS there is no such half."""

@@ -2,6 +2,7 @@
 """The bounds of a listener at its sockets: who is turned away, who makes room, what stress and a full memory answer."""
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 
@@ -9,13 +10,17 @@ import pytest
 
 import gateway.edge
 import gateway.supply
+import gateway.waiting
 from gateway.edge import Edge, TurnedAway
 from gateway.lines import Deadlines
 from gateway.receiver import EdgeSettings
+from gateway.register import Register
+from gateway.seat import Memory, Seat, SeatedReceiver
 from gateway.stress import Stress
 from gateway.supply import Floor, Supply
-from storage.envelope import Session
-from storage.response import R452_NO_STORAGE
+from storage.address import parse
+from storage.envelope import Envelope, Session
+from storage.response import R250_SENDER_OK, R421_MAKE_ROOM, R452_NO_STORAGE
 from tests.support.cost import seconds
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
@@ -90,7 +95,7 @@ async def test_who_has_waited_longest_without_a_mail_makes_room(start):
 
 
 async def test_who_stops_amid_a_mail_makes_room_when_nobody_else_can(start, monkeypatch):
-    monkeypatch.setattr(gateway.edge, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(gateway.waiting, "PATIENCE_S", 0.0)
     running = await start(max_connections=2, stress_at_percent=100)
     stops, sends = await running.connect(), await running.connect()
     for line in OPENING:
@@ -101,6 +106,171 @@ async def test_who_stops_amid_a_mail_makes_room_when_nobody_else_can(start, monk
     await running.connect()
     assert (await stops.response()).startswith(b"421 4.7.0 Too busy")
     assert (await sends.say(b"a: b\r\n\r\nc\r\n.")).startswith(b"250")
+
+
+async def silent_in_the_handshake(running, _tls):
+    client = await running.connect()
+    await client.say(b"EHLO a")
+    assert (await client.say(b"STARTTLS")).startswith(b"220 ")
+    return client
+
+
+async def silent_in_implicit_tls(running, _tls):
+    client = await running.connect(greet=False)
+    await until(lambda: running.edge.open)
+    return client
+
+
+async def silent_in_a_login(running, tls):
+    client = await running.connect()
+    await client.start_tls(tls)
+    await client.say(b"EHLO a")
+    assert (await client.say(b"AUTH LOGIN")).startswith(b"334")
+    return client
+
+
+def silent_after(*lines):
+    async def connect(running, _tls):
+        client = await running.connect()
+        for line in (*OPENING, *lines):
+            assert (await client.say(line))[:1] in b"23"
+        return client
+
+    return connect
+
+
+async def silent_in_a_chunk(running, _tls):
+    client = await silent_after()(running, None)
+    await client.send(b"BDAT 100\r\na: b\r\n")
+    return client
+
+
+async def silent_before_the_greeting(running, _tls):
+    return await silent_in_implicit_tls(running, None)
+
+
+BUSY = b"421 4.7.0 Too busy to wait for you"
+
+
+@pytest.mark.parametrize(
+    ("silent", "settings", "hears"),
+    [
+        # Nothing can be said in the midst of a handshake.
+        pytest.param(silent_in_the_handshake, {}, b"", id="handshake"),
+        pytest.param(silent_in_implicit_tls, {"tls_implicit": True}, b"", id="implicit TLS"),
+        pytest.param(silent_in_a_login, {}, BUSY, id="login"),
+        pytest.param(silent_after(b"DATA"), {}, BUSY, id="DATA"),
+        pytest.param(silent_in_a_chunk, {}, BUSY, id="chunk"),
+        pytest.param(silent_after(b"BDAT 6\r\na: b"), {}, BUSY, id="between chunks"),
+        # In clear text, and as it should be in place of a greeting.
+        pytest.param(silent_before_the_greeting, {"greet_delay_s": 60}, BUSY, id="before the greeting"),
+    ],
+)
+async def test_whoever_is_silent_makes_room_wherever_it_is(
+    start, one_login, server_tls, client_tls, monkeypatch, silent, settings, hears
+):
+    monkeypatch.setattr(gateway.waiting, "PATIENCE_S", 0.0)
+    authenticator = one_login if silent is silent_in_a_login else None
+    running = await start(authenticator, tls=server_tls, max_connections=1, stress_at_percent=100, **settings)
+    client = await silent(running, client_tls)
+    (connection,) = running.edge.open
+    await until(lambda: connection.may_go)
+    newcomer = Idler()
+    assert running.edge.enter(newcomer, Session("s", "local")) is None
+    with contextlib.suppress(ConnectionError):
+        assert (await client.response())[: len(BUSY)] == hears
+    await until(lambda: connection not in running.edge.open)
+    assert running.edge._register.used() == (1, 0)
+    running.edge.leave(newcomer)
+    assert running.edge._register.used() == (0, 0)
+
+
+async def test_whoever_brings_a_content_does_not_make_room(start, monkeypatch):
+    running = await start(max_connections=1, stress_at_percent=100)
+    client = await silent_after(b"DATA")(running, None)
+    assert running.edge.enter(Idler(), Session("s", "local")) is not None
+    assert (await client.say(b"a: b\r\n\r\nc\r\n.")).startswith(b"250")
+
+
+async def test_nobody_goes_whose_next_octets_have_come(start):
+    """Its task is awake and has not run yet."""
+    running = await start(max_connections=1, stress_at_percent=100)
+    client = await running.connect()
+    (connection,) = running.edge.open
+    await until(lambda: connection.may_go)
+    connection._reader.feed_data(b"NOOP\r\n")
+    assert running.edge.enter(Idler(), Session("s", "local")) is not None
+    assert (await client.response()).startswith(b"250")
+
+
+async def test_whoever_made_room_does_nothing_more(start, receiver):
+    """However much of a mail it has sent by then; the slot is the newcomer's alone."""
+    running = await start(max_connections=1, stress_at_percent=100)
+    client = await running.connect()
+    await client.say(b"EHLO a")
+    (connection,) = running.edge.open
+    await until(lambda: connection.may_go)
+    newcomer = Idler()
+    assert running.edge.enter(newcomer, Session("s", "local")) is None
+    connection._reader.feed_data(b"\r\n".join((*OPENING[1:], b"BDAT 6 LAST\r\na: b\r\n")))
+    assert (await client.response()).startswith(b"421 4.7.0")
+    assert await client.response() == b""
+    await until(lambda: connection not in running.edge.open)
+    assert (receiver.begun, running.edge._register.used().slots) == (0, 1)
+    running.edge.leave(newcomer)
+    assert running.edge._register.used().slots == 0
+
+
+async def test_a_seat_that_was_handed_over_begins_and_holds_nothing(receiver):
+    register = Register(1)
+    lost = Seat(register, register.enter(), Memory(1_000_000))
+    newcomer = Seat(register, lost.hand_over(), Memory(1_000_000))
+    assert newcomer.hold(200_000)
+    answer = await SeatedReceiver(receiver, lost, None).begin(Session("s", "local"), Envelope(None, ()))
+    assert answer is R421_MAKE_ROOM
+    assert not lost.share()
+    assert not lost.hold(200_000)
+    assert lost.hold(0)
+    lost.leave()
+    assert lost.hand_over() is None
+    assert register.used() == (1, 196_608)
+
+
+async def test_what_fails_after_a_commit_is_no_answer_to_it(receiver, monkeypatch, caplog):
+    register = Register(1)
+    seat = Seat(register, register.enter(), Memory(1_000_000))
+    intake = await SeatedReceiver(receiver, seat, None).begin(
+        Session("s", "local"), Envelope(None, (parse("b@firm.example"),))
+    )
+    monkeypatch.setattr(register, "leave", None)
+    seat.leave()
+    receiver.on_content = accepted
+    assert await intake.finish() == (R250_SENDER_OK,)
+    assert "could not be given back" in caplog.text
+
+
+async def accepted(_session, _envelope, _content):
+    return R250_SENDER_OK
+
+
+async def test_who_is_turned_away_stands_in_the_log_of_a_process_without_connections(receiver, monkeypatch, caplog):
+    """Other processes have them all."""
+    monkeypatch.setattr(gateway.edge, "TICK_S", 0.0)
+    register = Register(1)
+    register.enter()
+    edge = Edge(EdgeSettings("gw.example"), receiver, register=register)
+    assert edge.enter(Idler(), Session("s", "192.0.2.1")) is not None
+    await until(lambda: "turned away 1: connections" in caplog.text)
+
+
+async def test_tls_holds_no_more_than_two_records_for_each_client(start, server_tls, client_tls):
+    running = await start(tls=server_tls)
+    client = await running.connect()
+    await client.say(b"EHLO a")
+    await client.start_tls(client_tls)
+    assert (await client.say(b"EHLO a")).startswith(b"250")
+    (connection,) = running.edge.open
+    assert len(connection._tls_protocol._ssl_buffer) <= 32_768
 
 
 async def test_a_slot_is_free_only_when_the_last_content_is_judged(start, receiver):
@@ -184,13 +354,13 @@ async def test_stress_ends_a_session_at_the_second_refusal(start):
     ],
 )
 def test_stress_begins_high_and_ends_low(taken, is_on):
-    stress = Stress(slots=100, at_percent=80, timeout_s=10)
+    stress = Stress(at_percent=80, timeout_s=10)
     assert [(stress.look(one), stress.is_on)[1] for one in taken] == is_on
 
 
 def test_stress_makes_no_deadline_longer():
     usual = Deadlines(command_s=2, session_s=5, content_idle_s=3, content_grace_s=1, handshake_s=4)
-    tight = Stress(slots=1, at_percent=80, timeout_s=10).deadlines(usual)
+    tight = Stress(at_percent=80, timeout_s=10).deadlines(usual)
     assert (tight.command_s, tight.session_s, tight.content_idle_s) == (2, 5, 3)
     assert (tight.content_grace_s, tight.handshake_s) == (1, 4)
     assert tight.content_octets_per_s > usual.content_octets_per_s
@@ -212,27 +382,51 @@ async def test_a_content_that_outgrows_the_memory_of_all_is_452_and_the_session_
     assert (await client.say(b"a: b\r\n\r\nsmall\r\n.")).startswith(b"250")
 
 
-async def test_where_the_memory_is_gone_data_is_452_until_it_is_back(start, receiver):
-    """The first connection holds what there is; the second hears it before it sends its content."""
-    running = await start(memory_octets=131_072)
-    first, second = await running.connect(), await running.connect()
+async def holding(running, octets):
+    """A client in the midst of a content of about so many octets, all of which are in memory."""
+    client = await running.connect()
     for line in (*OPENING, b"DATA"):
-        await first.say(line)
-    await first.send(b"a: b\r\n\r\n" + b"x\r\n" * 50_000)
+        await client.say(line)
+    await client.send(b"a: b\r\n\r\n" + b"x" * 69 * (octets // 72) + b"\r\n")
+    return client
+
+
+async def test_small_mail_is_taken_where_the_memory_is_gone(start, receiver):
+    running = await start(memory_octets=131_072, max_line_octets=1_000_000)
+    first = await holding(running, 190_000)
     await until(lambda: running.edge._register.used().octets == 131_072)
-    for line in OPENING:
-        await second.say(line)
-    assert (await second.say(b"DATA")).startswith(b"452 4.3.1")
+    second = await running.connect()
+    for line in (*OPENING, b"DATA"):
+        assert (await second.say(line))[:1] in b"23"
+    assert (await second.say(b"a: b\r\n\r\nsmall\r\n.")).startswith(b"250")
     assert (await first.say(b".")).startswith(b"250")
-    for line in OPENING[1:]:
-        await second.say(line)
-    assert (await second.say(b"DATA")).startswith(b"354")
+
+
+async def test_a_content_that_brings_nothing_makes_room_in_memory(start, receiver, monkeypatch):
+    monkeypatch.setattr(gateway.waiting, "PATIENCE_S", 0.0)
+    running = await start(memory_octets=131_072)
+    first = await holding(running, 190_000)
+    await until(lambda: running.edge._register.used().octets == 131_072)
+    second = await holding(running, 190_000)
+    assert (await first.response()).startswith(b"421 4.7.0 Too busy")
+    assert (await second.say(b".")).startswith(b"250")
+    await until(lambda: running.edge._register.used() == (1, 0))
+    assert receiver.abandoned == 1
+
+
+async def test_memory_that_runs_out_is_stress(start, caplog):
+    running = await start(memory_octets=131_072)
+    await holding(running, 190_000)
+    await until(lambda: running.edge._register.used().octets == 131_072)
+    await running.connect()
+    assert "stress: 2 of 2000 connections are taken, mails hold 0 of 0 MB" in caplog.text
 
 
 class Idler:
     """A connection that waits for ever."""
 
     client = Session("s", "local")
+    may_go = True
 
     def send_away(self, response):
         """Nothing more is heard of it."""

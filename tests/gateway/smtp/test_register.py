@@ -50,12 +50,12 @@ def entered(register: Register, peer: str, caps: Caps = CAPS) -> Full | None:
 
 
 def test_slots_are_taken_until_there_are_none_and_taken_again(register):
-    slots = [register.enter() for _ in range(8)]
-    assert slots == list(range(8))
+    claims = [register.enter() for _ in range(8)]
+    assert [claim.slot for claim in claims] == list(range(8))
     assert register.enter() is None
-    register.leave(5)
+    register.leave(claims[5])
     assert register.used() == Used(7, 0)
-    assert register.enter() == 5
+    assert register.enter().slot == 5
 
 
 @pytest.mark.parametrize(
@@ -114,6 +114,46 @@ def test_a_slot_that_is_handed_over_stays_taken_and_forgets_whose_it_was(registe
     assert [entered(register, "192.0.2.1") for _ in range(2)] == [None, None]
 
 
+@pytest.mark.parametrize(
+    "lose",
+    [
+        pytest.param(lambda register, claim: register.vacate(claim), id="handed over"),
+        pytest.param(lambda register, claim: (register.leave(claim), register.enter()), id="left and taken again"),
+    ],
+)
+def test_who_has_lost_a_slot_changes_nothing_at_it(register, lose):
+    lost = register.enter()
+    lose(register, lost)
+    before = bytes(register._map)
+    assert register.name(lost, "192.0.2.1", CAPS) is Full.CONNECTIONS
+    assert not register.reserve(lost, 10, 100)
+    assert register.vacate(lost) is None
+    register.release(lost, 10)
+    register.leave(lost)
+    assert bytes(register._map) == before
+    assert register.used() == Used(1, 0)
+
+
+def test_no_process_changes_the_slot_of_another(register):
+    claim = register.enter()
+    before = bytes(register._map)
+
+    def work():
+        assert not register.reserve(claim, 10, 100)
+        register.leave(claim)
+
+    os.waitpid(child(work), 0)
+    assert bytes(register._map) == before
+
+
+def test_what_was_reserved_never_falls_below_nothing(register):
+    first, second = register.enter(), register.enter()
+    register.reserve(first, 60, 100)
+    register.reserve(second, 10, 100)
+    register.release(second, 1000)
+    assert register.used() == Used(2, 60)
+
+
 def test_what_one_process_holds_another_sees(register):
     def work():
         slot = register.enter()
@@ -169,8 +209,7 @@ def test_a_process_killed_at_any_line_leaves_the_register_whole(register):
         register.name(slot, "192.0.2.1", CAPS)
         register.reserve(slot, 100, 1000)
         register.release(slot, 50)
-        register.vacate(slot)
-        register.leave(slot)
+        register.leave(register.vacate(slot))
 
     def work():
         die_at(line)
@@ -180,8 +219,9 @@ def test_a_process_killed_at_any_line_leaves_the_register_whole(register):
     while status == -signal.SIGKILL:
         status = buried(child(work), register)
         assert register.used() == Used(1, 10), line
-        assert entered(register, "192.0.2.1") is None, line
-        register.leave(1)
+        again = register.enter()
+        assert register.name(again, "192.0.2.1", CAPS) is None, line
+        register.leave(again)
         line += 1
     assert status == 0
     assert line > 40  # it was killed in every call

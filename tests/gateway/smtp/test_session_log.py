@@ -256,7 +256,7 @@ async def test_each_session_is_remembered_once_when_it_has_ended(start, commands
 
 
 async def test_who_is_turned_away_or_fails_tls_is_remembered_too(start, server_tls) -> None:
-    running = await start(max_connections=1, tls=server_tls)
+    running = await start(max_connections_per_address=1, tls=server_tls)
     running.edge.session_log = Remembered()
     client = await running.connect()
     await client.say(b"EHLO me")
