@@ -138,4 +138,7 @@ def test_a_file_that_holds_the_agents_address_is_refused_with_the_reason(world: 
 def test_mail_that_answers_no_case_is_refused(world: World) -> None:
     ann = world.agent
     answer = ann.send(b"From: a@b.example\r\nTo: carl@far.example\r\nSubject: Hi\r\n\r\nHi\r\n", ["carl@far.example"])
-    assert (answer.code, answer.text.split(" (id")[0]) == (554, "5.7.1 This is not a reply to a case you may answer")
+    assert (answer.code, answer.text.split(" (id")[0]) == (
+        554,
+        "5.7.1 This is not a reply to a case you may answer, answer the mail of the case itself",
+    )
