@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who is at the other end: the peer's IP address, and the client that a listed proxy names (PROXY v1 and v2).
 
-Enters: a transport, or a header that aiosmtpd has read. Leaves: plain text addresses; "local" for a local socket.
+Enters: a transport, or a header that aiosmtpd has read. Leaves: plain text addresses; "local" for a local socket; None
+where the client has gone before it was asked.
 """
 
 import asyncio
+import socket
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
@@ -15,12 +17,12 @@ from gateway.receiver import EdgeSettings, Network
 REMEMBERED = 4096
 
 
-def peer_of(transport: asyncio.BaseTransport) -> str:
-    """The client's IP address in its plain form; "local" for a local socket, which has none."""
-    name = transport.get_extra_info("peername")
-    if not isinstance(name, tuple) or not name:
+def peer_of(transport: asyncio.BaseTransport) -> str | None:
+    """The client's IP address in its plain form; "local" for a local socket, which has none; None: it has gone."""
+    if transport.get_extra_info("socket").family == socket.AF_UNIX:
         return "local"
-    return _plain(str(name[0]))
+    name = transport.get_extra_info("peername")  # the kernel names no peer of a connection that was reset
+    return _plain(str(name[0])) if name else None
 
 
 def is_listed(peer: str, settings: EdgeSettings) -> bool:
@@ -51,4 +53,4 @@ def proxied_peer(header: ProxyData) -> str | None:
         return None
     if header.command == V2_CMD.LOCAL or header.family in (AF.UNSPEC, AF.UNIX):
         return ""
-    return str(header.src_addr) if header.protocol == PROTO.STREAM else None
+    return _plain(str(header.src_addr)) if header.protocol == PROTO.STREAM else None

@@ -82,7 +82,11 @@ class Smtpd(Transported):
             return
         asyncio.StreamReaderProtocol.connection_made(self, transport)
         self.transport = transport
-        session = Session(tokens.new_name(datetime.now(UTC)), peer_of(transport))
+        peer = peer_of(transport)
+        if peer is None:
+            self.transport.abort()
+            return
+        session = Session(tokens.new_name(datetime.now(UTC)), peer)
         self._about = session.id
         refusal = self.edge.enter(self, session)
         if refusal is not None:
@@ -113,8 +117,12 @@ class Smtpd(Transported):
         return self._at_its_mercy or self._lines.is_awaited
 
     def leave_if_idle(self) -> None:
-        """Say 421 and close, unless a mail is on its way."""
-        if self._waiting and self._conversation.transaction is None:
+        """Say 421 and close, unless a mail is on its way; amid a TLS handshake nothing can be said."""
+        if self._conversation.transaction is not None or self._has_said_all:
+            return
+        if self._in_handshake:
+            self.abort()
+        elif self._waiting or self.may_go:
             self.say(R421_SHUTTING_DOWN)
             self._close()
 
@@ -179,6 +187,8 @@ class Smtpd(Transported):
             self._conversation.lose()
             return
         self._at_its_mercy = False
+        if self._has_to_go():
+            return
         self.say(Response(220, "", f"{settings.name} {'LMTP' if settings.lmtp else 'ESMTP'}"))
         stretch = 0
         while not self._conversation.over:
@@ -186,15 +196,24 @@ class Smtpd(Transported):
             if stretch == AT_A_STRETCH:
                 stretch = 0
                 await asyncio.sleep(0)
+            if self._has_to_go():
+                return
             self._waiting = True
             reading = self._conversation.reading
             if reading is None:
                 self.edge.waits(self, Rank.MAIL if self._conversation.transaction else Rank.COMMAND)
-            line = await self._lines.command(between=reading)
+            line = await self._lines.command(between=reading, amid_mail=self._conversation.transaction is not None)
             self._waiting = False
             if reading is None:  # else it keeps its place, which only content makes better
                 self.edge.works(self)
             await self._answer(line)
+
+    def _has_to_go(self) -> bool:
+        """Say 421 where the listener stops and no mail is on its way: it may have stopped amid an answer."""
+        if not self.edge.stopping or self._conversation.transaction is not None:
+            return False
+        self.say(R421_SHUTTING_DOWN)
+        return True
 
     async def _answer(self, line: bytes | Fault) -> None:
         """One command and its responses; a bound that is reached ends the session."""
@@ -217,8 +236,6 @@ class Smtpd(Transported):
         if conversation.over:
             return
         ending = conversation.usage.ending(self.edge.settings, self.edge.max_errors)
-        if ending is None and self.edge.stopping and conversation.transaction is None:
-            ending = R421_SHUTTING_DOWN
         if ending is not None:
             self.say(ending)
             conversation.over = True
@@ -278,6 +295,8 @@ class Smtpd(Transported):
                 peer = proxied_peer(await get_proxy(self._reader))
         except (TimeoutError, asyncio.IncompleteReadError):
             peer = None
+        if self.edge.stopping:
+            raise Gone  # it has heard 421
         if peer is None:
             log.warning("%s: no PROXY header from %s", session.id, session.peer)
             self._tally.end = Outcome.NO_PROXY_HEADER
@@ -301,7 +320,8 @@ class Smtpd(Transported):
         try:
             tls = await self.put_tls_below(early)
         except (OSError, asyncio.CancelledError) as error:  # ssl.SSLError is an OSError
-            self._tally.end = Outcome.TLS_FAILED
+            is_stop = isinstance(error, asyncio.CancelledError) and self.edge.stopping
+            self._tally.end = Outcome.SHUTDOWN if is_stop else Outcome.TLS_FAILED
             if isinstance(error, asyncio.CancelledError):
                 raise
             log.info("%s: the TLS handshake failed: %s", conversation.session.id, type(error).__name__)

@@ -43,6 +43,7 @@ class Transported(SMTP):
         self._tls_protocol: sslproto.SSLProtocol | None = None
         self._original_transport: Any = None
         self._unsent = bytearray()
+        self._has_said_all = False
         self._at_its_mercy = True  # we wait for the client elsewhere than for a line: for the greeting to be due, TLS
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -104,6 +105,7 @@ class Transported(SMTP):
 
     def _end_output(self) -> None:
         """Say no more, so that a client which only writes notices; under TLS there is no such half."""
+        self._has_said_all = True
         if self.transport is not None and self.transport.can_write_eof():
             self.transport.write_eof()
 
@@ -112,9 +114,9 @@ class Transported(SMTP):
         transport = self.transport
         if transport is None or transport.is_closing():
             return
-        if self._unsent:
+        if self._unsent and not self._has_said_all:
             transport.write(bytes(self._unsent))
-            self._unsent.clear()
+        self._unsent.clear()
         lingers = transport.get_write_buffer_size() > 0
         transport.close()
         if lingers:

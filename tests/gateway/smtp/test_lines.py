@@ -295,6 +295,19 @@ async def test_noop_does_not_renew_the_session_for_ever():
         await lines.command()
 
 
+async def test_the_end_of_the_session_cuts_no_mail_in_two():
+    stream, lines = reader(command_s=0.05, session_s=0)
+    stream.feed_data(b"BDAT 5\r\n")
+    assert await lines.command(between=Reading(1000), amid_mail=True) == b"BDAT 5"
+    asyncio.get_running_loop().call_soon(stream.feed_data, b"12345BDAT 0 LAST\r\n")
+    await lines.chunk(5, Reading(1000), ignore)
+    assert await lines.command(between=Reading(1000), amid_mail=True) == b"BDAT 0 LAST"
+    asyncio.get_running_loop().call_soon(stream.feed_data, b"RSET\r\n")
+    assert await lines.command(amid_mail=True) == b"RSET"
+    with pytest.raises(TooLate):
+        await lines.command()
+
+
 async def drip(stream, loop, octet=b"x"):
     """One octet at each turn of the loop: never idle, always slow."""
     while True:
