@@ -20,7 +20,7 @@ from click.exceptions import Exit
 from gateway import keys
 from gateway.cli_operator import Operator, words_of
 from gateway.config import Config
-from gateway.ingest import Refusal, ingest
+from gateway.ingest import NoContent, Refusal, ingest
 from gateway.line_law import ContentLimits
 from gateway.session_log import accepted_id
 from handlers import tokens
@@ -65,6 +65,8 @@ class ForPipes(click.Command):
             raise
         except KeyboardInterrupt:
             _end(TRY_LATER, "interrupted")
+        except (NoContent, Unfinished) as error:
+            _end(TRY_LATER, str(error))
         except Exception as error:
             _end(TRY_LATER, words_of(error))
 
@@ -104,7 +106,7 @@ def ingest_verb(operator: Operator, sender: str, recipients: tuple[str, ...]) ->
     signal.alarm(0)
     if isinstance(outcome, Refusal):
         about = f"{outcome.recipient}: " if outcome.recipient is not None else ""
-        _end(_code(outcome.response), f"{about}{outcome.response}")
+        _end(_code(outcome.response), f"{about}{outcome.response} (id {envelope.id})")
     _say(1, accepted_id(outcome))
 
 

@@ -108,6 +108,7 @@ def test_a_refusal_ends_with_its_code_and_keeps_nothing(ready, words, stdin, cod
     assert done.stderr.startswith(b"casegate: ")
     assert done.stderr.count(b"\n") == 1
     assert said in done.stderr.decode()
+    assert b"unexpected" not in done.stderr
     assert ready.json("message", "list") == []
 
 
@@ -134,6 +135,7 @@ def test_what_is_our_own_fault_is_for_later(installation, broken, said) -> None:
     assert (done.returncode, done.stdout) == (75, b"")
     assert said in done.stderr.decode()
     assert done.stderr.count(b"\n") == 1
+    assert b"unexpected" not in done.stderr
 
 
 def test_low_disk_is_for_later(ready) -> None:
