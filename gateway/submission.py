@@ -38,7 +38,7 @@ from storage.states import Move
 
 log = logging.getLogger(__name__)
 
-LARGE_AT_ONCE = 1  # of all large drafts of the process; 25 MB take some 150 MB and two seconds
+LARGE_AT_ONCE = 1  # of all large drafts of the process; 25 MB take some 180 MB and some seconds
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Good mail gets through one MX process while a crowd of strangers does its worst, and soon.
 
-The bound is the promise of the edge: 99 of 100 mails have their 250 within a second of connecting. On a machine that
-is itself slow the same mails are timed without the crowd first, and the bound grows with them.
+The bound is the promise of the edge: 99 of 100 mails have their 250 within a second of connecting. The same mails are
+timed without the crowd first. Alone they take 50 ms, so that the second is what counts; only where even a quiet mail
+takes more than a tenth of it, because other programs have the machine, does the bound grow with what it takes.
 """
 
 import asyncio
