@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from gateway import sasl
 from gateway.conversation import Conversation
+from gateway.line_law import Fault, announces_chunk
 from gateway.transaction import Answer, bdat, data, mail, rcpt
 from storage.address import is_literal
 from storage.response import (
@@ -22,6 +23,10 @@ from storage.response import (
     R252_NOT_VERIFIED,
     R451_TRY_LATER,
     R454_NO_TLS,
+    R500_BARE_LINE_END,
+    R500_LINE_TOO_LONG,
+    R500_UNKNOWN_COMMAND,
+    R501_CHUNK,
     R501_SYNTAX,
     R502_NOT_HERE,
     R503_BAD_SEQUENCE,
@@ -218,6 +223,12 @@ _ENDS_GROUP = frozenset({"EHLO", "HELO", "LHLO", "AUTH", "STARTTLS", "DATA", "VR
 _ENDS_OR_HOLDS = frozenset({"QUIT", "BDAT"}) | _NOT_SMTP
 
 
+def parse(line: bytes) -> tuple[str, str]:
+    """Verb in capitals, and argument; octets that are not UTF-8 survive as surrogates, which no grammar admits."""
+    verb, _, argument = line.partition(b" ")
+    return verb.decode("ascii", "replace").upper(), argument.strip(b" ").decode("utf-8", "surrogateescape")
+
+
 def must_be_last(c: Conversation, verb: str) -> bool:
     """Whether a client has to wait for the response before it sends more; without EHLO it always has to."""
     without_extensions = not c.session.helo or c.session.protocol == "SMTP"
@@ -227,6 +238,24 @@ def must_be_last(c: Conversation, verb: str) -> bool:
 def commands(c: Conversation) -> dict[str, Command]:
     """The table of this listener."""
     return LMTP_COMMANDS if c.settings.lmtp else COMMANDS
+
+
+_LINE_FAULTS = {
+    Fault.TOO_LONG: R500_LINE_TOO_LONG,
+    Fault.BARE_LINE_END: R500_BARE_LINE_END,
+    Fault.CHUNK: R501_CHUNK,
+}
+
+
+def no_command(c: Conversation, line: bytes | Fault) -> Response:
+    """This line cannot be obeyed, nor can what follows it if it was to be a chunk."""
+    if isinstance(line, Fault):
+        response = _LINE_FAULTS[line]
+    else:
+        response = R501_CHUNK if announces_chunk(line) else R500_UNKNOWN_COMMAND
+    if response is R501_CHUNK:
+        c.lose()
+    return response
 
 
 async def obey(c: Conversation, verb: str, argument: str) -> Answer:

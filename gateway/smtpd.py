@@ -16,10 +16,10 @@ from typing import Any
 
 from aiosmtpd.proxy_protocol import get_proxy
 
-from gateway.commands import commands, failed, must_be_last, obey
+from gateway.commands import commands, failed, must_be_last, no_command, obey, parse
 from gateway.conversation import Conversation
 from gateway.edge import Edge
-from gateway.line_law import AUTH_OCTETS, Content, Fault, announces_chunk
+from gateway.line_law import AUTH_OCTETS, Content, Fault
 from gateway.lines import Gone, Lines, Reading, TooLate, TooMuch, Write
 from gateway.peers import is_listed, peer_of, proxied_peer
 from gateway.refusals import Refusals
@@ -36,8 +36,6 @@ from storage.response import (
     R421_TOO_SLOW,
     R500_BARE_LINE_END,
     R500_LINE_TOO_LONG,
-    R500_UNKNOWN_COMMAND,
-    R501_CHUNK,
     R501_SYNTAX,
     R552_TOO_BIG,
     R554_OUT_OF_TURN,
@@ -52,11 +50,6 @@ LISTENS_ON_S = 2.0  # to a client that is still sending what we will not take, s
 AT_A_STRETCH = 50  # commands of one client, before others have their turn
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
-_LINE_FAULTS = {
-    Fault.TOO_LONG: R500_LINE_TOO_LONG,
-    Fault.BARE_LINE_END: R500_BARE_LINE_END,
-    Fault.CHUNK: R501_CHUNK,
-}
 _UNSAYABLE = re.compile(rb"[^\x20-\x7e]")
 
 
@@ -218,7 +211,7 @@ class Smtpd(Transported):
     async def _answer(self, line: bytes | Fault) -> None:
         """One command and its responses; a bound that is reached ends the session."""
         conversation = self._conversation
-        self._verb, argument = ("", "") if isinstance(line, Fault) else _parse(line)
+        self._verb, argument = ("", "") if isinstance(line, Fault) else parse(line)
         self._refusals.hear(self._verb, argument, is_known=self._verb in commands(conversation))
         self._about, conversation.owed = conversation.id, 1
         conversation.usage.idle_commands += 1
@@ -242,10 +235,8 @@ class Smtpd(Transported):
 
     async def _answer_to(self, line: bytes | Fault, argument: str) -> Answer:
         conversation = self._conversation
-        if isinstance(line, Fault):
-            return self._no_command(_LINE_FAULTS[line])
-        if self._verb not in commands(conversation):
-            return self._no_command(R501_CHUNK if announces_chunk(line) else R500_UNKNOWN_COMMAND)
+        if isinstance(line, Fault) or self._verb not in commands(conversation):
+            return no_command(conversation, line)
         if _CONTROL.search(line) and self._verb != "BDAT":  # which reads its octets, or ends the session
             return R501_SYNTAX
         try:
@@ -255,12 +246,6 @@ class Smtpd(Transported):
         except Exception:
             log.exception("%s: %s failed", self._about, self._verb)
             return (failed(conversation, self._verb),) * conversation.owed
-
-    def _no_command(self, response: Response) -> Response:
-        """This line cannot be obeyed, nor can what follows it if it was to be a chunk."""
-        if response is R501_CHUNK:
-            self._conversation.lose()
-        return response
 
     async def _refuse_the_rest(self) -> None:
         """The client is in the midst of a content that it must not send again."""
@@ -398,9 +383,3 @@ class Smtpd(Transported):
     def leave_to_itself(self, work: Coroutine[Any, Any, None]) -> None:
         """Let this come to its end without waiting for it."""
         self.edge.keep(self._conversation.session, work)
-
-
-def _parse(line: bytes) -> tuple[str, str]:
-    """Verb in capitals, and argument; octets that are not UTF-8 survive as surrogates, which no grammar admits."""
-    verb, _, argument = line.partition(b" ")
-    return verb.decode("ascii", "replace").upper(), argument.strip(b" ").decode("utf-8", "surrogateescape")
