@@ -132,23 +132,35 @@ class Edge:
             return R421_SHUTTING_DOWN
         if self._ticker is None:
             self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
-        claim = self._register.enter() or self._make_room()
+        is_named = not is_listed(session.peer, self.settings)
+        claim = self._register.enter()
+        if claim is None:
+            full = self._share(session) if is_named else None
+            if full is not None:  # who has its share takes nobody else's place
+                return self._turn_away(session, full)
+            claim = self._make_room()
         if claim is None:
             return self._turn_away(session, Full.CONNECTIONS)
         self._look()
         self.open[connection] = Seat(self._register, claim, self._memory)
         self.waits(connection, Rank.COMMAND)
-        return None if is_listed(session.peer, self.settings) else self.name(connection, session)
+        return self.name(connection, session) if is_named else None
 
     def name(self, connection: Connection, session: Session) -> Response | None:
         """The client's address is known, from the socket or from a PROXY header; the response turns it away."""
-        if session.peer == "local" or is_within(session.peer, self.settings.unlimited_from):
-            return None
-        full = self.open[connection].name(session.peer, self._caps)
+        full = self.open[connection].name(session.peer, self._caps) if self._counts(session) else None
         if full is None:
             return None
         self.leave(connection)
         return self._turn_away(session, full)
+
+    def _share(self, session: Session) -> Full | None:
+        """The bound that its address or network has reached already."""
+        return self._register.full(session.peer, self._caps) if self._counts(session) else None
+
+    def _counts(self, session: Session) -> bool:
+        """Whether its address and its network have bounds."""
+        return session.peer != "local" and not is_within(session.peer, self.settings.unlimited_from)
 
     def waits(self, connection: Connection, rank: Rank) -> None:
         """It waits for its client from now on."""

@@ -9,21 +9,15 @@ Fails: whatever the store or the input fails with; nothing is kept then.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from gateway.line_law import ContentLimits, Fault, LineLaw
+from gateway.line_law import REFUSALS, ContentLimits, Fault, LineLaw
 from gateway.receiver import Intake, Receiver
 from storage.address import Address
 from storage.envelope import Envelope, Session
-from storage.response import R552_TOO_BIG, R554_BARE_LINE_END, R554_LINE_TOO_LONG, Response
+from storage.response import Response
 
 Read = Callable[[], Awaitable[bytes]]
 
 MBOX_LINE = b"From "
-
-_FAULTS = {
-    Fault.TOO_BIG: R552_TOO_BIG,
-    Fault.BARE_LINE_END: R554_BARE_LINE_END,
-    Fault.TOO_LONG: R554_LINE_TOO_LONG,
-}
 
 
 class NoContent(Exception):
@@ -90,7 +84,7 @@ async def ingest(receiver: Receiver, envelope: Envelope, read: Read, limits: Con
         raise
     if fault is not None:
         await intake.abandon()
-        return Refusal(_FAULTS[fault])
+        return Refusal(REFUSALS[fault])
     response = (await intake.finish())[0]
     return response if response.is_positive else Refusal(response)
 

@@ -10,6 +10,8 @@ are cut. Memory is bounded by the limits, never by the peer.
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from storage.response import R552_TOO_BIG, R554_BARE_LINE_END, R554_LINE_TOO_LONG
+
 COMMAND_OCTETS = 2048  # RFC 5321 §4.5.3.1.4 asks for 512; each extension adds to it, long ORCPTs are real
 AUTH_OCTETS = 12_288  # RFC 4954 §4
 
@@ -24,6 +26,13 @@ class Fault(Enum):
     BARE_LINE_END = auto()
     TOO_LONG = auto()  # a line
     CHUNK = auto()  # the line before a chunk: where that ends, and the next command begins, cannot be told
+
+
+REFUSALS = {  # what a content with this fault is answered
+    Fault.TOO_BIG: R552_TOO_BIG,
+    Fault.BARE_LINE_END: R554_BARE_LINE_END,
+    Fault.TOO_LONG: R554_LINE_TOO_LONG,
+}
 
 
 def announces_chunk(line: bytes) -> bool:

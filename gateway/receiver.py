@@ -6,10 +6,9 @@ exception from any of them becomes 451 4.3.0 with the session's id, and a traceb
 """
 
 import ssl
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
-from typing import Any, Protocol
+from typing import Protocol
 
 from gateway.lines import Deadlines
 from storage.address import Address
@@ -62,30 +61,6 @@ class Authenticator(Protocol):
     async def login(self, session: Session, login: str, password: str) -> Response:
         """R235_LOGGED_IN, or a refusal."""
         ...
-
-
-class Gathering:
-    """An Intake that holds the whole content, for a Receiver that has to rewrite it."""
-
-    def __init__(self, envelope: Envelope, decide: Callable[[bytes], Coroutine[Any, Any, Response]]) -> None:
-        self._copies = len(envelope.recipients)
-        self._decide = decide
-        self._held = bytearray()
-
-    @property
-    def held_octets(self) -> int:
-        return len(self._held)
-
-    async def write(self, octets: bytes) -> None:
-        self._held += octets
-
-    async def finish(self) -> tuple[Response, ...]:
-        content = bytes(self._held)
-        self._held.clear()
-        return (await self._decide(content),) * self._copies
-
-    async def abandon(self) -> None:
-        self._held.clear()
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,14 +114,14 @@ class Register:
         """Say whose connection it is, an IP address; answers the bound that forbids it, and then says nothing."""
         address, subnet = self._marks(peer)
         with self._lock:
-            if not self._is_held(claim):
-                return Full.CONNECTIONS
-            if self._map[: self._subnets].count(address) >= caps.address:
-                return Full.ADDRESS
-            if self._map[self._subnets : self._octets].count(subnet) >= caps.subnet:
-                return Full.SUBNET
-            self._write_marks(claim.slot, address, subnet)
-        return None
+            full = self._reached(address, subnet, caps) if self._is_held(claim) else Full.CONNECTIONS
+            if full is None:
+                self._write_marks(claim.slot, address, subnet)
+        return full
+
+    def full(self, peer: str, caps: Caps) -> Full | None:
+        """Which bound forbids one more connection of this address; a look without the lock."""
+        return self._reached(*self._marks(peer), caps)
 
     def leave(self, claim: Claim) -> None:
         """Give a slot back with all that it has reserved."""
@@ -165,6 +165,11 @@ class Register:
                     self._free(slot)
             held = array.array("Q", self._map[self._octets : self._total])
             self._put(self._total, sum(held), 8)
+
+    def _reached(self, address: bytes, subnet: bytes, caps: Caps) -> Full | None:
+        if self._map[: self._subnets].count(address) >= caps.address:
+            return Full.ADDRESS
+        return Full.SUBNET if self._map[self._subnets : self._octets].count(subnet) >= caps.subnet else None
 
     # -- under the lock
 

@@ -10,7 +10,7 @@ import re
 
 from gateway import paths
 from gateway.conversation import Chunks, Conversation, Transaction
-from gateway.line_law import Content, Fault, LineLaw
+from gateway.line_law import REFUSALS, Content, Fault, LineLaw
 from gateway.lines import Reading, Write
 from gateway.receiver import Intake
 from storage.response import (
@@ -21,19 +21,11 @@ from storage.response import (
     R451_TRY_LATER,
     R452_TOO_MANY_RECIPIENTS,
     R501_CHUNK,
-    R552_TOO_BIG,
-    R554_BARE_LINE_END,
-    R554_LINE_TOO_LONG,
     Response,
 )
 
 Answer = Response | tuple[Response, ...] | None
 
-_FAULTS = {
-    Fault.TOO_BIG: R552_TOO_BIG,
-    Fault.BARE_LINE_END: R554_BARE_LINE_END,
-    Fault.TOO_LONG: R554_LINE_TOO_LONG,
-}
 _CHUNK = re.compile(r"([0-9]{1,20})(?: +([!-~]+))?")
 
 
@@ -184,7 +176,7 @@ async def _taken(c: Conversation, size: int, sink: "_Sink", *, last: bool) -> An
     law = transaction.chunks.law
     if not last:
         if law.fault is not None:
-            return _refused(c, _FAULTS[law.fault], last=False)
+            return _refused(c, REFUSALS[law.fault], last=False)
         c.usage.idle_commands = 0 if size else c.usage.idle_commands
         return R250_CHUNK_TAKEN
     if transaction.intake is not None and (rest := law.end()):
@@ -201,7 +193,7 @@ async def _judged(c: Conversation, transaction: Transaction, fault: Fault | None
     intake = transaction.intake
     if fault is not None or intake is None:
         c.end_transaction()
-        return (_FAULTS[fault] if fault is not None else R451_TRY_LATER,) * c.owed
+        return (REFUSALS[fault] if fault is not None else R451_TRY_LATER,) * c.owed
     transaction.intake = None
     c.end_transaction()
     c.usage.idle_commands = 0

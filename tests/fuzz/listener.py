@@ -7,8 +7,9 @@ import threading
 from gateway.edge import Edge
 from gateway.listener import serve
 from gateway.listening import bind
-from gateway.receiver import EdgeSettings, Gathering
+from gateway.receiver import EdgeSettings
 from storage.response import R250_ACCEPTED, R250_RECIPIENT_OK, R250_SENDER_OK, R550_NO_SUCH_ADDRESS
+from tests.support.gathering import Gathering
 
 
 class TakesAll:

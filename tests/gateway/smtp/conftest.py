@@ -12,7 +12,7 @@ import trustme
 from gateway.edge import Edge
 from gateway.listener import serve
 from gateway.listening import bind, bind_unix
-from gateway.receiver import EdgeSettings, Gathering
+from gateway.receiver import EdgeSettings
 from storage.response import (
     R235_LOGGED_IN,
     R250_ACCEPTED,
@@ -22,6 +22,7 @@ from storage.response import (
     R550_NO_SUCH_ADDRESS,
     Response,
 )
+from tests.support.gathering import Gathering
 
 R452_FULL = Response(452, "4.2.2", "Mailbox full")
 
@@ -141,8 +142,9 @@ class Running:
     task: asyncio.Task
     clients: list
 
-    async def connect(self, *, greet=True, tls=None):
+    async def connect(self, *, greet=True, tls=None, host=None):
         options = {"ssl": tls, "server_hostname": "gw.example"} if tls else {}
+        options |= {"local_addr": (host, 0)} if host else {}
         if isinstance(self.port, int):
             client = Client(*await asyncio.open_connection("127.0.0.1", self.port, **options))
         else:

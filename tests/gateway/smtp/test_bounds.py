@@ -65,6 +65,23 @@ async def test_the_third_of_one_network_is_turned_away_and_others_are_not(start,
     assert (await proxied(running, peers[2]))[1].startswith(b"220 ")
 
 
+async def test_a_client_that_has_its_share_takes_nobody_elses_place(start):
+    """Each from an address of its own; with no slot left, one more from any of them would be a swap of strangers."""
+    running = await start(max_connections=3, max_connections_per_address=1)
+
+    async def greeting(host):
+        client = await running.connect(greet=False, host=host)
+        return await client.response()
+
+    for host in ("127.0.0.1", "127.0.1.1", "127.0.2.1"):
+        assert (await greeting(host)).startswith(b"220 ")
+    waiting = tuple(running.clients)
+    assert (await greeting("127.0.2.1")).startswith(b"421 4.7.0 Too many connections from your network")
+    for client in waiting:
+        assert (await client.say(b"NOOP")).startswith(b"250 ")
+    assert (await greeting("127.0.3.1")).startswith(b"220 ")
+
+
 async def test_who_comes_without_a_proxy_is_counted_at_once(start):
     running = await start(max_connections_per_address=1)
     await running.connect()
