@@ -197,7 +197,7 @@ class Limits(Section):
     unlimited_from: tuple[AllowedNetwork, ...] = (units.parse_network("127.0.0.0/8"), units.parse_network("::1"))
     stress_at: Annotated[int, _whole(1, 100)] = 80
     stress_timeout: Annotated[timedelta, _duration("1s", "1h")] = timedelta(seconds=10)
-    greet_delay: Annotated[timedelta, _duration("0ms", "1m")] = timedelta(milliseconds=20)
+    greet_delay: Annotated[timedelta, _duration("0ms", "1m")] = timedelta(milliseconds=5)
     command_timeout: Annotated[timedelta, _duration("1s", "1h")] = timedelta(minutes=5)
     session_timeout: Annotated[timedelta, _duration("1s", "1d")] = timedelta(hours=1)
     content_idle_timeout: Annotated[timedelta, _duration("1s", "1h")] = timedelta(minutes=3)

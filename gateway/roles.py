@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import ssl
@@ -41,6 +42,8 @@ from storage.database import Database
 log = logging.getLogger(__name__)
 
 Ready = Callable[[], None]
+
+GC_EVERY = 20_000  # new objects; a mail makes some thousands, nearly all freed by their count of references
 
 RETIRE = signal.SIGUSR1  # to a listener: others have taken its place
 COMMANDS_S = 60.0  # from MAIL to DATA
@@ -191,6 +194,8 @@ async def _serve(listeners: Sequence[tuple[Sequence[Listening], Edge]], ready: R
     loop.add_signal_handler(RETIRE, stop.set)
     serving = [serve(sockets, edge, stop, grace_s, hurry) for sockets, edge in listeners if sockets]
     tasks = [asyncio.ensure_future(one) for one in serving]
+    gc.freeze()  # what is here now stays; each full collection would walk through all of it for nothing
+    gc.set_threshold(GC_EVERY)
     ready()
     await asyncio.gather(*tasks)
 
