@@ -14,6 +14,7 @@ from gateway.config_errors import ConfigError
 from gateway.listening import CannotListen, Listening, bind_unix
 from gateway.sockets import FIRST_DESCRIPTOR, Passed, Sockets, passed_on
 from gateway.units import Endpoint
+from tests.support.ports import free_port
 
 WORDS = ("mx", "lmtp", "submission", "submission_tls")
 
@@ -211,9 +212,15 @@ def test_an_address_that_cannot_be_had_closes_what_was_opened_for_it(configure, 
 
 @pytest.fixture
 def unused():
+    """Each address once, and none that an outgoing connection could take meanwhile."""
+    given = set()
+
     def unused():
-        with _listening() as bound:
-            return f"127.0.0.1:{_port(bound)}"
+        port = free_port()
+        while port in given:
+            port = free_port()
+        given.add(port)
+        return f"127.0.0.1:{port}"
 
     return unused
 
