@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 import ipaddress
+from types import SimpleNamespace
 
 import pytest
 
@@ -370,3 +371,12 @@ def test_the_disk_is_asked_once_a_second_however_many_mails_begin(tmp_path, monk
     for _ in range(1000):
         supply.refusal()
     assert asked == [tmp_path]
+
+
+# (files that the system can have in all, files left): some count none and say 0 of 0.
+@pytest.mark.parametrize(("files", "left", "refused"), [(1_000_000, 99, True), (1_000_000, 100, False), (0, 0, False)])
+def test_a_file_system_without_inodes_takes_no_mail_either(tmp_path, monkeypatch, files, left, refused):
+    found = SimpleNamespace(f_bavail=10**9, f_frsize=4096, f_files=files, f_favail=left)
+    monkeypatch.setattr(gateway.supply.os, "statvfs", lambda _place: found)
+    answer = Supply([tmp_path], lambda: 0, Floor(0, 10)).refusal()
+    assert answer == (R452_NO_STORAGE if refused else None)
