@@ -5,136 +5,42 @@ Enters: a TOML file and the environment. Leaves: one frozen Config, every value 
 Passwords are not in it: `gateway.credentials` reads them for whoever needs one.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from gateway import units
-from gateway.config_errors import Reads, Refused, complaint, first_complaint, mask, read_toml, show_found
-from gateway.units import Endpoint, MxRoute, Network, OutboundRoute
+from gateway.config_errors import Reads, complaint, first_complaint, read_toml, show_found
+from gateway.config_values import (
+    AbsolutePath,
+    AllowedNetwork,
+    DatabaseUrl,
+    FileMode,
+    HostName,
+    Listen,
+    MailSize,
+    Nameserver,
+    OptionalHostName,
+    OptionalPath,
+    Pause,
+    Rate,
+    Recipients,
+    RedisUrl,
+    Route,
+    Text,
+    YesOrNo,
+    choice,
+    duration,
+    size,
+    whole,
+)
+from gateway.units import Endpoint, MxRoute
 
 WEAK_BELOW = 1024  # bits of an RSA key, RFC 8301 §3.2
 ENVIRONMENT = ("CASEGATE_DATABASE_PASSWORD", "CASEGATE_REDIS_PASSWORD", "CASEGATE_OUTBOUND_PASSWORD")
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or any(ord(c) < 32 for c in value):
-        raise ValueError("not text")
-    return value
-
-
-def _from_text(parse: Callable[[str], object]) -> Callable[[object], object]:
-    return lambda value: parse(_text(value))
-
-
-def _or_empty(parse: Callable[[str], object], empty: object) -> Callable[[object], object]:
-    return lambda value: empty if value == "" else parse(_text(value))
-
-
-def _whole(low: int, high: int) -> Reads:
-    def parse(value: object) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise ValueError("out of range")
-        return value
-
-    return Reads(parse, f"a whole number from {low} to {high}", int)
-
-
-def _choice(*words: str) -> Reads:
-    def parse(value: object) -> object:
-        if value not in words:
-            raise ValueError("unknown word")
-        return value
-
-    return Reads(parse, " or ".join(f'"{word}"' for word in words))
-
-
-def _duration(low: str, high: str) -> Reads:
-    def parse(value: object) -> timedelta:
-        duration = units.parse_duration(_text(value))
-        if not units.parse_duration(low) <= duration <= units.parse_duration(high):
-            raise ValueError("out of range")
-        return duration
-
-    return Reads(parse, f'a duration from {low} to {high} such as "5s"', units.show_duration)
-
-
-def _size(low: str, high: str) -> Reads:
-    def parse(value: object) -> int:
-        octets = units.parse_size(_text(value))
-        if not units.parse_size(low) <= octets <= units.parse_size(high):
-            raise Refused(f"a size from {low} to {high}")
-        return octets
-
-    return Reads(parse, 'a size such as "35MB"', units.show_size)
-
-
-def _database_url(text: str) -> str:
-    if text.startswith(("postgresql://", "postgres://")):
-        raise Refused("postgresql+psycopg://..., which names the driver")
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        raise ValueError("not a URL") from None
-    absolute = url.drivername == "sqlite" and not url.host and (url.database or "").startswith("/")
-    if not absolute and not (url.drivername == "postgresql+psycopg" and url.database):
-        raise ValueError("neither database")
-    return text
-
-
-def _redis_url(text: str) -> str:
-    url = urlsplit(text)
-    over_tcp = url.scheme in ("redis", "rediss") and url.hostname and url.port != 0  # .port raises for a bad one
-    if not over_tcp and not (url.scheme == "unix" and url.path.startswith("/")):
-        raise ValueError("not a Redis URL")
-    return text
-
-
-HostName = Annotated[str, Reads(_from_text(units.parse_host_name), 'a host name such as "gw.example"')]
-OptionalHostName = Annotated[
-    str, Reads(_or_empty(units.parse_host_name, ""), 'a host name such as "gw.example", or ""')
-]
-AbsolutePath = Annotated[Path, Reads(_from_text(units.parse_path), 'an absolute path such as "/etc/casegate/tls.pem"')]
-OptionalPath = Annotated[
-    Path | None,
-    Reads(
-        _or_empty(units.parse_path, None),
-        'an absolute path such as "/etc/casegate/password", or ""',
-        lambda p: str(p or ""),
-    ),
-]
-Listen = Annotated[
-    Endpoint, Reads(_from_text(units.parse_endpoint), 'an address with a port such as "0.0.0.0:25" or "[::]:25"')
-]
-Nameserver = Annotated[
-    Endpoint,
-    Reads(_from_text(lambda text: units.parse_endpoint(text, 53)), 'an address such as "127.0.0.1:53" or "::1"'),
-]
-AllowedNetwork = Annotated[
-    Network, Reads(_from_text(units.parse_network), 'an address or network such as "192.0.2.1" or "192.0.2.0/24"')
-]
-DatabaseUrl = Annotated[
-    str,
-    Reads(
-        _or_empty(_database_url, ""), '"sqlite:////absolute/path" or "postgresql+psycopg://user@host/database"', mask
-    ),
-]
-RedisUrl = Annotated[str, Reads(_or_empty(_redis_url, ""), 'a URL such as "redis://127.0.0.1:6379/0", or ""', mask)]
-Route = Annotated[
-    OutboundRoute, Reads(_from_text(units.parse_route), '"mx", "smtp://host:port" or "maildir:/absolute/directory"')
-]
-Rate = Annotated[int, Reads(_from_text(units.parse_rate), 'a rate such as "100B/s"', units.show_rate)]
-Text = Annotated[str, Reads(_text, "text on one line")]
-Pause = Annotated[timedelta, _duration("100ms", "2d")]
-FileMode = Annotated[int, Reads(_from_text(units.parse_mode), 'a file mode such as "0660"', lambda mode: f"{mode:04o}")]
-MailSize = Annotated[int, _size("64KB", "1GB")]
-Recipients = Annotated[int, _whole(1, 1000)]
 
 
 class Section(BaseModel):
@@ -147,9 +53,9 @@ class Server(Section):
     name: HostName
     authserv_id: OptionalHostName = ""
     state_dir: AbsolutePath = Path("/var/lib/casegate")
-    log_level: Annotated[str, _choice("debug", "info", "warning", "error")] = "info"
-    log_format: Annotated[str, _choice("text", "json")] = "text"
-    keep_sessions: Annotated[int, _whole(0, 1_000_000)] = 10_000
+    log_level: Annotated[str, choice("debug", "info", "warning", "error")] = "info"
+    log_format: Annotated[str, choice("text", "json")] = "text"
+    keep_sessions: Annotated[int, whole(0, 1_000_000)] = 10_000
 
 
 class Database(Section):
@@ -160,14 +66,14 @@ class Database(Section):
 class Queue(Section):
     redis_url: RedisUrl = "redis://127.0.0.1:6379/0"
     redis_password_file: OptionalPath = None
-    workers: Annotated[int, _whole(1, 64)] = 2
-    sweep_period: Annotated[timedelta, _duration("100ms", "1h")] = timedelta(seconds=5)
-    lease: Annotated[timedelta, _duration("1s", "1h")] = timedelta(seconds=120)
+    workers: Annotated[int, whole(1, 64)] = 2
+    sweep_period: Annotated[timedelta, duration("100ms", "1h")] = timedelta(seconds=5)
+    lease: Annotated[timedelta, duration("1s", "1h")] = timedelta(seconds=120)
 
 
 class Dns(Section):
     nameservers: tuple[Nameserver, ...] = ()
-    timeout: Annotated[timedelta, _duration("100ms", "1m")] = timedelta(seconds=5)
+    timeout: Annotated[timedelta, duration("100ms", "1m")] = timedelta(seconds=5)
 
 
 class Tls(Section):
@@ -177,7 +83,7 @@ class Tls(Section):
 
 class Mx(Section):
     listen: tuple[Listen, ...] = (Endpoint("0.0.0.0", 25), Endpoint("::", 25))  # noqa: S104 (an MX serves everyone)
-    processes: Annotated[int, _whole(1, 64)] = 2
+    processes: Annotated[int, whole(1, 64)] = 2
     proxy_protocol_from: tuple[AllowedNetwork, ...] = ()
     max_size: MailSize = 35_000_000
     max_recipients: Recipients = 100
@@ -191,34 +97,34 @@ class Lmtp(Section):
 class Limits(Section):
     """Bounds of every listener, over all its processes together."""
 
-    max_connections: Annotated[int, _whole(1, 100_000)] = 2000
-    max_connections_per_address: Annotated[int, _whole(1, 100_000)] = 50
-    max_connections_per_subnet: Annotated[int, _whole(1, 100_000)] = 200
+    max_connections: Annotated[int, whole(1, 100_000)] = 2000
+    max_connections_per_address: Annotated[int, whole(1, 100_000)] = 50
+    max_connections_per_subnet: Annotated[int, whole(1, 100_000)] = 200
     unlimited_from: tuple[AllowedNetwork, ...] = (units.parse_network("127.0.0.0/8"), units.parse_network("::1"))
-    stress_at: Annotated[int, _whole(1, 100)] = 80
-    stress_timeout: Annotated[timedelta, _duration("1s", "1h")] = timedelta(seconds=10)
-    greet_delay: Annotated[timedelta, _duration("0ms", "1m")] = timedelta(milliseconds=5)
-    command_timeout: Annotated[timedelta, _duration("1s", "1h")] = timedelta(minutes=5)
-    session_timeout: Annotated[timedelta, _duration("1s", "1d")] = timedelta(hours=1)
-    content_idle_timeout: Annotated[timedelta, _duration("1s", "1h")] = timedelta(minutes=3)
-    content_timeout: Annotated[timedelta, _duration("1s", "1h")] = timedelta(minutes=10)
+    stress_at: Annotated[int, whole(1, 100)] = 80
+    stress_timeout: Annotated[timedelta, duration("1s", "1h")] = timedelta(seconds=10)
+    greet_delay: Annotated[timedelta, duration("0ms", "1m")] = timedelta(milliseconds=5)
+    command_timeout: Annotated[timedelta, duration("1s", "1h")] = timedelta(minutes=5)
+    session_timeout: Annotated[timedelta, duration("1s", "1d")] = timedelta(hours=1)
+    content_idle_timeout: Annotated[timedelta, duration("1s", "1h")] = timedelta(minutes=3)
+    content_timeout: Annotated[timedelta, duration("1s", "1h")] = timedelta(minutes=10)
     min_rate: Rate = 100
-    max_transactions: Annotated[int, _whole(1, 100_000)] = 1000
-    max_session_recipients: Annotated[int, _whole(1, 1_000_000)] = 10_000
-    max_session_size: Annotated[int, _size("64KB", "1000GB")] = 10_000_000_000
-    max_errors: Annotated[int, _whole(1, 1000)] = 20
-    max_unknown_recipients: Annotated[int, _whole(1, 1000)] = 10
-    max_commands: Annotated[int, _whole(1, 100_000)] = 100
-    max_line: Annotated[int, _size("1000B", "100MB")] = 1_000_000
-    bare_line_ends: Annotated[str, _choice("reject", "normalise")] = "reject"
-    max_header_size: Annotated[int, _size("1KB", "10MB")] = 262_144
-    max_header_fields: Annotated[int, _whole(10, 100_000)] = 1000
-    max_mime_depth: Annotated[int, _whole(1, 1000)] = 50
-    max_mime_parts: Annotated[int, _whole(1, 100_000)] = 1000
-    memory_per_mail: Annotated[int, _size("256KiB", "1GB")] = 262_144  # no less than a piece that is stored
-    memory: Annotated[int, _size("1MB", "1000GB")] = 256_000_000
-    min_free_disk: Annotated[int, _size("0B", "1000GB")] = 500_000_000
-    slow_store: Annotated[timedelta, _duration("100ms", "1h")] = timedelta(seconds=10)
+    max_transactions: Annotated[int, whole(1, 100_000)] = 1000
+    max_session_recipients: Annotated[int, whole(1, 1_000_000)] = 10_000
+    max_session_size: Annotated[int, size("64KB", "1000GB")] = 10_000_000_000
+    max_errors: Annotated[int, whole(1, 1000)] = 20
+    max_unknown_recipients: Annotated[int, whole(1, 1000)] = 10
+    max_commands: Annotated[int, whole(1, 100_000)] = 100
+    max_line: Annotated[int, size("1000B", "100MB")] = 1_000_000
+    bare_line_ends: Annotated[str, choice("reject", "normalise")] = "reject"
+    max_header_size: Annotated[int, size("1KB", "10MB")] = 262_144
+    max_header_fields: Annotated[int, whole(10, 100_000)] = 1000
+    max_mime_depth: Annotated[int, whole(1, 1000)] = 50
+    max_mime_parts: Annotated[int, whole(1, 100_000)] = 1000
+    memory_per_mail: Annotated[int, size("256KiB", "1GB")] = 262_144  # no less than a piece that is stored
+    memory: Annotated[int, size("1MB", "1000GB")] = 256_000_000
+    min_free_disk: Annotated[int, size("0B", "1000GB")] = 500_000_000
+    slow_store: Annotated[timedelta, duration("100ms", "1h")] = timedelta(seconds=10)
 
 
 class Submission(Section):
@@ -229,12 +135,19 @@ class Submission(Section):
 
 
 class Policy(Section):
-    mode: Annotated[str, _choice("enforce", "annotate")] = "enforce"
+    mode: Annotated[str, choice("enforce", "annotate")] = "enforce"
+
+
+class Authentication(Section):
+    """What is asked of DNS about each mail, and for how long."""
+
+    timeout: Annotated[timedelta, duration("1s", "1m")] = timedelta(seconds=8)
+    arc: YesOrNo = False
 
 
 class Dkim(Section):
-    min_key_bits: Annotated[int, _whole(512, 4096)] = 1024
-    max_signatures: Annotated[int, _whole(1, 50)] = 8
+    min_key_bits: Annotated[int, whole(512, 4096)] = 1024
+    max_signatures: Annotated[int, whole(1, 50)] = 8
     selector: HostName = "casegate"
 
 
@@ -242,11 +155,11 @@ class Outbound(Section):
     route: Route = MxRoute()
     username: Text = ""
     password_file: OptionalPath = None
-    tls: Annotated[str, _choice("opportunistic", "required")] = "opportunistic"
+    tls: Annotated[str, choice("opportunistic", "required")] = "opportunistic"
     retry: tuple[Pause, ...] = tuple(timedelta(minutes=m) for m in (5, 15, 30, 60, 120, 240, 480, 960))
-    give_up: Annotated[timedelta, _duration("1s", "30d")] = timedelta(days=4)
-    timeout: Annotated[timedelta, _duration("1s", "10m")] = timedelta(seconds=60)
-    concurrency: Annotated[int, _whole(1, 1000)] = 10
+    give_up: Annotated[timedelta, duration("1s", "30d")] = timedelta(days=4)
+    timeout: Annotated[timedelta, duration("1s", "10m")] = timedelta(seconds=60)
+    concurrency: Annotated[int, whole(1, 1000)] = 10
 
 
 class Config(Section):
@@ -262,6 +175,7 @@ class Config(Section):
     limits: Limits = Limits()
     submission: Submission = Submission()
     policy: Policy = Policy()
+    authentication: Authentication = Authentication()
     dkim: Dkim = Dkim()
     outbound: Outbound = Outbound()
     _source: Path = PrivateAttr(default=Path("casegate.toml"))

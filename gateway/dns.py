@@ -23,7 +23,7 @@ import dns.rdatatype
 import dns.resolver
 import dns.rrset
 
-from handlers.ports import Answer, Found
+from handlers.ports import Answer, Found, Question
 
 CACHED_ANSWERS = 10_000
 CACHED_OCTETS = 8_192  # a bigger answer is asked for again, so that a stranger's records cannot fill the memory
@@ -76,9 +76,13 @@ class DnsResolver:
         self._gate = asyncio.Semaphore(QUESTIONS_AT_ONCE)
         self._under_way: dict[_Key, asyncio.Task[Answer]] = {}
 
-    async def txt(self, name: str) -> Answer:
-        """TXT records, the strings of each joined (RFC 7208 §3.3, RFC 6376 §3.6.2.2)."""
-        return await self._ask(name, "TXT")
+    def known(self, question: Question) -> Answer | None:
+        """From the cache."""
+        return self._known((question.name, question.kind))
+
+    async def ask(self, question: Question) -> Answer:
+        """The strings of a TXT record are joined (RFC 7208 §3.3, RFC 6376 §3.6.2.2)."""
+        return await self._ask(question.name, question.kind)
 
     async def mx(self, domain: str) -> Answer:
         """MX records as b"10 mail.host.example"; null MX is b"0 " (RFC 7505)."""
@@ -169,6 +173,8 @@ def _records(rrset: dns.rrset.RRset) -> tuple[bytes, ...]:
         return tuple(b"".join(rdata.strings) for rdata in rrset)
     if rrset.rdtype == dns.rdatatype.MX:
         return tuple(f"{rdata.preference} {_host(rdata.exchange)}".encode() for rdata in rrset)
+    if rrset.rdtype == dns.rdatatype.PTR:
+        return tuple(_host(rdata.target).encode() for rdata in rrset)
     return tuple(rdata.address.encode() for rdata in rrset)
 
 

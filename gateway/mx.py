@@ -8,23 +8,25 @@ the commit; what goes wrong before is an exception, which the edge answers with 
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from gateway.bell import Bell
+from gateway.looking_up import look_up
 from gateway.outer import Outer
 from gateway.promise import Arriving, Store, arrive, heavy, keep
 from gateway.receiver import Intake
 from gateway.reception import Reception, StoreLookups
-from handlers import intake
+from handlers import identity, intake
 from handlers.arrival import Incoming
-from handlers.authentication import Signatures
+from handlers.authentication import Checks
+from handlers.book import unanswered
 from handlers.destinations import Destination, Kind, destination
 from handlers.inspection import Inspection
 from handlers.office import Office
 from handlers.policy import Bench, judge
-from handlers.ports import Answer
 from handlers.proof import decide
+from handlers.subject import Subject
 from storage import messages
 from storage.address import Address
 from storage.commit_group import GroupCommitter
@@ -45,8 +47,6 @@ log = logging.getLogger(__name__)
 
 INLINE_OCTETS = 64 * 1024  # larger mail is judged in a thread, so that the loop serves others meanwhile
 
-Keys = Mapping[str, Answer]
-
 
 class MxReceiver:
     """gateway.receiver.Receiver for mail from anywhere."""
@@ -55,7 +55,7 @@ class MxReceiver:
         self, reception: Reception, database: Database, committer: GroupCommitter, bell: Bell, outer: Outer
     ) -> None:
         self._reception, self._database, self._committer, self._bell = reception, database, committer, bell
-        self._resolver, self.clock = outer.resolver, outer.clock
+        self._outer, self._resolver, self.clock = outer, outer.resolver, outer.clock
         self.store = Store(committer)
 
     async def sender(self, session: Session, reverse_path: Address | None) -> Response:
@@ -74,15 +74,11 @@ class MxReceiver:
         """The office in force now."""
         return await self._reception.office()
 
-    async def keys(self, signatures: Signatures) -> Keys:
-        """What DNS says to the questions of a mail's signatures."""
-        asked = signatures.questions()
-        answers = await asyncio.gather(*(self._resolver.txt(question.name) for question in asked))
-        return {question.name: answer for question, answer in zip(asked, answers, strict=True)}
-
-    async def judge(self, mail: Incoming, office: Office, keys: Keys) -> Incoming:
-        """Take the mail through the steps, in a thread where they ask the store."""
-        bench = Bench(office, keys, StoreLookups(self._database, office))
+    async def judge(self, mail: Incoming, office: Office) -> Incoming:
+        """Ask DNS for the checks, then take the mail through the steps, in a thread where they ask the store."""
+        is_refused = mail.beyond is not None and not office.annotate
+        book = unanswered() if is_refused else await look_up(mail.checks, self._resolver, self._outer.checks_s)
+        bench = Bench(office, book, StoreLookups(self._database, office))
         if not _asks_the_store(mail):
             return judge(mail, bench)
         return await asyncio.to_thread(judge, mail, bench)
@@ -106,7 +102,7 @@ class _Taking:
     def __init__(self, mx: MxReceiver, session: Session, envelope: Envelope, office: Office) -> None:
         self._mx, self._session, self._envelope, self._office = mx, session, envelope, office
         self._now: datetime = mx.clock.now()
-        self._inspection = Inspection(office.limits, office.dkim, self._now)
+        self._inspection = Inspection(office.limits, office.authentication.dkim, self._now)
         self._held = bytearray()
         self._arriving: Arriving | None = None
         self._refused = False  # whatever follows: it is read and let go
@@ -148,8 +144,7 @@ class _Taking:
             _log_refusals(mail, found)
             await self.abandon()
             return self._answers(found, (), R550_NO_SUCH_ADDRESS)
-        refused = mail.beyond is not None and not self._office.annotate
-        mail = await self._mx.judge(mail, self._office, {} if refused else await self._mx.keys(mail.signatures))
+        mail = await self._mx.judge(mail, self._office)
         _log_refusals(mail, found)
         if mail.refusal is not None:
             await self.abandon()
@@ -168,13 +163,16 @@ class _Taking:
         else:
             await heavy(lambda: self._inspection.feed(bytes(self._held)))
         head, signatures = self._inspection.finish()
+        author = identity.author(head)
+        subject = Subject(self._session, self._envelope, head, author, signatures, self._office.authentication)
         return Incoming(
             id=self._envelope.id,
             received_at=self._now,
             session=self._session,
             envelope=self._envelope,
             head=head,
-            signatures=signatures,
+            author=author,
+            checks=Checks(subject),
             destinations=destinations,
             beyond=self._inspection.beyond,
         )

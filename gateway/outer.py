@@ -8,7 +8,8 @@ from handlers.ports import Clock, Resolver
 
 @dataclass(frozen=True, slots=True)
 class Outer:
-    """The resolver and the clock of one process."""
+    """The resolver and the clock of one process; `checks_s` bounds all questions about one mail together."""
 
     resolver: Resolver
     clock: Clock
+    checks_s: float = 8.0

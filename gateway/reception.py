@@ -12,11 +12,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from gateway.config import Config
-from handlers.authentication import DkimPolicy
+from handlers.dkim import DkimPolicy
 from handlers.headers import HeaderLimits
 from handlers.inspection import Limits
 from handlers.mime_bounds import MimeLimits
 from handlers.office import Office
+from handlers.subject import AuthenticationPolicy
 from handlers.tokens import Keys
 from storage import cases, desk, threads
 from storage.address import key_of
@@ -79,7 +80,7 @@ class Reception:
             authserv_id=self._config.server.authserv_id,
             keys=self._keys,
             desk=snapshot,
-            dkim=dkim,
+            authentication=AuthenticationPolicy(dkim, self._config.authentication.arc),
             annotate=self._config.policy.mode == "annotate",
             limits=_limits(self._config),
         )

@@ -80,7 +80,8 @@ def _open(config: Config) -> Iterator[_Store]:
     resolver = DnsResolver(nameservers, config.dns.timeout.total_seconds())
     signer = Signer(dkim_key, config.dkim.selector, clock)
     try:
-        yield _Store(database, Reception(config, keys, database), signer, bell, Outer(resolver, clock))
+        outer = Outer(resolver, clock, config.authentication.timeout.total_seconds())
+        yield _Store(database, Reception(config, keys, database), signer, bell, outer)
     finally:
         bell.close()
         checkpointer.stop()

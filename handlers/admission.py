@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from handlers.arrival import Incoming, Refused
-from handlers.authentication import needs_retry
 from handlers.classification import Class
 from handlers.destinations import Destination, Kind
 from handlers.office import Lookups, Office
@@ -107,7 +106,7 @@ def _is_agent(mail: Incoming, office: Office) -> bool:
 
 def _waits_for_dns(mail: Incoming, verdicts: Sequence[Verdict], lookups: Lookups) -> bool:
     """Whether the key that DNS could not give would change the outcome: admission's verdicts, or the author's proof."""
-    if mail.author is None or not needs_retry(mail.author.address, mail.results):
+    if mail.aligned or not mail.authentication.dmarc.undecided:
         return False
     if all(one.kind is Kind.BOUNCE for one in mail.destinations) and _is_delivery_report(mail):
         return False

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """One inbound mail while it is judged: each step of handlers/policy.py gives it back with one thing more."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from handlers.authentication import DkimResult, Signatures
+from handlers.authentication import Checks
 from handlers.classification import Class
 from handlers.destinations import Destination
 from handlers.headers import Head, Span
 from handlers.identity import Mailbox
+from handlers.results import Authentication
 from storage.envelope import Envelope, Session
 from storage.messages import Verdict
 from storage.response import Response
@@ -24,11 +25,21 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """One line of a mail's trace: which step decided what, and by which rule, default or finding, in words."""
+
+    step: str
+    decided: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """The mail's header section, and what the steps so far found out; `refusal` ends the judging.
 
     `beyond` is the refusal of a mail that passes a limit; `destinations` are those that still take it, `refused` those
-    that do not.
+    that do not. `aligned`: somebody vouches for the author (handlers/results.py). `vouched`: it came the way that its forwarded
+    address has learnt, by a forwarder that serves nobody else.
     """
 
     id: str
@@ -36,12 +47,13 @@ class Incoming:
     session: Session
     envelope: Envelope
     head: Head
-    signatures: Signatures
+    author: Mailbox | None
+    checks: Checks
     destinations: tuple[Destination, ...]
     beyond: Response | None = None
-    results: tuple[DkimResult, ...] = ()
-    author: Mailbox | None = None
+    authentication: Authentication = field(default_factory=Authentication)
     aligned: bool = False
+    vouched: bool = False
     classification: Class = Class.PERSON
     verdicts: tuple[Verdict, ...] = ()
     disposition: str = "accept"
@@ -51,3 +63,8 @@ class Incoming:
     pointers: tuple[Pointer, ...] = ()
     stamp: bytes = b""
     left_out: tuple[Span, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    def noting(self, step: str, decided: str, because: str) -> "Incoming":
+        """The mail with one line more in its trace."""
+        return replace(self, notes=(*self.notes, Note(step, decided, because)))

@@ -1,204 +1,64 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which domains vouch for a mail: every DKIM signature verified (RFC 6376), and whether one is the author's.
+"""The checks of one mail: which host, which domains and which author vouch for it.
 
-Enters: a scanned header section, the present instant, the body in pieces, the DNS answers to its `questions`. Leaves:
-one result a signature, in the words of RFC 8601 §2.7.1. Bounded: the first `max_signatures` from the top, key sizes
-judged before arithmetic, one pass over the body. Fails: a signature that breaks us is a permerror and a log line, never
-an exception; a key that DNS could not give is a temperror; `needs_retry` says whether that would change the outcome.
+Enters: the session, the envelope, the header section and its signatures, DNS as a book. Leaves: one Authentication.
+Each check is a function of the mail and the book; it is run until the answers it needs are there, then never again.
 """
 
-import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cache
+from collections.abc import Callable
+from typing import Any
 
-from publicsuffixlist import PublicSuffixList
-
-from handlers.dkim_hash import BodyDigests, HeaderDigests
-from handlers.dkim_keys import NotAccepted, find_key, is_signed_by
-from handlers.dkim_signature import Signature, Unusable, parse_signature, tags_of
-from handlers.headers import Field, Head
-from handlers.ports import Answer, Found
-from storage.address import Address
-
-log = logging.getLogger(__name__)
-
-_NO_ANSWER = Answer(Found.TEMPORARY)
+from handlers import arc, dmarc, iprev, spf
+from handlers.book import Book, Missing
+from handlers.ports import Question
+from handlers.results import Authentication
+from handlers.subject import Subject
 
 
-@dataclass(frozen=True, slots=True)
-class DkimPolicy:
-    """What the operator accepts; RFC 8301 §3.2 asks for 1024 bits at least."""
+class Checks:
+    """The checks of one mail, as far as DNS has answered."""
 
-    min_key_bits: int = 1024
-    max_key_bits: int = 4096
-    max_signatures: int = 8
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._done: dict[str, Any] = {}
+        self._wanted: list[Question] = []
 
+    def run(self, book: Book) -> Authentication:
+        """All results; raises one Missing for all that the checks want to know at present."""
+        self._wanted = []
+        for name, check in _INDEPENDENT.items():
+            self._try(name, lambda check=check: check(self._subject, book))  # type: ignore[misc]
+        self._try("dmarc", lambda: self._dmarc(book))
+        if self._wanted:
+            raise Missing(dict.fromkeys(self._wanted))
+        return Authentication(**self._done, answers=tuple(book.answers.items()))
 
-@dataclass(frozen=True, slots=True)
-class KeyQuestion:
-    """One TXT record to fetch before `verify`."""
+    def _try(self, name: str, check: Callable[[], Any]) -> None:
+        if name in self._done:
+            return
+        try:
+            self._done[name] = check()
+        except Missing as missing:
+            self._wanted += missing.questions
 
-    selector: str
-    domain: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class DkimResult:
-    """`result` is of RFC 8601 §2.7.1; what a broken signature does not say is empty."""
-
-    result: str
-    domain: str = ""
-    selector: str = ""
-    identity: str = ""
-    algorithm: str = ""
-    header_b: str = ""  # the first 8 characters of b= (RFC 6008)
-    reason: str = ""
-    signed: tuple[str, ...] = ()  # the names in h=, lower case, one for each field covered
-
-
-class Signatures:
-    """The signatures of one mail: read from its header section, fed its body, judged when the keys are there."""
-
-    def __init__(self, head: Head, policy: DkimPolicy, now: datetime) -> None:
-        self._head, self._policy = head, policy
-        fields = [field for field in head.fields if field.name == b"dkim-signature"][: policy.max_signatures]
-        self._claims = tuple(_read(head, field, int(now.timestamp())) for field in fields)
-        sound = [claim.signature for claim in self._claims if isinstance(claim, _Claim)]
-        self._body = BodyDigests((one.body_form, one.length) for one in sound)
-        self._questions = {one.key_name: KeyQuestion(one.selector, one.domain, one.key_name) for one in sound}
-
-    def questions(self) -> tuple[KeyQuestion, ...]:
-        """The keys that `verify` will need, each once; a signature that is unusable anyway needs none."""
-        return tuple(self._questions.values())
-
-    def feed(self, body: bytes) -> None:
-        """Take the next octets of the body."""
-        self._body.feed(body)
-
-    def verify(self, keys: Mapping[str, Answer]) -> tuple[DkimResult, ...]:
-        """After the body: one result a signature, topmost first; `keys` maps the name of a question to its answer."""
-        self._body.finish()
-        case = _Case(self._head, HeaderDigests(self._head), self._body, keys, self._policy)
-        return tuple(_judged(case, claim) for claim in self._claims)
+    def _dmarc(self, book: Book) -> Any:
+        """Last, for it rests on the others."""
+        if self._wanted:
+            raise Missing(())
+        author = self._subject.author.address if self._subject.author is not None else None
+        return dmarc.evaluate(author, self._done["spf"], self._done["dkim"], book)
 
 
-def signatures_of(head: Head, policy: DkimPolicy, now: datetime) -> Signatures:
-    """Those of a mail whose content is all there."""
-    found = Signatures(head, policy, now)
-    found.feed(head.content[head.body_offset :])
-    return found
+def _dkim(subject: Subject, book: Book) -> Any:
+    questions = subject.signatures.questions()
+    answers = book.ask_all(questions)
+    return subject.signatures.verify({one.name: answer for one, answer in zip(questions, answers, strict=True)})
 
 
-def aligned(author: Address, results: Sequence[DkimResult]) -> bool:
-    """Whether a signature that passes is of the author's organisation."""
-    return any(result.result == "pass" and _same_organisation(author, result.domain) for result in results)
-
-
-def needs_retry(author: Address, results: Sequence[DkimResult]) -> bool:
-    """Whether a key that could not be fetched may be the one that proves the author: the mail gets 451."""
-    return not aligned(author, results) and any(
-        result.result == "temperror" and _same_organisation(author, result.domain) for result in results
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    field: Field
-    tags: dict[bytes, bytes]
-    signature: Signature
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    head: Head
-    headers: HeaderDigests
-    body: BodyDigests
-    keys: Mapping[str, Answer]
-    policy: DkimPolicy
-
-
-def _read(head: Head, field: Field, now: int) -> _Claim | DkimResult:
-    tags: dict[bytes, bytes] = {}
-    try:
-        tags = tags_of(head.value(field))
-        return _Claim(field, tags, parse_signature(tags, now))
-    except Exception as error:
-        return _broken(tags, error)
-
-
-def _judged(case: _Case, claim: _Claim | DkimResult) -> DkimResult:
-    if isinstance(claim, DkimResult):
-        return claim
-    try:
-        return _judge(case, claim)
-    except Exception as error:
-        return _broken(claim.tags, error)
-
-
-def _broken(tags: dict[bytes, bytes], error: Exception) -> DkimResult:
-    """No signature breaks us: what is not foreseen is a permerror (dependencies G5)."""
-    if isinstance(error, Unusable):
-        return _about(tags, "permerror", str(error))
-    if isinstance(error, NotAccepted):
-        return _about(tags, "policy", str(error))
-    log.error("a DKIM signature could not be verified", exc_info=error)
-    return _about(tags, "permerror", "signature cannot be verified")
-
-
-def _judge(case: _Case, claim: _Claim) -> DkimResult:
-    tags, signature = claim.tags, claim.signature
-    answer = case.keys.get(signature.key_name, _NO_ANSWER)
-    if answer.found is Found.TEMPORARY:
-        return _about(tags, "temperror", "key could not be fetched", signature)
-    key = find_key(answer.records, signature, case.policy.min_key_bits, case.policy.max_key_bits)
-    octets = case.body.octets(signature.body_form)
-    if signature.length is not None and signature.length > octets:
-        raise Unusable("l= is beyond the body")
-    if case.body.digest(signature.body_form, signature.length) != signature.body_digest:
-        return _about(tags, "fail", "body has been changed", signature)
-    # A From more than was signed fails, as in dkimpy: it is what a reader would see.
-    digest = case.headers.digest(signature.header_form, (*signature.names, b"from"), case.head.raw(claim.field))
-    if not is_signed_by(key, signature.signature, digest):
-        return _about(tags, "fail", "signature does not verify", signature)
-    if signature.length is not None and signature.length < octets:
-        return _about(tags, "policy", "l= leaves the end of the body unsigned", signature)
-    return _about(tags, "pass", "", signature)
-
-
-def _about(tags: dict[bytes, bytes], result: str, reason: str, signature: Signature | None = None) -> DkimResult:
-    """A result with what the field itself says, which is a claim unless the result is pass."""
-    return DkimResult(
-        result=result,
-        domain=signature.domain if signature else _said(tags, b"d").lower(),
-        selector=signature.selector if signature else _said(tags, b"s"),
-        identity=signature.identity if signature else _said(tags, b"i"),
-        algorithm=_said(tags, b"a"),
-        header_b="".join(_said(tags, b"b").split())[:8],
-        reason=reason,
-        signed=tuple(name.decode("ascii", "replace") for name in signature.names) if signature else (),
-    )
-
-
-def _said(tags: dict[bytes, bytes], tag: bytes) -> str:
-    return tags.get(tag, b"")[:255].decode("ascii", "replace")
-
-
-@cache
-def _suffixes() -> PublicSuffixList:
-    """The list with its private part: two customers of one hosting domain are two organisations."""
-    return PublicSuffixList()
-
-
-def _same_organisation(author: Address, domain: str) -> bool:
-    """Relaxed alignment by the public suffix list, until the tree walk of RFC 9989 (docs/decisions/0003)."""
-    try:
-        ours = author.domain.encode("idna").decode().lower()
-    except UnicodeError:
-        return False
-    if ours == domain:
-        return True
-    organisation = _suffixes().privatesuffix(ours)
-    return organisation is not None and organisation == _suffixes().privatesuffix(domain)
+_INDEPENDENT: dict[str, Callable[[Subject, Book], Any]] = {
+    "spf": spf.check,  # handlers/spf.py: may this host send for the reverse-path
+    "helo": spf.check_helo,
+    "dkim": _dkim,  # handlers/dkim.py: which domains signed
+    "arc": arc.check,  # handlers/arc.py: what those who passed it on say
+    "iprev": iprev.check,  # handlers/iprev.py: what the host is called
+}

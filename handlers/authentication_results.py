@@ -7,13 +7,12 @@ by one loop, not by authres, whose comments recurse (dependencies G8c). A field 
 """
 
 import re
-from collections.abc import Sequence
 
 from authres import AuthenticationResultsHeader
 from authres.core import AuthenticationResult, AuthenticationResultProperty, QuotableValue
 
-from handlers.authentication import DkimResult
 from handlers.headers import Head, Span, fold
+from handlers.results import Authentication, DkimResult
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.@_=/+-]")
 _MAX_VALUE = 255
@@ -22,9 +21,9 @@ _AFTER_ID = re.compile(rb"[ \t\r\n]*(?:[0-9]+[ \t\r\n]*)?(?:;|\Z)")
 _SPECIALS = re.compile(rb'[()"\\\s]+')
 
 
-def results_field(authserv_id: str, results: Sequence[DkimResult]) -> bytes:
+def results_field(authserv_id: str, found: Authentication) -> bytes:
     """One Authentication-Results field with CRLF; without a signature it says dkim=none."""
-    clauses = [_clause(result) for result in results] or [AuthenticationResult("dkim", result="none")]
+    clauses = [_clause(result) for result in found.dkim] or [AuthenticationResult("dkim", result="none")]
     header = AuthenticationResultsHeader(authserv_id=authserv_id, results=clauses)
     return fold(b"Authentication-Results", header.header_value().encode("ascii", "replace"))
 

@@ -8,7 +8,7 @@ header section is held. Linear. Never fails: `beyond` is the refusal of a mail t
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from handlers.authentication import DkimPolicy, Signatures
+from handlers.dkim import DkimPolicy, Signatures
 from handlers.headers import Head, HeaderLimits, scan
 from handlers.mime_bounds import MimeBounds, MimeLimits
 from handlers.section import SectionReader

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A judged mail becomes the value that storage accepts: header text scrubbed, people named, verdicts as JSON."""
 
-from collections.abc import Iterable
+from dataclasses import asdict
 
 from handlers import tokens
 from handlers.arrival import Incoming
-from handlers.authentication import DkimResult
 from handlers.headers import decode_text
 from handlers.identity import Mailbox, claimed_author, mailboxes
 from handlers.office import Office
 from handlers.pointers import foreign_keys, key_of_mail, message_id_of
+from handlers.results import Authentication
 from storage.content import Content
 from storage.messages import Arrival, Header, Placing, to_json
 from storage.states import MessageState
@@ -36,31 +36,33 @@ def arrival(mail: Incoming, office: Office, content: Content) -> Arrival:
         content=content,
         header=header,
         placing=_placing(mail, office, header),
-        authentication=authentication_json(mail.results, aligned=mail.aligned),
+        authentication=authentication_json(mail.authentication),
         classification=mail.classification.value,
         state=_STATES[mail.disposition],
         disposition=mail.disposition,
         reason=mail.reason,
         verdicts=mail.verdicts,
+        trace=trace_json(mail),
         stamp=mail.stamp,
         left_out=mail.left_out,
     )
 
 
-def authentication_json(results: Iterable[DkimResult], *, aligned: bool) -> str:
-    """The results as stored and shown; what is not evaluated yet says none."""
-    dkim = [
-        {
-            "result": result.result,
-            "domain": result.domain,
-            "selector": result.selector,
-            "algorithm": result.algorithm,
-            "reason": result.reason,
-        }
-        for result in results
+def authentication_json(found: Authentication) -> str:
+    """The results as stored and shown; each has at least `result`."""
+    shown = {name: asdict(getattr(found, name)) for name in ("spf", "helo", "dmarc", "arc", "iprev")}
+    dkim = [asdict(one) for one in found.dkim]
+    return to_json({**shown, "dkim": dkim, "aligned": found.aligned})
+
+
+def trace_json(mail: Incoming) -> str:
+    """What decided, and the answers of DNS that it rests on, with which the mail can be judged again."""
+    notes = [[one.step, one.decided, one.because] for one in mail.notes]
+    answers = [
+        [one.kind, one.name, answer.found.value, [record.decode("latin-1") for record in answer.records]]
+        for one, answer in mail.authentication.answers
     ]
-    none = {"result": "none"}
-    return to_json({"spf": none, "dkim": dkim, "dmarc": none, "arc": none, "aligned": aligned})
+    return to_json({"notes": notes, "dns": answers})
 
 
 def person(mailbox: Mailbox) -> Person:

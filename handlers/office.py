@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
-from handlers.authentication import DkimPolicy
 from handlers.inspection import Limits
+from handlers.subject import AuthenticationPolicy
 from handlers.tokens import Keys
 from storage.address import Address, key_of
 from storage.desk import AddressRow, Snapshot
@@ -21,7 +21,7 @@ class Office:
     authserv_id: str
     keys: Keys
     desk: Snapshot
-    dkim: DkimPolicy
+    authentication: AuthenticationPolicy
     annotate: bool
     limits: Limits = field(default_factory=Limits)
 

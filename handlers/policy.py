@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The order of steps on one screen, one tuple a path; what a step does stands in the module it is imported from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from handlers import authentication, classification, identity
+from handlers import classification
 from handlers.admission import admit
 from handlers.arrival import Incoming
+from handlers.book import Book
 from handlers.office import Lookups, Office
 from handlers.pointers import find_pointers
-from handlers.ports import Answer
 from handlers.stamp import put_stamp
 
 
@@ -18,21 +18,16 @@ class Bench:
     """What the steps may look at beside the mail."""
 
     office: Office
-    keys: Mapping[str, Answer]
+    book: Book
     lookups: Lookups
 
 
 Step = Callable[[Incoming, Bench], Incoming]
 
 
-def _verify_signatures(mail: Incoming, bench: Bench) -> Incoming:
-    return replace(mail, results=mail.signatures.verify(bench.keys))
-
-
-def _name_author(mail: Incoming, _: Bench) -> Incoming:
-    author = identity.author(mail.head)
-    aligned = author is not None and authentication.aligned(author.address, mail.results)
-    return replace(mail, author=author, aligned=aligned)
+def _authenticate(mail: Incoming, bench: Bench) -> Incoming:
+    found = mail.checks.run(bench.book)
+    return replace(mail, authentication=found, aligned=found.aligned)
 
 
 def _classify(mail: Incoming, bench: Bench) -> Incoming:
@@ -41,8 +36,7 @@ def _classify(mail: Incoming, bench: Bench) -> Incoming:
 
 
 ON_ARRIVAL: tuple[Step, ...] = (
-    _verify_signatures,  # handlers/authentication.py: which domains vouch
-    _name_author,  # handlers/identity.py: the one author, and whether a pass is theirs
+    _authenticate,  # handlers/authentication.py: which host, domains and author vouch; DNS has been asked before
     _classify,  # handlers/classification.py: person or machine
     lambda mail, bench: admit(mail, bench.office, bench.lookups),  # accept, quarantine, discard, or a refusal
     lambda mail, bench: find_pointers(mail, bench.office),  # which thread it speaks of

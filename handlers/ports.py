@@ -31,6 +31,14 @@ class Found(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """One question to DNS: "TXT", "MX", "A", "AAAA" or "PTR", and a name (handlers/book.py `question` makes them)."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One DNS answer: TXT records with their strings joined, as bytes; other types in presentation form."""
 
@@ -49,7 +57,13 @@ class MailHost:
 class Resolver(Protocol):
     """DNS, bounded in time; never raises for what the network says."""
 
-    async def txt(self, name: str) -> Answer: ...
+    def known(self, question: Question) -> Answer | None:
+        """The answer, where it need not be asked for."""
+        ...
+
+    async def ask(self, question: Question) -> Answer:
+        """One answer. MX records are as of `mx`, addresses and names in presentation form without the final dot."""
+        ...
 
     async def mx(self, domain: str) -> Answer:
         """Records are b"10 mail.host.example" in presentation form, without the final dot; null MX is b"0 "."""

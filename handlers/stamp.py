@@ -25,7 +25,7 @@ def put_stamp(mail: Incoming, office: Office) -> Incoming:
     pretended = tuple((field.start, field.end) for field in mail.head.fields if field.name.startswith(_OURS))
     stamp = b"".join(
         (
-            results_field(office.authserv_id, mail.results),
+            results_field(office.authserv_id, mail.authentication),
             _received(mail, office),
             fold(b"X-Casegate-Message", mail.id.encode()),
         )

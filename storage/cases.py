@@ -13,18 +13,8 @@ from sqlalchemy import Row, Select, bindparam, func, insert, select, update
 
 from storage.database import Unit
 from storage.messages import to_json
-from storage.schema import (
-    acknowledgement,
-    agent,
-    agent_team,
-    case,
-    case_event,
-    case_link,
-    confirmation,
-    counter,
-    team,
-    thread,
-)
+from storage.schema import acknowledgement, case, case_event, case_link, confirmation, thread
+from storage.schema_desk import agent, agent_team, counter, team
 from storage.upsert import Upsert
 
 CLOSED_STATUSES = ("solved", "closed")

@@ -15,7 +15,16 @@ from sqlalchemy import Row, Table, delete, insert, select, update
 from storage.address import parse
 from storage.database import Unit
 from storage.desk_values import Agent, Contact, Desk, RoutingAddress, Team
-from storage.schema import agent, agent_team, contact, contact_address, counter, private_address, routing_address, team
+from storage.schema_desk import (
+    agent,
+    agent_team,
+    contact,
+    contact_address,
+    counter,
+    private_address,
+    routing_address,
+    team,
+)
 
 
 @dataclass(frozen=True, slots=True)

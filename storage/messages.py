@@ -77,6 +77,7 @@ class Arrival:
     disposition: str
     reason: str
     verdicts: tuple[Verdict, ...]
+    trace: str  # JSON
     stamp: bytes
     left_out: tuple[tuple[int, int], ...]
 
@@ -305,6 +306,7 @@ def _row(unit: Unit, arrival: Arrival, placed: tuple[int, str, Decision] | None)
         "disposition": arrival.disposition,
         "reason": arrival.reason,
         "proof": decision.proof.value,
+        "trace": arrival.trace,
         "stamp": stamp,
         "left_out": to_json(arrival.left_out),
     }

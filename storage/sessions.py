@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Integer, Row, Table, bindparam, delete, func, insert, select
 
+from storage.columns import Id, Instant, Text, metadata
 from storage.database import Unit
 from storage.envelope import Session
 from storage.messages import to_json
-from storage.schema import Id, Instant, Text, metadata
 
 TRIM_AT_ONCE = 2000  # more than one process ever writes at once, so that a smaller bound is reached step by step
 

@@ -3,7 +3,7 @@
 
 from alembic import context
 
-from storage.schema import metadata
+from storage.columns import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

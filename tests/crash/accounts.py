@@ -21,13 +21,13 @@ from storage.schema import (
     case_event,
     content,
     content_chunk,
-    counter,
     digest,
     message,
     outbox,
     outbox_recipient,
     thread,
 )
+from storage.schema_desk import counter
 from storage.states import MessageState, Move
 from tests.crash.ledger import Ledger
 

@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, insert, select
 
 from storage import content, desk, sessions
-from storage.schema import case, contact_address, digest, outbox_recipient
+from storage.schema import case, digest, outbox_recipient
 from storage.schema import content as contents
+from storage.schema_desk import contact_address
 from storage.states import Move
 from tests.crash.house import House
 from tests.crash.ledger import LARGE_OCTETS

@@ -10,9 +10,10 @@ import dkim
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from handlers.authentication import DkimPolicy, DkimResult, signatures_of
+from handlers.dkim import DkimPolicy, signatures_of
 from handlers.headers import scan
 from handlers.ports import Answer, Found
+from handlers.results import DkimResult
 
 MAIL = (
     b"From: Ann <ann@sig.example>\r\nTo: bob@b.example\r\nSubject: Hello\r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\n"

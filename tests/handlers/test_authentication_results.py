@@ -6,15 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.authentication import DkimResult
 from handlers.authentication_results import forged_spans, results_field
 from handlers.headers import scan
+from handlers.results import Authentication, DkimResult
 from tests.support.cost import seconds
+
+
+def of(*results: DkimResult) -> Authentication:
+    return Authentication(dkim=results)
 
 
 def test_a_result_is_written_as_rfc_8601_wants() -> None:
     field = results_field(
-        "gw.example", [DkimResult("pass", "sig.example", "s1", "@sig.example", "rsa-sha256", "Ab+/12==", "")]
+        "gw.example",
+        of(DkimResult("pass", "sig.example", "s1", "@sig.example", "rsa-sha256", "Ab+/12==", "")),
     )
     assert field.endswith(b"\r\n")
     (result,) = authres.AuthenticationResultsHeader.parse(field.decode().strip()).results
@@ -24,18 +29,18 @@ def test_a_result_is_written_as_rfc_8601_wants() -> None:
 
 
 def test_a_reason_is_said() -> None:
-    field = results_field("gw.example", [DkimResult("permerror", reason="key revoked")])
+    field = results_field("gw.example", of(DkimResult("permerror", reason="key revoked")))
     (result,) = authres.AuthenticationResultsHeader.parse(field.decode().strip()).results
     assert (result.result, result.reason) == ("permerror", "key revoked")
 
 
 def test_without_a_signature_it_says_none() -> None:
-    assert results_field("gw.example", ()) == b"Authentication-Results: gw.example; dkim=none\r\n"
+    assert results_field("gw.example", Authentication()) == b"Authentication-Results: gw.example; dkim=none\r\n"
 
 
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_no_value_injects_anything(domain: str, identity: str) -> None:
-    field = results_field("gw.example", [DkimResult("fail", domain, identity=identity, reason=identity)])
+    field = results_field("gw.example", of(DkimResult("fail", domain, identity=identity, reason=identity)))
     assert len(scan(field).fields) == 1
     assert scan(field).body_offset == len(field)
     assert field.isascii()

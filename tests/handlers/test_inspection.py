@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.authentication import DkimPolicy
+from handlers.dkim import DkimPolicy
 from handlers.headers import HeaderLimits, scan
 from handlers.inspection import Inspection, Limits
 from handlers.section import SectionReader

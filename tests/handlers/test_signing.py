@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from handlers.authentication import DkimPolicy, signatures_of
+from handlers.dkim import DkimPolicy, signatures_of
 from handlers.headers import WIDEST, scan
 from handlers.ports import Answer, Found
 from handlers.signing import FROZEN, Signer, SigningFailed, generate_key

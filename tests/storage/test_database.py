@@ -12,17 +12,17 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import DBAPIError, StatementError
 
 import storage.database
-from storage import cases, content, migrate, schema
+from storage import cases, content, migrate, schema, schema_desk
 from storage.database import Database, Unit
 from storage.states import Move
 from tests.storage.given import NOW
 
-_VALUE = select(schema.counter.c.value).where(schema.counter.c.name == "case")
+_VALUE = select(schema_desk.counter.c.value).where(schema_desk.counter.c.name == "case")
 
 
 def test_a_read_cannot_write(database: Database) -> None:
     with pytest.raises(DBAPIError, match=r"(?i)read-?only"), database.read() as unit:
-        unit.execute(update(schema.counter).values(value=7))
+        unit.execute(update(schema_desk.counter).values(value=7))
     with database.move(Move.ROUTE) as unit:  # and the connection is not left read-only
         assert cases.next_number(unit) == 1
 
@@ -79,7 +79,9 @@ def _count_up(url: str, times: int) -> None:
     for _ in range(times):
         with database.move(Move.ROUTE) as unit:
             value = unit.execute(_VALUE.with_for_update()).scalar_one()
-            unit.execute(update(schema.counter).where(schema.counter.c.name == "case").values(value=value + 1))
+            unit.execute(
+                update(schema_desk.counter).where(schema_desk.counter.c.name == "case").values(value=value + 1)
+            )
     database.close()
 
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from storage import content, listing, messages, schema, threads
+from storage import columns, content, listing, messages, threads
 from storage.address import parse
 from storage.commit_group import GroupCommitter
 from storage.database import Database
@@ -24,7 +24,7 @@ LEASE = timedelta(minutes=5)
 
 def _count(database: Database, table: str) -> int:
     with database.read() as unit:
-        return unit.execute(select(func.count()).select_from(schema.metadata.tables[table])).scalar_one()
+        return unit.execute(select(func.count()).select_from(columns.metadata.tables[table])).scalar_one()
 
 
 def _accept(database: Database, value: messages.Arrival) -> Accepted:

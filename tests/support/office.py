@@ -12,16 +12,18 @@ from unittest.mock import patch
 
 import dkim
 
-from handlers import intake, proof, received, replies, routing, tokens
+from handlers import identity, intake, proof, received, replies, routing, tokens
 from handlers.arrival import Incoming
-from handlers.authentication import DkimPolicy
+from handlers.authentication import Checks
+from handlers.book import Book
 from handlers.destinations import Destination, destination
 from handlers.headers import scan
 from handlers.inspection import Inspection
 from handlers.office import Office
 from handlers.policy import Bench, judge
-from handlers.ports import Answer, Found
+from handlers.ports import Answer, Found, Question
 from handlers.signing import Signer
+from handlers.subject import AuthenticationPolicy, Subject
 from handlers.tokens import Keyring, Keys
 from handlers.work import Work
 from storage import cases, content, desk, listing, messages, migrate, outbox, threads
@@ -109,7 +111,7 @@ class World:
         with self.database.move(Move.APPLY) as unit:
             desk.apply(unit, value)
             snapshot = desk.snapshot(unit)
-        self.office = Office(HOST, HOST, KEYS, snapshot, DkimPolicy(), self.annotate)
+        self.office = Office(HOST, HOST, KEYS, snapshot, AuthenticationPolicy(), self.annotate)
 
     def presence(self, login: str, presence: str) -> None:
         with self.database.move(Move.PRESENCE) as unit:
@@ -132,28 +134,35 @@ class World:
         assert all(isinstance(one, Destination) for one in found), found
         # dkimpy signs with the true time, which may be ahead of the test's.
         at = self.now
-        looked_at = Inspection(self.office.limits, self.office.dkim, at)
+        looked_at = Inspection(self.office.limits, self.office.authentication.dkim, at)
         looked_at.feed(octets)
         head, signatures = looked_at.finish()
+        session = Session("s1", "192.0.2.1", "mx.customer.example")
+        envelope = self.envelope(parse(sender) if sender else None, tuple(one.address for one in found))
+        author = identity.author(head)
+        checks = Checks(Subject(session, envelope, head, author, signatures, self.office.authentication))
         arrived = Incoming(
             id=tokens.new_name(at),
             received_at=at,
-            session=Session("s1", "192.0.2.1", "mx.customer.example"),
-            envelope=self.envelope(parse(sender) if sender else None, tuple(one.address for one in found)),
+            session=session,
+            envelope=envelope,
             head=head,
-            signatures=signatures,
+            author=author,
+            checks=checks,
             destinations=found,
             beyond=looked_at.beyond,
         )
         office = replace(self.office, annotate=self.annotate)
-        asked = arrived.signatures.questions()
         with self.database.read() as unit:
-            return judge(
-                arrived, Bench(office, {one.name: self._key(one.domain) for one in asked}, Lookups(unit, self))
-            )
+            return judge(arrived, Bench(office, Book(self._answer), Lookups(unit, self)))
 
-    def _key(self, domain: str) -> Answer:
-        return Answer(Found.TEMPORARY) if domain in self.missing else Answer(Found.YES, (key_record().encode(),))
+    def _answer(self, question: Question) -> Answer:
+        """Every domain has published our one key, and nothing else."""
+        if any(question.name.endswith(f"._domainkey.{domain}") for domain in self.missing):
+            return Answer(Found.TEMPORARY)
+        if question.kind == "TXT" and "._domainkey." in question.name:
+            return Answer(Found.YES, (key_record().encode(),))
+        return Answer(Found.NO_NAME)
 
     def accept(self, octets: bytes, *recipients: str, sender: str | None = CARL) -> str:
         """Judge and store; the id of the 250."""

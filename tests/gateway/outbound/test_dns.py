@@ -6,6 +6,7 @@ import asyncio
 import pytest
 
 from gateway.dns import DnsResolver
+from handlers.book import question
 from handlers.ports import Answer, Found
 from tests.gateway.outbound.nameserver import Nameserver
 
@@ -75,7 +76,7 @@ def resolver(nameserver, seconds):
     ],
 )
 async def test_txt_answers_each_name_with_its_own_kind_of_outcome(resolver, name, found, records):
-    answer = await resolver.txt(name)
+    answer = await resolver.ask(question("TXT", name))
     assert (answer.found, set(answer.records)) == (found, records)
 
 
@@ -103,77 +104,77 @@ async def test_addresses_are_those_of_both_families(resolver, host, answer):
 
 async def test_servfail_is_temporary_and_is_not_kept(resolver, nameserver):
     nameserver.failing.add("key.example")
-    assert (await resolver.txt("key.example")).found is Found.TEMPORARY
+    assert (await resolver.ask(question("TXT", "key.example"))).found is Found.TEMPORARY
     nameserver.failing.clear()
-    assert (await resolver.txt("key.example")).found is Found.YES
+    assert (await resolver.ask(question("TXT", "key.example"))).found is Found.YES
 
 
 async def test_silence_is_temporary_after_the_timeout(nameserver):
     nameserver.silent.add("key.example")
     resolver = DnsResolver((nameserver.address,), 0.1)
-    assert (await resolver.txt("key.example")).found is Found.TEMPORARY
+    assert (await resolver.ask(question("TXT", "key.example"))).found is Found.TEMPORARY
 
 
 async def test_a_nameserver_that_is_not_there_is_temporary(nameserver):
     resolver = DnsResolver(("127.0.0.1:1",), 0.5)
-    assert (await resolver.txt("key.example")).found is Found.TEMPORARY
+    assert (await resolver.ask(question("TXT", "key.example"))).found is Found.TEMPORARY
 
 
 async def test_a_second_nameserver_answers_for_a_dead_one(nameserver):
     resolver = DnsResolver(("127.0.0.1:1", nameserver.address), 2.0)
-    assert (await resolver.txt("key.example")).found is Found.YES
+    assert (await resolver.ask(question("TXT", "key.example"))).found is Found.YES
 
 
 async def test_a_truncated_answer_is_fetched_by_tcp(resolver, nameserver):
     nameserver.big.add("big.example")
-    assert await resolver.txt("big.example") == Answer(Found.YES, (b"by TCP",))
+    assert await resolver.ask(question("TXT", "big.example")) == Answer(Found.YES, (b"by TCP",))
     assert nameserver.by_tcp["big.example"] == 1
 
 
 async def test_an_answer_is_kept_for_its_ttl_and_no_longer(resolver, nameserver, seconds):
     for _ in range(3):
-        await resolver.txt("key.example")
+        await resolver.ask(question("TXT", "key.example"))
     assert nameserver.asked["key.example", "TXT"] == 1
     seconds.now += 101
-    await resolver.txt("key.example")
+    await resolver.ask(question("TXT", "key.example"))
     assert nameserver.asked["key.example", "TXT"] == 2
 
 
 async def test_an_alias_lives_as_long_as_its_shortest_record(resolver, nameserver, seconds):
-    await resolver.txt("alias.example")
+    await resolver.ask(question("TXT", "alias.example"))
     seconds.now += 11
-    await resolver.txt("alias.example")
+    await resolver.ask(question("TXT", "alias.example"))
     assert nameserver.asked["alias.example", "TXT"] == 2
 
 
 @pytest.mark.parametrize("name", ["nobody.example", "four.example"])
 async def test_a_no_is_kept_for_the_zones_negative_ttl(resolver, nameserver, seconds, name):
-    await resolver.txt(name)
-    await resolver.txt(name)
+    await resolver.ask(question("TXT", name))
+    await resolver.ask(question("TXT", name))
     assert nameserver.asked[name, "TXT"] == 1
     seconds.now += 31  # SOA minimum: 30 s (RFC 2308 §5)
-    await resolver.txt(name)
+    await resolver.ask(question("TXT", name))
     assert nameserver.asked[name, "TXT"] == 2
 
 
 async def test_the_cache_forgets_the_least_recently_used_name(nameserver):
     resolver = DnsResolver((nameserver.address,), 2.0, cached_answers=2)
     for name in ("key.example", "alias.example", "key.example", "big.example", "key.example", "alias.example"):
-        await resolver.txt(name)
+        await resolver.ask(question("TXT", name))
     assert nameserver.asked["key.example", "TXT"] == 1
     assert nameserver.asked["alias.example", "TXT"] == 2
 
 
 async def test_the_same_question_asked_together_goes_out_once(resolver, nameserver):
-    answers = await asyncio.gather(*(resolver.txt("key.example") for _ in range(50)))
+    answers = await asyncio.gather(*(resolver.ask(question("TXT", "key.example")) for _ in range(50)))
     assert {answer.found for answer in answers} == {Found.YES}
     assert nameserver.asked["key.example", "TXT"] == 1
 
 
 async def test_who_leaves_early_does_not_take_the_answer_from_the_others(resolver, nameserver):
     nameserver.held = asyncio.Event()
-    first = asyncio.create_task(resolver.txt("key.example"))
-    second = asyncio.create_task(resolver.txt("key.example"))
+    first = asyncio.create_task(resolver.ask(question("TXT", "key.example")))
+    second = asyncio.create_task(resolver.ask(question("TXT", "key.example")))
     await asyncio.sleep(0)
     first.cancel()
     nameserver.held.set()
@@ -181,12 +182,12 @@ async def test_who_leaves_early_does_not_take_the_answer_from_the_others(resolve
 
 
 async def test_more_questions_than_may_go_at_once_all_get_their_answer(resolver):
-    answers = await asyncio.gather(*(resolver.txt(f"n{number}.example") for number in range(150)))
+    answers = await asyncio.gather(*(resolver.ask(question("TXT", f"n{number}.example")) for number in range(150)))
     assert {answer.found for answer in answers} == {Found.NO_NAME}
 
 
 async def test_the_search_list_of_the_host_is_never_used(resolver, nameserver):
-    await resolver.txt("single")
+    await resolver.ask(question("TXT", "single"))
     assert nameserver.asked == {("single", "TXT"): 1}
 
 

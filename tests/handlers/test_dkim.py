@@ -15,12 +15,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from dkim.crypto import RSASSA_PKCS1_v1_5_verify, parse_public_key
 
-from handlers import authentication
-from handlers.authentication import DkimPolicy, DkimResult, KeyQuestion, aligned, needs_retry, signatures_of
+from handlers import dkim as our_dkim
+from handlers.book import question
+from handlers.dkim import DkimPolicy, signatures_of
 from handlers.dkim_keys import is_signed_by
 from handlers.headers import scan
 from handlers.ports import Answer, Found
-from storage.address import Address
+from handlers.results import DkimResult
 from tests.handlers.dkim_material import MAIL, NAME, found, judged, now, outcome, private_key, record, signed
 from tests.support.cost import seconds
 
@@ -46,7 +47,7 @@ def test_each_canonical_form_is_read_as_dkimpy_writes_it(header: bytes, body: by
 
 def test_the_keys_to_fetch_are_known_beforehand_and_once() -> None:
     mail = signed(signed())
-    assert signatures_of(scan(mail), DkimPolicy(), now()).questions() == (KeyQuestion("s1", "sig.example", NAME),)
+    assert signatures_of(scan(mail), DkimPolicy(), now()).questions() == (question("TXT", NAME),)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +197,7 @@ def test_an_unforeseen_exception_is_a_permanent_error(monkeypatch: pytest.Monkey
     def explode(*_: object) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(authentication, "find_key", explode)
+    monkeypatch.setattr(our_dkim, "find_key", explode)
     assert outcome(signed()) == ("permerror", "signature cannot be verified")
 
 
@@ -264,43 +265,6 @@ def test_our_verifier_agrees_with_dkimpy_on_rsa() -> None:
         assert is_signed_by(ours, bytes(signature), digest.digest()) is agreed is (number % 3 == 0)
 
 
-PASS, TEMP = "pass", "temperror"
-
-
-@pytest.mark.parametrize(
-    ("author", "results", "is_aligned", "retry"),
-    [
-        ("firm.example", [(PASS, "firm.example")], True, False),
-        ("firm.example", [(PASS, "mail.firm.example")], True, False),
-        ("mail.firm.example", [(PASS, "firm.example")], True, False),
-        ("firm.example", [(PASS, "evil.example"), (PASS, "firm.example")], True, False),
-        ("firm.example", [(PASS, "evil.example")], False, False),
-        ("firm.example", [("fail", "firm.example")], False, False),
-        ("firm.example", [("policy", "firm.example")], False, False),
-        ("firm.example", [], False, False),
-        # A public suffix is nobody's organisation; nor is a hosting domain its customers'.
-        ("a.co.uk", [(PASS, "b.co.uk")], False, False),
-        ("a.co.uk", [(PASS, "co.uk")], False, False),
-        ("a.github.io", [(PASS, "b.github.io")], False, False),
-        ("a.github.io", [(PASS, "x.a.github.io")], True, False),
-        ("bücher.example", [(PASS, "xn--bcher-kva.example")], True, False),
-        ("[192.0.2.1]", [(PASS, "firm.example")], False, False),
-        # A lost key is worth another try only where it could prove the author.
-        ("firm.example", [(TEMP, "mail.firm.example")], False, True),
-        ("firm.example", [(TEMP, "evil.example")], False, False),
-        ("firm.example", [(TEMP, "firm.example"), (PASS, "firm.example")], True, False),
-        ("firm.example", [(TEMP, "firm.example"), (PASS, "evil.example")], False, True),
-    ],
-)
-def test_alignment_is_by_organisation(
-    author: str, results: list[tuple[str, str]], is_aligned: bool, retry: bool
-) -> None:
-    address = Address("ann", author)
-    verdicts = [DkimResult(result, domain) for result, domain in results]
-    assert aligned(address, verdicts) is is_aligned
-    assert needs_retry(address, verdicts) is retry
-
-
 def answers(case: dict) -> dict[str, Answer]:
     keys = {}
     for name, types in case["records"].items():
@@ -335,8 +299,8 @@ def test_the_corpus_has_the_expected_outcomes(corpora: Path) -> None:
         at = datetime.fromtimestamp(case["now"], UTC) if "now" in case else now()
         keys = answers(case)
         head = scan(content)
-        for question in signatures_of(head, DkimPolicy(), at).questions():
-            keys.setdefault(question.name, Answer(Found.NO_NAME))
+        for asked in signatures_of(head, DkimPolicy(), at).questions():
+            keys.setdefault(asked.name, Answer(Found.NO_NAME))
         results = judged(content, keys, at=at)
         wanted = DEVIATIONS.get(case["id"], case["expect"]["overall"])
         got = overall(results)

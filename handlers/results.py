@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the checks found out about one mail, as values; `result` is always a word of RFC 8601 §2.7."""
+
+from dataclasses import dataclass, field
+
+from handlers.ports import Answer, Question
+
+
+@dataclass(frozen=True, slots=True)
+class SpfResult:
+    """One identity looked at by SPF (RFC 7208); `result` is none where there was nothing to look at."""
+
+    result: str = "none"
+    domain: str = ""  # A-labels
+    mechanism: str = ""  # what matched, for people
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DkimResult:
+    """One signature; what a broken signature does not say is empty."""
+
+    result: str
+    domain: str = ""
+    selector: str = ""
+    identity: str = ""
+    algorithm: str = ""
+    header_b: str = ""  # the first 8 characters of b= (RFC 6008)
+    reason: str = ""
+    signed: tuple[str, ...] = ()  # the names in h=, lower case, one for each field covered
+
+
+@dataclass(frozen=True, slots=True)
+class DmarcResult:
+    """RFC 9989: whether an identifier that vouches is the author's.
+
+    `aligned` names each that is, as "dkim:example.com" or "spf:example.com", also where the domain publishes no policy.
+    `undecided`: no answer from DNS yet, and one could have made the author proven.
+    """
+
+    result: str = "none"
+    domain: str = ""  # of the author, A-labels
+    record_domain: str = ""  # where the policy was found; empty: none is published
+    organization: str = ""
+    policy: str = ""  # what the domain asks for on failure: none, quarantine, reject; empty without a record
+    testing: bool = False  # t=y
+    aligned: tuple[str, ...] = ()
+    undecided: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ArcResult:
+    """The chain of RFC 8617; `sealer` is the d= of the newest seal. Never evidence."""
+
+    result: str = "none"
+    sealer: str = ""
+    sets: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IprevResult:
+    """Forward-confirmed reverse DNS of the client (RFC 8601 §3); `name` only where it is confirmed."""
+
+    result: str = "none"
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """All results of one mail, with the answers of DNS that they rest on."""
+
+    spf: SpfResult = field(default_factory=SpfResult)  # MAIL FROM, or HELO where the reverse-path is null
+    helo: SpfResult = field(default_factory=SpfResult)
+    dkim: tuple[DkimResult, ...] = ()
+    dmarc: DmarcResult = field(default_factory=DmarcResult)
+    arc: ArcResult = field(default_factory=ArcResult)
+    iprev: IprevResult = field(default_factory=IprevResult)
+    answers: tuple[tuple[Question, Answer], ...] = ()
+
+    @property
+    def aligned(self) -> bool:
+        """Whether the author is vouched for: by DMARC, or by an aligned signature where the domain has no policy."""
+        if self.dmarc.record_domain:
+            return self.dmarc.result == "pass"
+        return any(one.startswith("dkim:") for one in self.dmarc.aligned)
