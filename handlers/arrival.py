@@ -38,8 +38,8 @@ class Incoming:
     """The mail's header section, and what the steps so far found out; `refusal` ends the judging.
 
     `beyond` is the refusal of a mail that passes a limit; `destinations` are those that still take it, `refused` those
-    that do not. `aligned`: somebody vouches for the author (handlers/results.py). `vouched`: it came the way that its forwarded
-    address has learnt, by a forwarder that serves nobody else.
+    that do not. `aligned`: somebody vouches for the author (handlers/results.py). `vouched`: it came the way that its
+    forwarded address has learnt, by a forwarder that serves nobody else.
     """
 
     id: str
