@@ -62,9 +62,7 @@ def message_list(operator: Operator, as_json: bool, limit: int | None) -> None:
 def message_show(operator: Operator, message_id: str, as_json: bool) -> None:
     """One message: envelope, verdicts, text, attachments, attempts."""
     with operator.store() as database, database.read() as unit:
-        row = _required(unit, message_id)
-        item = message_item(row, listing.attempts_of_message(unit, row.seq))
-        item |= _reading_item(content.load(unit, row.content_id))
+        item = shown_item(unit, message_id)
     if as_json:
         print_json(item)
     else:
@@ -137,6 +135,13 @@ def message_item(row: Any, attempts: Iterable[Any]) -> Item:
         "attempts": [_attempt_item(attempt) for attempt in attempts],
         "session": json.loads(row.session),
     }
+
+
+def shown_item(unit: Unit, message_id: str) -> Item:
+    """One message as `message show --json` gives it; raises NotFound."""
+    row = _required(unit, message_id)
+    item = message_item(row, listing.attempts_of_message(unit, row.seq))
+    return item | _reading_item(content.load(unit, row.content_id))
 
 
 def _required(unit: Unit, message_id: str) -> Any:

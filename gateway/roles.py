@@ -102,7 +102,7 @@ def serve_mx(config: Config, shared: Sequence[Shared], ready: Ready) -> None:
     with _open(config) as store:
         committer = GroupCommitter(store.database)
         receiver = MxReceiver(store.reception, store.database, committer, store.bell, store.outer)
-        settings = (_mx_settings(config), _lmtp_settings(config))
+        settings = (mx_settings(config), _lmtp_settings(config))
         supply = _supply(config, store.database, committer)
         edges = [
             (one.sockets, Edge(each, receiver, register=one.register, supply=supply))
@@ -221,7 +221,8 @@ def _password_hash(database: Database, login: str) -> str | None:
         return desk.password_hash(unit, login)
 
 
-def _mx_settings(config: Config) -> EdgeSettings:
+def mx_settings(config: Config) -> EdgeSettings:
+    """What the listener for mail from outside is told."""
     mx = config.mx
     return replace(
         _limited(config.server.name, config.limits),
