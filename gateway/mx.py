@@ -17,16 +17,15 @@ from gateway.outer import Outer
 from gateway.promise import Arriving, Store, arrive, heavy, keep
 from gateway.receiver import Intake
 from gateway.reception import Reception, StoreLookups
-from handlers import identity, intake
+from handlers import intake
 from handlers.arrival import Incoming
-from handlers.authentication import Checks
+from handlers.assembling import assemble
 from handlers.book import unanswered
 from handlers.destinations import Destination, Kind, destination
 from handlers.inspection import Inspection
 from handlers.office import Office
 from handlers.policy import Bench, judge
 from handlers.proof import decide
-from handlers.subject import Subject
 from storage import messages
 from storage.address import Address
 from storage.commit_group import GroupCommitter
@@ -162,20 +161,7 @@ class _Taking:
             self._inspection.feed(bytes(self._held))
         else:
             await heavy(lambda: self._inspection.feed(bytes(self._held)))
-        head, signatures = self._inspection.finish()
-        author = identity.author(head)
-        subject = Subject(self._session, self._envelope, head, author, signatures, self._office.authentication)
-        return Incoming(
-            id=self._envelope.id,
-            received_at=self._now,
-            session=self._session,
-            envelope=self._envelope,
-            head=head,
-            author=author,
-            checks=Checks(subject),
-            destinations=destinations,
-            beyond=self._inspection.beyond,
-        )
+        return assemble(self._inspection, self._session, self._envelope, destinations, self._office)
 
     async def _content(self) -> Content:
         if self._arriving is not None:

@@ -67,13 +67,14 @@ class Reception:
             known = self._office.desk if self._office is not None else None
             with self._database.read() as unit:
                 if known is None or desk.version(unit) != known.version:
-                    self._office = self._build(desk.snapshot(unit))
+                    self._office = self.build(desk.snapshot(unit))
             self._checked_at = time.monotonic()
             if self._office is None:
                 raise LookupError("the desk could not be read")
             return self._office
 
-    def _build(self, snapshot: Snapshot) -> Office:
+    def build(self, snapshot: Snapshot) -> Office:
+        """The office of this configuration with this desk."""
         dkim = DkimPolicy(min_key_bits=self._config.dkim.min_key_bits, max_signatures=self._config.dkim.max_signatures)
         return Office(
             name=self._config.server.name,

@@ -38,10 +38,11 @@ class _Known:
 
 
 class Inspection:
-    """What is known of one mail so far."""
+    """What is known of one mail so far; `now` is when it came, and the instant of all that is judged by time."""
 
     def __init__(self, limits: Limits, dkim: DkimPolicy, now: datetime) -> None:
-        self._limits, self._dkim, self._now = limits, dkim, now
+        self.now = now
+        self._limits, self._dkim = limits, dkim
         self._section = SectionReader(limits.header.octets)
         self._known: _Known | None = None
 
@@ -71,4 +72,4 @@ class Inspection:
     def _read(self) -> _Known:
         section = self._section.section
         head = scan(section, self._limits.header)
-        return _Known(head, Signatures(head, self._dkim, self._now), MimeBounds(section, self._limits.mime))
+        return _Known(head, Signatures(head, self._dkim, self.now), MimeBounds(section, self._limits.mime))

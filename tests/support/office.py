@@ -12,9 +12,9 @@ from unittest.mock import patch
 
 import dkim
 
-from handlers import identity, intake, proof, received, replies, routing, tokens
+from handlers import intake, proof, received, replies, routing, tokens
 from handlers.arrival import Incoming
-from handlers.authentication import Checks
+from handlers.assembling import assemble
 from handlers.book import Book
 from handlers.destinations import Destination, destination
 from handlers.headers import scan
@@ -23,7 +23,7 @@ from handlers.office import Office
 from handlers.policy import Bench, judge
 from handlers.ports import Answer, Found, Question
 from handlers.signing import Signer
-from handlers.subject import AuthenticationPolicy, Subject
+from handlers.subject import AuthenticationPolicy
 from handlers.tokens import Keyring, Keys
 from handlers.work import Work
 from storage import cases, content, desk, listing, messages, migrate, outbox, threads
@@ -136,22 +136,9 @@ class World:
         at = self.now
         looked_at = Inspection(self.office.limits, self.office.authentication.dkim, at)
         looked_at.feed(octets)
-        head, signatures = looked_at.finish()
         session = Session("s1", "192.0.2.1", "mx.customer.example")
         envelope = self.envelope(parse(sender) if sender else None, tuple(one.address for one in found))
-        author = identity.author(head)
-        checks = Checks(Subject(session, envelope, head, author, signatures, self.office.authentication))
-        arrived = Incoming(
-            id=tokens.new_name(at),
-            received_at=at,
-            session=session,
-            envelope=envelope,
-            head=head,
-            author=author,
-            checks=checks,
-            destinations=found,
-            beyond=looked_at.beyond,
-        )
+        arrived = assemble(looked_at, session, replace(envelope, id=tokens.new_name(at)), found, self.office)
         office = replace(self.office, annotate=self.annotate)
         with self.database.read() as unit:
             return judge(arrived, Bench(office, Book(self._answer), Lookups(unit, self)))
