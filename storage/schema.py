@@ -23,7 +23,7 @@ content = Table(
     "content",
     metadata,
     id_column(),
-    Column("state", Text, nullable=False),  # arriving, kept
+    Column("state", Text, nullable=False),  # arriving, kept, dropped (its chunks are gone)
     Column("sha256", LargeBinary, nullable=False),
     Column("size_octets", BigInteger, nullable=False),
     Column("created_at", Instant, nullable=False),
@@ -70,6 +70,7 @@ message = Table(
     Column("due_at", Instant),  # when a job may take it; null in a final state
     Column("attempts", Integer, nullable=False),
     Column("received_at", Instant, nullable=False),
+    Column("held_at", Instant),  # since when an address holds it in quarantine; null: none does, or none does any more
     ref("content_id", "content"),
     ref("thread_id", "thread", nullable=True),
     ref("linked_thread_id", "thread", nullable=True),
@@ -100,6 +101,12 @@ message = Table(
         "due_at",
         sqlite_where=Column("due_at").is_not(None),
         postgresql_where=Column("due_at").is_not(None),
+    ),
+    Index(
+        "ix_message_held_at",
+        "held_at",
+        sqlite_where=Column("held_at").is_not(None),
+        postgresql_where=Column("held_at").is_not(None),
     ),
     Index(None, "thread_id", "seq"),
     Index(None, "content_id"),
