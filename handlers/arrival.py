@@ -28,10 +28,10 @@ class Refused:
 class Note:
     """One line of a mail's trace: which step decided what, and by which rule, default or finding, in words.
 
-    `step` is one word: author, classification, way, admission, attachments, loop, pointers, stamp ... `decided` is short,
-    for one recipient "ADDRESS: accept"; `because` is one clause without a full stop that names the rule by where it stands
-    (`others = "reject"` of the address, limits.max_received, a default). No note repeats what the results or another note
-    say.
+    `step` is one word: author, classification, way, admission, attachments, loop, pointers, stamp ... `decided` is
+    short, for one recipient "ADDRESS: accept"; `because` is one clause without a full stop that names the rule by where
+    it stands (`others = "reject"` of the address, limits.max_received, a default). No note says again what the results
+    or another note say.
     """
 
     step: str

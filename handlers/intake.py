@@ -10,6 +10,7 @@ from handlers.identity import Mailbox, claimed_author, mailboxes
 from handlers.office import Office
 from handlers.pointers import foreign_keys, key_of_mail, message_id_of
 from handlers.results import Authentication
+from handlers.trace import trace_json
 from storage.content import Content
 from storage.messages import Arrival, Header, Placing, to_json
 from storage.states import MessageState
@@ -53,16 +54,6 @@ def authentication_json(found: Authentication) -> str:
     shown = {name: asdict(getattr(found, name)) for name in ("spf", "helo", "dmarc", "arc", "iprev")}
     dkim = [asdict(one) for one in found.dkim]
     return to_json({**shown, "dkim": dkim, "aligned": found.aligned})
-
-
-def trace_json(mail: Incoming) -> str:
-    """What decided, and the answers of DNS that it rests on, with which the mail can be judged again."""
-    notes = [[one.step, one.decided, one.because] for one in mail.notes]
-    answers = [
-        [one.kind, one.name, answer.found.value, [record.decode("latin-1") for record in answer.records]]
-        for one, answer in mail.authentication.answers
-    ]
-    return to_json({"notes": notes, "dns": answers})
 
 
 def person(mailbox: Mailbox) -> Person:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from storage import content as contents
-from storage import threads
+from storage import threads, trace
 from storage.content import Content
 from storage.database import Unit
 from storage.envelope import Envelope, Session, Wish
@@ -80,6 +80,16 @@ class Arrival:
     trace: str  # JSON
     stamp: bytes
     left_out: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """The thread that a mail belongs to, how that was decided, and the mail's trace with what it rests on."""
+
+    thread_id: int | None
+    token: str
+    decision: Decision
+    trace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,13 +254,15 @@ def _shown(verdict: Verdict) -> dict[str, str]:
     return {name: getattr(verdict, name) for name in Verdict.__slots__}
 
 
-def _place(unit: Unit, arrival: Arrival, decide: Decide) -> tuple[int, str, Decision]:
+def _place(unit: Unit, arrival: Arrival, decide: Decide) -> _Placed:
     """Find or make the thread; raises ThreadRace when a concurrent transaction made it meanwhile."""
     placing, author = arrival.placing, arrival.placing.author
     domain = author.person.key.rpartition("@")[2] if author.person else ""
     found = threads.candidates(unit, placing.pointers, author)
-    passed_before = bool(found) and not author.aligned and threads.domain_has_passed(unit, domain)
+    matters = bool(found) and not author.aligned
+    passed_before = matters and threads.domain_has_passed(unit, domain)
     decision = decide(author, found, passed_before)
+    told = trace.with_facts(arrival.trace, found, domain_passed=passed_before if matters else None)
     if decision.join is not None:
         thread_id, token = decision.join, threads.token_of(unit, decision.join)
     else:
@@ -264,7 +276,7 @@ def _place(unit: Unit, arrival: Arrival, decide: Decide) -> tuple[int, str, Deci
     _join(unit, arrival, thread_id, decision)
     if author.aligned:
         threads.remember_domain(unit, domain, arrival.received_at)
-    return thread_id, token, decision
+    return _Placed(thread_id, token, decision, told)
 
 
 def _join(unit: Unit, arrival: Arrival, thread_id: int, decision: Decision) -> None:
@@ -275,8 +287,9 @@ def _join(unit: Unit, arrival: Arrival, thread_id: int, decision: Decision) -> N
     threads.add_participants(unit, thread_id, "customer", people)
 
 
-def _row(unit: Unit, arrival: Arrival, placed: tuple[int, str, Decision] | None) -> dict[str, object]:
-    thread_id, token, decision = placed or (None, "", Decision(Proof.UNPROVEN))
+def _row(unit: Unit, arrival: Arrival, placed: _Placed | None) -> dict[str, object]:
+    placed = placed or _Placed(None, "", Decision(Proof.UNPROVEN), arrival.trace)
+    decision, token = placed.decision, placed.token
     stamp = arrival.stamp + (f"X-Casegate-Thread: {token}\r\n".encode() if token else b"")
     header = arrival.header
     return {
@@ -287,7 +300,7 @@ def _row(unit: Unit, arrival: Arrival, placed: tuple[int, str, Decision] | None)
         "attempts": 0,
         "received_at": arrival.received_at,
         "content_id": contents.keep(unit, arrival.content, arrival.received_at),
-        "thread_id": thread_id,
+        "thread_id": placed.thread_id,
         "linked_thread_id": decision.link_to,
         "link_kind": decision.link.value if decision.link else None,
         "session": session_json(arrival.session),
@@ -306,7 +319,7 @@ def _row(unit: Unit, arrival: Arrival, placed: tuple[int, str, Decision] | None)
         "disposition": arrival.disposition,
         "reason": arrival.reason,
         "proof": decision.proof.value,
-        "trace": arrival.trace,
+        "trace": placed.trace,
         "stamp": stamp,
         "left_out": to_json(arrival.left_out),
     }
