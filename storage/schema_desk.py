@@ -1,9 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of the desk, and the counters: keys of people are lower-case addresses (`Address.key`)."""
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table
 
-from storage.columns import Id, Text, id_column, metadata, ref
+from storage.columns import Id, Instant, Text, id_column, metadata, ref
+
+# What admission asks of one address, or of all (storage/policies.py); an empty text: it is not said here.
+POLICY_TEXTS = (
+    "lists",
+    "dmarc_reject",
+    "dmarc_quarantine",
+    "dmarc_none",
+    "refuse_files",
+    "files",
+    "rate_author",
+    "rate_domain",
+    "rate_total",
+    "over_rate",
+)
+
+
+def _policy_columns() -> list[Column[Any]]:
+    texts = [Column(name, Text, nullable=False, server_default="") for name in POLICY_TEXTS]
+    return [*texts, Column("max_size", BigInteger, nullable=False, server_default="0")]
+
 
 counter = Table(
     "counter", metadata, Column("name", Text, primary_key=True), Column("value", BigInteger, nullable=False)
@@ -54,6 +76,45 @@ routing_address = Table(
     Column("verified", Boolean, nullable=False),
     Column("acknowledge", Text, nullable=False),
     Column("active", Boolean, nullable=False),
+    *_policy_columns(),
+)
+
+# The desk's default: one row, or none while nothing is said.
+desk_policy = Table(
+    "desk_policy",
+    metadata,
+    id_column(),
+    Column("accept_from", Text, nullable=False),
+    Column("others", Text, nullable=False),
+    *_policy_columns(),
+)
+
+# Addresses and domains that may write where an address names the list.
+sender_list = Table(
+    "sender_list",
+    metadata,
+    id_column(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("active", Boolean, nullable=False),
+)
+
+sender_list_entry = Table(
+    "sender_list_entry",
+    metadata,
+    Column("list_id", Id, ForeignKey("sender_list.id"), primary_key=True),
+    Column("entry", Text, primary_key=True),
+    Column("source", Text, nullable=False),  # "file", or "command"
+    Column("added_at", Instant, nullable=False),
+)
+
+# Addresses, domains and networks that may not write to anyone.
+block = Table(
+    "block",
+    metadata,
+    Column("what", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("source", Text, nullable=False),  # "file", or "command"
+    Column("added_at", Instant, nullable=False),
 )
 
 contact = Table(
