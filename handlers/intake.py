@@ -61,6 +61,11 @@ def person(mailbox: Mailbox) -> Person:
     return Person(mailbox.name, str(mailbox.address), mailbox.address.key)
 
 
+def author_of(mail: Incoming) -> Author:
+    """The facts about the author on which the thread decision rests."""
+    return Author(person(mail.author) if mail.author is not None else None, mail.aligned)
+
+
 def _header(mail: Incoming) -> Header:
     """Without one undisputed author the claim is kept for people to read, and no address."""
     shown = person(mail.author) if mail.author is not None else Person(claimed_author(mail.head), "", "")
@@ -75,7 +80,7 @@ def _header(mail: Incoming) -> Header:
 
 def _placing(mail: Incoming, office: Office, header: Header) -> Placing:
     return Placing(
-        author=Author(person(mail.author) if mail.author is not None else None, mail.aligned),
+        author=author_of(mail),
         pointers=mail.pointers,
         own_key=key_of_mail(mail.head),
         referred_keys=foreign_keys(mail.head, office),
