@@ -33,7 +33,7 @@ class Outgoing:
     name: str
     kind: str
     thread_id: int | None
-    message_seq: int
+    message_seq: int | None
     agent_id: int | None
     message_id: str
     reverse_path: str

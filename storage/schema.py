@@ -15,6 +15,7 @@ from sqlalchemy import (
 )
 
 from storage import schema_desk as schema_desk  # the tables that these refer to
+from storage import schema_ways as schema_ways
 from storage.columns import Id, Instant, Text, id_column, metadata, ref
 
 # --- content and messages -----------------------------------------------------------------------------------------
@@ -214,9 +215,9 @@ outbox = Table(
     metadata,
     id_column(),
     Column("name", Text, nullable=False, unique=True),
-    Column("kind", Text, nullable=False),  # copy, reply, acknowledgement, confirmation, notice
+    Column("kind", Text, nullable=False),  # copy, reply, acknowledgement, confirmation, notice, probe
     ref("thread_id", "thread", nullable=True),
-    Column("message_seq", Id, ForeignKey("message.seq"), nullable=False),  # the message it carries or speaks of
+    Column("message_seq", Id, ForeignKey("message.seq")),  # the message it carries or speaks of; null: a probe
     ref("agent_id", "agent", nullable=True),  # whose copy it is, or who wrote the reply
     Column("message_id", Text, nullable=False),
     Column("reverse_path", Text, nullable=False),

@@ -77,6 +77,7 @@ routing_address = Table(
     Column("acknowledge", Text, nullable=False),
     Column("active", Boolean, nullable=False),
     *_policy_columns(),
+    Column("source", Text, nullable=False, server_default="file"),  # "file", or "command"
 )
 
 # The desk's default: one row, or none while nothing is said.
