@@ -19,7 +19,7 @@ from handlers.mime_bounds import MimeLimits
 from handlers.office import Office
 from handlers.subject import AuthenticationPolicy
 from handlers.tokens import Keys
-from storage import cases, desk, threads
+from storage import cases, contacts, desk, desk_version, threads
 from storage.address import key_of
 from storage.database import Database
 from storage.desk import AddressRow, Snapshot
@@ -66,7 +66,7 @@ class Reception:
         with self._lock:
             known = self._office.desk if self._office is not None else None
             with self._database.read() as unit:
-                if known is None or desk.version(unit) != known.version:
+                if known is None or desk_version.version(unit) != known.version:
                     self._office = self.build(desk.snapshot(unit))
             self._checked_at = time.monotonic()
             if self._office is None:
@@ -75,13 +75,17 @@ class Reception:
 
     def build(self, snapshot: Snapshot) -> Office:
         """The office of this configuration with this desk."""
-        dkim = DkimPolicy(min_key_bits=self._config.dkim.min_key_bits, max_signatures=self._config.dkim.max_signatures)
+        dkim = DkimPolicy(
+            min_key_bits=self._config.dkim.min_key_bits,
+            max_signatures=self._config.dkim.max_signatures,
+            arc=self._config.authentication.arc,
+        )
         return Office(
             name=self._config.server.name,
             authserv_id=self._config.server.authserv_id,
             keys=self._keys,
             desk=snapshot,
-            authentication=AuthenticationPolicy(dkim, self._config.authentication.arc),
+            authentication=AuthenticationPolicy(dkim),
             annotate=self._config.policy.mode == "annotate",
             limits=_limits(self._config),
         )
@@ -110,7 +114,7 @@ class StoreLookups:
 
     def is_known_contact(self, key: str) -> bool:
         with self._database.read() as unit:
-            return desk.is_known_contact(unit, key)
+            return contacts.is_known_contact(unit, key)
 
     def address_of_thread(self, thread_id: str) -> AddressRow | None:
         with self._database.read() as unit:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from handlers.arc_sets import read_chain
 from handlers.book import question
 from handlers.dkim_hash import BodyDigests, HeaderDigests
 from handlers.dkim_keys import NotAccepted, find_key, is_signed_by
@@ -27,11 +28,12 @@ _NO_ANSWER = Answer(Found.TEMPORARY)
 
 @dataclass(frozen=True, slots=True)
 class DkimPolicy:
-    """What the operator accepts; RFC 8301 §3.2 asks for 1024 bits at least."""
+    """What the operator accepts of signatures; RFC 8301 §3.2 asks for 1024 bits at least."""
 
     min_key_bits: int = 1024
-    max_key_bits: int = 4096
+    max_key_bits: int = 8192
     max_signatures: int = 8
+    arc: bool = False  # whether the chain of RFC 8617 is looked at too
 
 
 class Signatures:
@@ -40,9 +42,12 @@ class Signatures:
     def __init__(self, head: Head, policy: DkimPolicy, now: datetime) -> None:
         self._head, self._policy = head, policy
         fields = [field for field in head.fields if field.name == b"dkim-signature"][: policy.max_signatures]
-        self._claims = tuple(_read(head, field, int(now.timestamp())) for field in fields)
+        seconds = int(now.timestamp())
+        self._claims = tuple(_read(head, field, seconds) for field in fields)
+        self.chain = read_chain(head, seconds) if policy.arc else None
         sound = [claim.signature for claim in self._claims if isinstance(claim, _Claim)]
-        self._body = BodyDigests((one.body_form, one.length) for one in sound)
+        newest = [one.message_signature for one in self.chain.sets[-1:]] if self.chain is not None else []
+        self._body = BodyDigests((one.body_form, one.length) for one in (*sound, *newest))
         self._questions = tuple(dict.fromkeys(question("TXT", one.key_name) for one in sound))
 
     def questions(self) -> tuple[Question, ...]:
@@ -53,10 +58,15 @@ class Signatures:
         """Take the next octets of the body."""
         self._body.feed(body)
 
+    @property
+    def body(self) -> BodyDigests:
+        """After the body: its digests, for the signatures that were read and the newest set of the chain."""
+        self._body.finish()
+        return self._body
+
     def verify(self, keys: Mapping[str, Answer]) -> tuple[DkimResult, ...]:
         """After the body: one result a signature, topmost first; `keys` maps the name of a question to its answer."""
-        self._body.finish()
-        case = _Case(self._head, HeaderDigests(self._head), self._body, keys, self._policy)
+        case = _Case(self._head, HeaderDigests(self._head), self.body, keys, self._policy)
         return tuple(_judged(case, claim) for claim in self._claims)
 
 

@@ -31,6 +31,7 @@ class BodyDigests:
         for form, octets in wanted:
             lengths[form].update(() if octets is None else (octets,))
         self._forms = {form: _Form(form, sorted(stops)) for form, stops in lengths.items()}
+        self._is_finished = False
 
     def feed(self, octets: bytes) -> None:
         """Take the next octets of the body."""
@@ -38,9 +39,11 @@ class BodyDigests:
             form.feed(octets)
 
     def finish(self) -> None:
-        """The body is complete."""
-        for form in self._forms.values():
-            form.finish()
+        """The body is complete; saying it again changes nothing."""
+        if not self._is_finished:
+            self._is_finished = True
+            for form in self._forms.values():
+                form.finish()
 
     def octets(self, form: str) -> int:
         """The length of the canonical body, which l= counts."""
@@ -133,10 +136,15 @@ class HeaderDigests:
         for name in names:
             if left.get(name):  # a field that is not there counts as the empty string (RFC 6376 §5.4.2)
                 left[name] -= 1
-                hasher.update(_canonical_field(form, self._head.raw(self._by_name[name][left[name]])))
-        name, _, value = signature.partition(b":")
-        hasher.update(_canonical_field(form, name + b":" + _B_TAG.sub(rb"\1", value)).removesuffix(b"\r\n"))
+                hasher.update(canonical_field(form, self._head.raw(self._by_name[name][left[name]])))
+        hasher.update(signature_itself(form, signature))
         return hasher.digest()
+
+
+def signature_itself(form: str, raw: bytes) -> bytes:
+    """A signature field as it covers itself: without the value of b= and the line end (RFC 6376 §3.7)."""
+    name, _, value = raw.partition(b":")
+    return canonical_field(form, name + b":" + _B_TAG.sub(rb"\1", value)).removesuffix(b"\r\n")
 
 
 def _relaxed(text: bytes) -> bytes:
@@ -158,8 +166,8 @@ def _pairs(line_ends: bytes) -> int:
     return (len(line_ends) - bare - 1) // 2
 
 
-def _canonical_field(form: str, raw: bytes) -> bytes:
-    """RFC 6376 §3.4.1, §3.4.2."""
+def canonical_field(form: str, raw: bytes) -> bytes:
+    """A header field in canonical form (RFC 6376 §3.4.1, §3.4.2)."""
     if form == "simple":
         return raw
     name, _, value = raw.partition(b":")

@@ -68,9 +68,9 @@ def parse_signature(tags: dict[bytes, bytes], now: int) -> Signature:
         raise Unusable("unknown signature algorithm")
     if b"dns/txt" not in [method.strip() for method in tags.get(b"q", b"dns/txt").split(b":")]:
         raise Unusable("unknown query method")
-    _check_times(tags, now)
-    domain, selector = _domain(tags)
-    header_form, body_form = _forms(tags)
+    times_of(tags, now)
+    domain, selector = domain_of(tags)
+    header_form, body_form = forms_of(tags, b"simple")
     return Signature(
         key_type=ALGORITHMS[tags[b"a"]],
         domain=domain,
@@ -81,7 +81,7 @@ def parse_signature(tags: dict[bytes, bytes], now: int) -> Signature:
         body_form=body_form,
         body_digest=octets_of(tags[b"bh"], "bh="),
         signature=octets_of(tags[b"b"], "b="),
-        length=_number(tags, b"l"),
+        length=number_of(tags, b"l"),
     )
 
 
@@ -98,7 +98,8 @@ def octets_of(value: bytes, what: str) -> bytes:
         raise Unusable(f"{what} is not base64") from None
 
 
-def _number(tags: dict[bytes, bytes], tag: bytes) -> int | None:
+def number_of(tags: dict[bytes, bytes], tag: bytes) -> int | None:
+    """A number, None where the tag is not there; raises Unusable."""
     value = tags.get(tag)
     if value is None:
         return None
@@ -107,8 +108,9 @@ def _number(tags: dict[bytes, bytes], tag: bytes) -> int | None:
     return int(value)
 
 
-def _check_times(tags: dict[bytes, bytes], now: int) -> None:
-    signed, expires = _number(tags, b"t"), _number(tags, b"x")
+def times_of(tags: dict[bytes, bytes], now: int) -> None:
+    """Check t= and x=; raises Unusable."""
+    signed, expires = number_of(tags, b"t"), number_of(tags, b"x")
     if signed is not None and signed > now + FUTURE_LEEWAY_S:
         raise Unusable("signature is from the future")
     if expires is not None and signed is not None and expires <= signed:
@@ -117,7 +119,8 @@ def _check_times(tags: dict[bytes, bytes], now: int) -> None:
         raise Unusable("signature has expired")
 
 
-def _domain(tags: dict[bytes, bytes]) -> tuple[str, str]:
+def domain_of(tags: dict[bytes, bytes]) -> tuple[str, str]:
+    """The domain and the selector, d= and s=; raises Unusable."""
     domain, selector = tags[b"d"].lower(), tags[b"s"].lower()
     if not _NAME.fullmatch(domain[:MAX_DOMAIN_OCTETS]) or not _NAME.fullmatch(selector[:MAX_DOMAIN_OCTETS]):
         raise Unusable("d= or s= is not a domain name")
@@ -145,8 +148,9 @@ def _names(tags: dict[bytes, bytes]) -> tuple[bytes, ...]:
     return names
 
 
-def _forms(tags: dict[bytes, bytes]) -> tuple[str, str]:
-    header_form, _, body_form = tags.get(b"c", b"simple").decode("ascii", "replace").partition("/")
+def forms_of(tags: dict[bytes, bytes], default: bytes) -> tuple[str, str]:
+    """The canonical forms of header fields and body, c=; raises Unusable."""
+    header_form, _, body_form = tags.get(b"c", default).decode("ascii", "replace").partition("/")
     body_form = body_form or "simple"
     if header_form not in _FORMS or body_form not in _FORMS:
         raise Unusable("unknown canonicalisation")

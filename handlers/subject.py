@@ -14,7 +14,6 @@ class AuthenticationPolicy:
     """What the operator wants looked at."""
 
     dkim: DkimPolicy = field(default_factory=DkimPolicy)
-    arc: bool = False
 
 
 @dataclass(frozen=True, slots=True)
