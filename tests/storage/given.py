@@ -54,6 +54,7 @@ def arrival(name: str, **changes: Any) -> Arrival:
         "disposition": "accept",
         "reason": "",
         "verdicts": (Verdict("support@firm.example", "support@firm.example", "accept"),),
+        "trace": "{}",
         "stamp": b"Received: here\r\n",
         "left_out": (),
     }
