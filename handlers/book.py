@@ -53,6 +53,10 @@ class Book:
             raise Missing(missing)
         return tuple(answer for _, answer in found if answer is not None)
 
+    def unknown(self, questions: Iterable[Question]) -> list[Question]:
+        """Those of them that would be missing."""
+        return [one for one in questions if self._look(one) is None]
+
     def _look(self, one: Question) -> Answer | None:
         answer = self._answers.get(one)
         if answer is None:

@@ -14,6 +14,7 @@ class SpfResult:
     domain: str = ""  # A-labels
     mechanism: str = ""  # what matched, for people
     reason: str = ""
+    explanation: str = ""  # what the domain says to those who fail (RFC 7208 §6.2); never said in its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +35,23 @@ class DkimResult:
 class DmarcResult:
     """RFC 9989: whether an identifier that vouches is the author's.
 
-    `aligned` names each that is, as "dkim:example.com" or "spf:example.com", also where the domain publishes no policy.
-    `undecided`: no answer from DNS yet, and one could have made the author proven.
+    `aligned` names each that is, as "dkim:example.com" or "spf:example.com"; where no policy applies, those of the
+    author's very domain. `published`: whether a record stands there, be it unusable; None where DNS did not say.
+    `undecided`: no answer from DNS yet, and one could have made the author proven. `remark` is the public suffix
+    list's other opinion, for people.
     """
 
     result: str = "none"
     domain: str = ""  # of the author, A-labels
-    record_domain: str = ""  # where the policy was found; empty: none is published
-    organization: str = ""
-    policy: str = ""  # what the domain asks for on failure: none, quarantine, reject; empty without a record
-    testing: bool = False  # t=y
+    record_domain: str = ""  # where the policy was found; empty: none applies
+    organization: str = ""  # the organizational domain, where a walk had to find it
+    policy: str = ""  # what is to be applied on failure: none, quarantine, reject; empty without a policy
+    testing: bool = False  # t=y, which has lowered the policy by one
+    published: bool | None = False
     aligned: tuple[str, ...] = ()
     undecided: bool = False
     reason: str = ""
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
