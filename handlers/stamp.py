@@ -25,12 +25,17 @@ def put_stamp(mail: Incoming, office: Office) -> Incoming:
     pretended = tuple((field.start, field.end) for field in mail.head.fields if field.name.startswith(_OURS))
     stamp = b"".join(
         (
-            results_field(office.authserv_id, mail.authentication),
+            _results(mail, office),
             _received(mail, office),
             fold(b"X-Casegate-Message", mail.id.encode()),
         )
     )
     return replace(mail, stamp=stamp, left_out=tuple(sorted({*forged, *pretended})))
+
+
+def _results(mail: Incoming, office: Office) -> bytes:
+    with_arc = office.authentication.dkim.arc
+    return results_field(office.authserv_id, mail.authentication, mail.session, mail.envelope, with_arc=with_arc)
 
 
 def _received(mail: Incoming, office: Office) -> bytes:

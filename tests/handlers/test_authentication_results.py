@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our Authentication-Results field injects nothing; a forged one is found however it is written."""
 
+import re
+
 import authres
 import pytest
 from hypothesis import given
@@ -8,43 +10,152 @@ from hypothesis import strategies as st
 
 from handlers.authentication_results import forged_spans, results_field
 from handlers.headers import scan
-from handlers.results import Authentication, DkimResult
+from handlers.results import ArcResult, Authentication, DkimResult, DmarcResult, IprevResult, SpfResult
+from storage.address import Address, parse
+from storage.envelope import Envelope, Session
 from tests.support.cost import seconds
 
-
-def of(*results: DkimResult) -> Authentication:
-    return Authentication(dkim=results)
+PEER, ANN = "192.0.2.1", parse("ann@x.example")
 
 
-def test_a_result_is_written_as_rfc_8601_wants() -> None:
-    field = results_field(
-        "gw.example",
-        of(DkimResult("pass", "sig.example", "s1", "@sig.example", "rsa-sha256", "Ab+/12==", "")),
+def written(
+    found: Authentication, *, peer: str = PEER, reverse_path: Address | None = ANN, with_arc: bool = True
+) -> bytes:
+    return results_field("gw.example", found, Session("s", peer), Envelope(reverse_path, ()), with_arc=with_arc)
+
+
+def read(field: bytes) -> list[tuple]:
+    """Method, result, reason and properties, as authres reads them."""
+    header = authres.AuthenticationResultsHeader.parse(re.sub(r"\r\n(?=[ \t])", "", field.decode()).strip())
+    assert header.authserv_id == "gw.example"
+    return [
+        (one.method, one.result, one.reason, {f"{said.type}.{said.name}": said.value for said in one.properties})
+        for one in header.results
+    ]
+
+
+def test_every_result_is_written_as_rfc_8601_wants() -> None:
+    found = Authentication(
+        spf=SpfResult("softfail", "x.example"),
+        dkim=(
+            DkimResult("pass", "sig.example", "s1", "ann+x@sig.example", "rsa-sha256", "Ab+/12=="),
+            DkimResult("permerror", "b.example", reason="key revoked"),
+        ),
+        dmarc=DmarcResult("fail", "x.example", policy="reject"),
+        arc=ArcResult("pass", "relay.example", 2),
+        iprev=IprevResult("pass", "host.x.example"),
     )
-    assert field.endswith(b"\r\n")
-    (result,) = authres.AuthenticationResultsHeader.parse(field.decode().strip()).results
-    said = {(entry.name, entry.value) for entry in result.properties}
-    assert result.result == "pass"
-    assert said >= {("d", "sig.example"), ("s", "s1"), ("a", "rsa-sha256"), ("b", "Ab+/12==")}
+    assert read(written(found)) == [
+        ("spf", "softfail", None, {"smtp.mailfrom": "x.example"}),
+        (
+            *("dkim", "pass", None),
+            {
+                "header.d": "sig.example",
+                "header.s": "s1",
+                "header.a": "rsa-sha256",
+                "header.i": "ann+x@sig.example",
+                "header.b": "Ab+/12==",
+            },
+        ),
+        ("dkim", "permerror", "key revoked", {"header.d": "b.example"}),
+        ("dmarc", "fail", None, {"header.from": "x.example", "policy.dmarc": "reject"}),
+        ("arc", "pass", None, {"smtp.remote-ip": PEER}),
+        ("iprev", "pass", None, {"policy.iprev": PEER}),
+    ]
+    assert b"policy.iprev=192.0.2.1 (host.x.example)" in written(found).replace(b"\r\n", b"")
 
 
-def test_a_reason_is_said() -> None:
-    field = results_field("gw.example", of(DkimResult("permerror", reason="key revoked")))
-    (result,) = authres.AuthenticationResultsHeader.parse(field.decode().strip()).results
-    assert (result.result, result.reason) == ("permerror", "key revoked")
+def test_where_nothing_was_found_it_says_so() -> None:
+    field = written(Authentication(), with_arc=False)
+    assert field == b"Authentication-Results: gw.example; spf=none; dkim=none; dmarc=none\r\n"
 
 
-def test_without_a_signature_it_says_none() -> None:
-    assert results_field("gw.example", Authentication()) == b"Authentication-Results: gw.example; dkim=none\r\n"
+def test_the_identity_of_spf_is_helo_for_the_null_reverse_path() -> None:
+    found = Authentication(spf=SpfResult("pass", "helo.example"))
+    assert read(written(found, reverse_path=None))[0] == ("spf", "pass", None, {"smtp.helo": "helo.example"})
 
 
-@given(st.text(max_size=300), st.text(max_size=300))
-def test_no_value_injects_anything(domain: str, identity: str) -> None:
-    field = results_field("gw.example", of(DkimResult("fail", domain, identity=identity, reason=identity)))
+def test_an_ipv6_address_is_quoted_and_a_local_client_has_none() -> None:
+    found = Authentication(iprev=IprevResult("fail"))
+    assert read(written(found, peer="2001:db8::1"))[-1] == ("iprev", "fail", None, {"policy.iprev": "2001:db8::1"})
+    assert [one[0] for one in read(written(found, peer="local"))] == ["spf", "dkim", "dmarc", "arc"]
+
+
+# What passes checks as one domain and reads as another (espoofer a5, a6), and what leaves the field or the clause.
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "victim.example(.evil.example",
+        "victim.example).evil.example",
+        'victim.example".evil.example',
+        "victim.example'@a.evil.example",
+        "victim.example,@evil.example",
+        "victim.example@evil.example",
+        "victim.example evil.example",
+        "victim.example;dmarc=pass",
+        "victim.example\r\nAuthentication-Results: gw.example; dkim=pass",
+        "victim.example\0.evil.example",
+        "v\u00edctim.example",
+        "(comment)victim.example",
+        "<victim.example>",
+        "",
+        "a" * 300,
+        "a." * 200 + "example",
+    ],
+)
+def test_a_domain_that_reads_in_two_ways_is_left_out(hostile: str) -> None:
+    found = Authentication(
+        spf=SpfResult("pass", hostile),
+        dkim=(DkimResult("pass", hostile, hostile, f"ann@{hostile}", hostile, hostile[:8]),),
+        dmarc=DmarcResult("pass", hostile, policy=hostile),
+        iprev=IprevResult("pass", hostile),
+    )
+    for _, result, reason, said in read(written(found)):
+        assert (result in ("pass", "none"), reason) == (True, None)
+        assert said.keys() <= {"header.b", "policy.iprev", "smtp.remote-ip"}
+
+
+@pytest.mark.parametrize(
+    "local", ['"a b"', '"victim@victim.example"', "a(b)", "victim@victim.example", "a;b", "\u00e4"]
+)
+def test_an_identity_with_a_disputable_local_part_is_left_out(local: str) -> None:
+    found = Authentication(dkim=(DkimResult("pass", "sig.example", identity=f"{local}@sig.example"),))
+    assert read(written(found))[1] == ("dkim", "pass", None, {"header.d": "sig.example"})
+
+
+texts = st.text(max_size=300) | st.text(st.sampled_from('a.@;="()\\\r\n\t '), max_size=80)
+dkim_results = st.builds(
+    DkimResult, st.sampled_from(["pass", "fail", "policy"]), texts, texts, texts, texts, texts, texts
+)
+
+
+@given(texts, st.lists(dkim_results, max_size=8), texts, texts)
+def test_no_value_injects_anything_and_every_result_is_read_back(spf, dkim, dmarc, reason) -> None:
+    found = Authentication(
+        spf=SpfResult("pass", spf, reason=reason),
+        dkim=tuple(dkim),
+        dmarc=DmarcResult("fail", dmarc, policy="none", reason=reason),
+        iprev=IprevResult("pass", spf),
+    )
+    field = written(found)
     assert len(scan(field).fields) == 1
     assert scan(field).body_offset == len(field)
     assert field.isascii()
-    assert field.replace(b"\r\n", b"").count(b"\n") == field.replace(b"\r\n", b"").count(b"\r") == 0
+    assert re.search(rb"[\r\n]", field.replace(b"\r\n ", b"").removesuffix(b"\r\n")) is None
+    wanted = [("spf", "pass"), *(("dkim", one.result) for one in dkim or [DkimResult("none")]), ("dmarc", "fail")]
+    results = read(field)
+    assert [one[:2] for one in results] == [*wanted, ("arc", "none"), ("iprev", "pass")]
+    for stored, (_, _, _, said) in zip(dkim, results[1:], strict=False):
+        kept = {"d": stored.domain, "s": stored.selector, "i": stored.identity, "a": stored.algorithm}
+        assert all(said[f"header.{name}"] == value for name, value in kept.items() if f"header.{name}" in said)
+
+
+def test_many_long_results_stay_within_a_bound() -> None:
+    domain = "a" * 60 + ".example"
+    one = DkimResult("fail", domain, "s" * 63, "i" * 64 + "@" + domain, "rsa-sha256", "AbCdEfGh", "x" * 1000)
+    field = written(Authentication(dkim=(one,) * 50))
+    assert len(field) < 50 * 700
+    assert max(map(len, field.split(b"\r\n"))) < 300
 
 
 def is_forged(value: bytes) -> bool:
