@@ -138,6 +138,10 @@ class Policy(Section):
     mode: Annotated[str, choice("enforce", "annotate")] = "enforce"
 
 
+class Quarantine(Section):
+    keep: Annotated[timedelta, duration("1h", "3650d")] = timedelta(days=30)
+
+
 class Authentication(Section):
     """What is asked of DNS about each mail, and for how long."""
 
@@ -176,6 +180,7 @@ class Config(Section):
     submission: Submission = Submission()
     policy: Policy = Policy()
     authentication: Authentication = Authentication()
+    quarantine: Quarantine = Quarantine()
     dkim: Dkim = Dkim()
     outbound: Outbound = Outbound()
     _source: Path = PrivateAttr(default=Path("casegate.toml"))

@@ -18,13 +18,13 @@ from typing import TypeVar
 
 from gateway.bell import Bell
 from gateway.reception import Reception
-from handlers import received, routing
+from handlers import received, releasing, routing
 from handlers.office import Office
 from handlers.ports import Clock
 from handlers.received import Received
 from handlers.signing import Signer
 from handlers.work import Work
-from storage import cases, content, messages
+from storage import cases, content, messages, quarantine
 from storage.commit_group import GroupCommitter
 from storage.database import Database, Unit, is_ill
 from storage.states import Move
@@ -36,6 +36,7 @@ T = TypeVar("T")
 BATCH = 48
 GROUP = 8  # messages in one commit group: SQLite's other writers wait for all of it
 MOST_ATTEMPTS = 3
+EXPIRIES = 20  # transactions in a row that delete what has expired in quarantine
 PAUSE_AFTER_FAILURE = timedelta(seconds=10)
 DOORS: dict[str, Callable[[list[str]], None]] = {}  # what this process does with an RQ job; set by its worker
 
@@ -51,6 +52,7 @@ class Tools:
     clock: Clock
     bell: Bell
     lease: timedelta
+    quarantine_keep: timedelta = timedelta(days=30)
 
 
 class Jobs:
@@ -87,6 +89,18 @@ class Jobs:
         now = self._tools.clock.now()
         self._write(Move.FORGET, lambda unit: content.forget_orphans(unit, now))
         self._write(Move.TIDY, lambda unit: messages.forget_digests(unit, now))
+        self._expire(now)
+
+    def _expire(self, now: datetime) -> None:
+        """Drop what nobody released, a bounded number at a time: mail that arrives goes between."""
+        keep = self._tools.quarantine_keep
+        note = releasing.expired(now, keep)
+        for _ in range(EXPIRIES):
+            ids = self._write(Move.EXPIRE, lambda unit: quarantine.expire(unit, now - keep, note))
+            for message_id in ids:
+                log.info("message %s has expired in quarantine, its content is deleted", message_id)
+            if len(ids) < quarantine.EXPIRE_AT_ONCE:
+                break
 
     def _write(self, move: Move, do: Callable[[Unit], T]) -> T:
         return self._tools.committer.submit(move, do).result()

@@ -74,7 +74,7 @@ def _open(config: Config) -> Iterator[_Store]:
     keys, dkim_key = opening.open_keys(config, database)
     checkpointer = Checkpointer(database, config.server.state_dir)
     checkpointer.start()
-    bell = _bell(config)
+    bell = make_bell(config)
     clock = SystemClock()
     nameservers = tuple(str(endpoint) for endpoint in config.dns.nameservers)
     resolver = DnsResolver(nameservers, config.dns.timeout.total_seconds())
@@ -88,7 +88,8 @@ def _open(config: Config) -> Iterator[_Store]:
         database.close()
 
 
-def _bell(config: Config) -> Bell:
+def make_bell(config: Config) -> Bell:
+    """Rings for whoever has work for the workers."""
     url = credentials.redis_url(config)
     return rq_bell(url) if url else own_bell(_doors(config))
 
@@ -139,7 +140,8 @@ def serve_worker(config: Config, ready: Ready) -> None:
     with _open(config) as store:
         lease, period_s = config.queue.lease, config.queue.sweep_period.total_seconds()
         committer = GroupCommitter(store.database)
-        tools = Tools(store.database, committer, store.reception, store.signer, store.outer.clock, store.bell, lease)
+        opened = (store.database, committer, store.reception, store.signer, store.outer.clock, store.bell)
+        tools = Tools(*opened, lease, config.quarantine.keep)
         schedule = Schedule(config.outbound.retry, config.outbound.give_up)
         terms = Terms(schedule, lease, config.outbound.concurrency, period_s)
         deliverer = Deliverer(tools, build_route(_route_settings(config), store.outer.resolver), terms)

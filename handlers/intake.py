@@ -46,7 +46,19 @@ def arrival(mail: Incoming, office: Office, content: Content) -> Arrival:
         trace=trace_json(mail),
         stamp=mail.stamp,
         left_out=mail.left_out,
+        held=_is_held(mail, office),
     )
+
+
+def placing(mail: Incoming, office: Office) -> Placing:
+    """What the thread decision rests on, for a mail that was judged before."""
+    return _placing(mail, office, _header(mail))
+
+
+def _is_held(mail: Incoming, office: Office) -> bool:
+    """Whether an address quarantines it, itself alone or while others take it; annotate mode only says it would."""
+    would = mail.disposition == "accept" and office.annotate
+    return not would and any(one.disposition == "quarantine" for one in mail.verdicts)
 
 
 def authentication_json(found: Authentication) -> str:

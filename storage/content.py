@@ -3,7 +3,8 @@
 
 Small content is written in the accepting transaction. Larger content goes in earlier short transactions while its row
 is `arriving`, its SHA-256 and size not yet known; accepting writes them and flips it to `kept`. What is not accepted is
-abandoned, or forgotten by the sweep after a day. Chunks are compressed before a transaction begins, never in it.
+abandoned, or forgotten by the sweep after a day. What leaves the quarantine unread is `dropped`: its chunks are gone,
+SHA-256 and size stay. Chunks are compressed before a transaction begins, never in it.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
@@ -31,7 +33,7 @@ _KEEP = (
     .where(content.c.id == bindparam("c"), content.c.state == "arriving")
     .values(state="kept", sha256=bindparam("s"), size_octets=bindparam("n"))
 )
-_WHOLE = select(content.c.sha256, content.c.size_octets).where(content.c.id == bindparam("c"))
+_WHOLE = select(content.c.state, content.c.sha256, content.c.size_octets).where(content.c.id == bindparam("c"))
 _PIECES = (
     select(content_chunk.c.octets)
     .where(content_chunk.c.content_id == bindparam("c"))
@@ -52,6 +54,10 @@ _ADD = insert(content).returning(content.c.id)
 
 class ContentMissing(LookupError):
     """No such content, or it does not match its SHA-256: the store is damaged."""
+
+
+class ContentDropped(ContentMissing):
+    """The content was deleted on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +128,7 @@ def drop(unit: Unit, what: Content) -> None:
 
 def load(unit: Unit, content_id: int) -> bytes:
     """The octets as received; raises ContentMissing unless they match their SHA-256."""
-    row = unit.execute(_WHOLE, {"c": content_id}).first()
-    if row is None:
-        raise ContentMissing(f"content {content_id} is missing")
+    row = _whole(unit, content_id)
     octets = b"".join(_piece(piece) for piece in unit.execute(_PIECES, {"c": content_id}).scalars())
     if len(octets) != row.size_octets or hashlib.sha256(octets).digest() != bytes(row.sha256):
         raise ContentMissing(f"content {content_id} is damaged")
@@ -138,9 +142,7 @@ def pieces(look: Look, content_id: int) -> Iterator[bytes]:
     of a damaged content.
     """
     with look() as unit:
-        row = unit.execute(_WHOLE, {"c": content_id}).first()
-    if row is None:
-        raise ContentMissing(f"content {content_id} is missing")
+        row = _whole(unit, content_id)
     yield from arrived(look, Content(bytes(row.sha256), row.size_octets, id=content_id))
 
 
@@ -154,6 +156,27 @@ def arrived(look: Look, what: Content) -> Iterator[bytes]:
         if not octets or left < 0 or (left == 0 and digest.digest() != what.sha256):
             raise ContentMissing(f"content {what.id} is damaged")
         yield octets
+
+
+def discard(unit: Unit, content_id: int) -> None:
+    """kept -> dropped: the chunks go, what they were stays known."""
+    unit.execute(delete(content_chunk).where(content_chunk.c.content_id == content_id))
+    unit.execute(update(content).where(content.c.id == content_id).values(state="dropped"))
+
+
+def facts(unit: Unit, content_id: int) -> Content:
+    """SHA-256 and size, also of what has been dropped."""
+    row = unit.execute(_WHOLE, {"c": content_id}).one()
+    return Content(bytes(row.sha256), row.size_octets, id=content_id)
+
+
+def _whole(unit: Unit, content_id: int) -> Any:
+    row = unit.execute(_WHOLE, {"c": content_id}).first()
+    if row is None:
+        raise ContentMissing(f"content {content_id} is missing")
+    if row.state == "dropped":
+        raise ContentDropped("the content has been deleted: the mail was dropped from quarantine, or expired there")
+    return row
 
 
 def _piece_at(look: Look, content_id: int | None, position: int) -> bytes:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 
@@ -30,11 +31,15 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # json.d
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was decided for one recipient; `routing_address` is empty for a reply or bounce address."""
+    """What was decided for one recipient; `routing_address` is empty for a reply or bounce address.
+
+    `reason` says why it does not simply accept, where that is not the reason of the whole mail.
+    """
 
     address: str
     routing_address: str
     disposition: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +85,27 @@ class Arrival:
     trace: str  # JSON
     stamp: bytes
     left_out: tuple[tuple[int, int], ...]
+    held: bool = False  # some address holds it in quarantine (storage/quarantine.py)
+
+
+class Placeable(Protocol):
+    """What the thread decision is made for: a mail that arrives, or one that leaves the quarantine."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def received_at(self) -> datetime: ...
+
+    @property
+    def placing(self) -> Placing: ...
+
+    @property
+    def trace(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
-class _Placed:
+class Placed:
     """The thread that a mail belongs to, how that was decided, and the mail's trace with what it rests on."""
 
     thread_id: int | None
@@ -108,7 +130,7 @@ def accept(unit: Unit, arrival: Arrival, decide: Decide) -> Accepted:
     if first is not None:
         contents.drop(unit, arrival.content)
         return Accepted(first, repeated=True, state=arrival.state)
-    placed = _place(unit, arrival, decide) if arrival.state is MessageState.ACCEPTED else None
+    placed = place(unit, arrival, decide) if arrival.state is MessageState.ACCEPTED else None
     unit.execute(_INSERT, _row(unit, arrival, placed))
     return Accepted(arrival.id, repeated=False, state=arrival.state)
 
@@ -251,10 +273,11 @@ def people_json(people: Sequence[Person]) -> str:
 
 
 def _shown(verdict: Verdict) -> dict[str, str]:
-    return {name: getattr(verdict, name) for name in Verdict.__slots__}
+    shown = {name: getattr(verdict, name) for name in ("address", "routing_address", "disposition")}
+    return shown | {"reason": verdict.reason} if verdict.reason else shown
 
 
-def _place(unit: Unit, arrival: Arrival, decide: Decide) -> _Placed:
+def place(unit: Unit, arrival: Placeable, decide: Decide) -> Placed:
     """Find or make the thread; raises ThreadRace when a concurrent transaction made it meanwhile."""
     placing, author = arrival.placing, arrival.placing.author
     domain = author.person.key.rpartition("@")[2] if author.person else ""
@@ -276,10 +299,10 @@ def _place(unit: Unit, arrival: Arrival, decide: Decide) -> _Placed:
     _join(unit, arrival, thread_id, decision)
     if author.aligned:
         threads.remember_domain(unit, domain, arrival.received_at)
-    return _Placed(thread_id, token, decision, told)
+    return Placed(thread_id, token, decision, told)
 
 
-def _join(unit: Unit, arrival: Arrival, thread_id: int, decision: Decision) -> None:
+def _join(unit: Unit, arrival: Placeable, thread_id: int, decision: Decision) -> None:
     """The contact of a new thread, and those whom a proven author copies, belong to it."""
     people = list(arrival.placing.copied) if decision.proof is Proof.PROVEN else []
     if decision.join is None and arrival.placing.author.person is not None:
@@ -287,10 +310,15 @@ def _join(unit: Unit, arrival: Arrival, thread_id: int, decision: Decision) -> N
     threads.add_participants(unit, thread_id, "customer", people)
 
 
-def _row(unit: Unit, arrival: Arrival, placed: _Placed | None) -> dict[str, object]:
-    placed = placed or _Placed(None, "", Decision(Proof.UNPROVEN), arrival.trace)
+def thread_stamp(token: str) -> bytes:
+    """The last field of our stamp, known once the thread is decided."""
+    return f"X-Casegate-Thread: {token}\r\n".encode()
+
+
+def _row(unit: Unit, arrival: Arrival, placed: Placed | None) -> dict[str, object]:
+    placed = placed or Placed(None, "", Decision(Proof.UNPROVEN), arrival.trace)
     decision, token = placed.decision, placed.token
-    stamp = arrival.stamp + (f"X-Casegate-Thread: {token}\r\n".encode() if token else b"")
+    stamp = arrival.stamp + (thread_stamp(token) if token else b"")
     header = arrival.header
     return {
         "id": arrival.id,
@@ -299,6 +327,7 @@ def _row(unit: Unit, arrival: Arrival, placed: _Placed | None) -> dict[str, obje
         "due_at": arrival.received_at if arrival.state is MessageState.ACCEPTED else None,
         "attempts": 0,
         "received_at": arrival.received_at,
+        "held_at": arrival.received_at if arrival.held else None,
         "content_id": contents.keep(unit, arrival.content, arrival.received_at),
         "thread_id": placed.thread_id,
         "linked_thread_id": decision.link_to,

@@ -9,6 +9,9 @@
 | claim    | message   | accepted            | accepted                        | job        |
 | route    | message   | accepted            | routed                          | job        |
 | shunt    | message   | accepted            | shunted                         | job        |
+| release  | message   | - quarantined       | accepted                        | operator   |
+| drop     | message   | quarantined         | dropped                         | operator   |
+| expire   | message   | quarantined         | dropped                         | sweep      |
 | assign   | case      | waiting             | assigned                        | job        |
 | take     | recipient | queued deferred     | queued deferred                 | delivery   |
 | settle   | recipient | queued deferred     | delivered deferred failed       | delivery   |
@@ -18,13 +21,18 @@
 | apply    | desk      | any                 | any                             | operator   |
 | presence | agent     | available away      | available away                  | operator   |
 | password | agent     | any                 | any                             | operator   |
+| address  | way       | any                 | any                             | operator   |
+| probe    | probe     | -                   | sent                            | sweep op.  |
+| miss     | probe     | sent                | lost                            | sweep      |
 
 accept flips its content from arriving to kept, makes or joins the thread and writes the digest, or drops the content of
 a mail that came before; mx forgets what its client did not finish. route makes the case,
 its events and the outbox rows, whose recipients begin as queued; submit writes its outbox row likewise. claim and take
 set the lease and count the attempt before any byte of the mail is read; delivery renews its lease by take, as the same
 attempt. A message in accepted and a recipient in queued
-or deferred are due; every other state is final. log writes how sessions ended and forgets the oldest beyond the bound.
+or deferred are due; quarantined waits for an operator, or for its age; every other state is final. release makes or
+joins the thread; of the share that an address held of a mail which others accepted it makes a message. drop and expire
+delete the content, of a share nothing. log writes how sessions ended and forgets the oldest beyond the bound.
 Each move has two kill points: before and after its commit.
 """
 
@@ -43,6 +51,9 @@ class Move(Enum):
     CLAIM = "claim"
     ROUTE = "route"
     SHUNT = "shunt"
+    RELEASE = "release"
+    DROP = "drop"
+    EXPIRE = "expire"
     ASSIGN = "assign"
     TAKE = "take"
     SETTLE = "settle"
@@ -52,16 +63,20 @@ class Move(Enum):
     APPLY = "apply"
     PRESENCE = "presence"
     PASSWORD = "password"  # noqa: S105 (a move's name)
+    ADDRESS = "address"
+    PROBE = "probe"
+    MISS = "miss"
 
 
 class MessageState(Enum):
-    """Where a message stands; only ACCEPTED is unfinished."""
+    """Where a message stands; only ACCEPTED is unfinished, and QUARANTINED may still be released."""
 
     ACCEPTED = "accepted"
     ROUTED = "routed"
     SHUNTED = "shunted"
     QUARANTINED = "quarantined"
     DISCARDED = "discarded"
+    DROPPED = "dropped"
     SUBMITTED = "submitted"
 
 
@@ -72,6 +87,15 @@ class RecipientState(Enum):
     DEFERRED = "deferred"
     DELIVERED = "delivered"
     FAILED = "failed"
+
+
+class ProbeState(Enum):
+    """Where a probe stands; SENT is unfinished, LOST may still come back."""
+
+    SENT = "sent"
+    RETURNED = "returned"
+    LOST = "lost"
+    REFUSED = "refused"
 
 
 KILL_VARIABLE = "CASEGATE_KILL_AT"  # "route:before:3": this process kills itself at the third such point
