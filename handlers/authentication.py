@@ -42,10 +42,11 @@ class Checks:
             self._wanted += missing.questions
 
     def _dmarc(self, book: Book) -> Any:
-        """Last, for it rests on the others."""
-        if self._wanted:
-            raise Missing(())
+        """Last, for it rests on SPF and DKIM; which policy applies is asked meanwhile."""
         author = self._subject.author.address if self._subject.author is not None else None
+        if not {"spf", "dkim"} <= self._done.keys():
+            dmarc.discover(author, book)
+            raise Missing(())
         return dmarc.evaluate(author, self._done["spf"], self._done["dkim"], book)
 
 

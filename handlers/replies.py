@@ -56,9 +56,9 @@ def recipient(office: Office, agent: AgentRow, address: Address, now: datetime) 
     """At RCPT on the relay: our own addresses must be real, and a colleague's private one is never written to."""
     if office.makes(address):
         return R250_RECIPIENT_OK if _thread_named_by(office, address, now) else R550_NO_SUCH_ADDRESS
-    mine = agent.value.address.dns_key
+    mine = agent.value.address.key
     agents = office.desk.agents.values()
-    if address.dns_key != mine and address.dns_key in {one.value.address.dns_key for one in agents}:
+    if address.key != mine and address.key in {one.value.address.key for one in agents}:
         return R550_COLLEAGUE
     return R250_RECIPIENT_OK
 

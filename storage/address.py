@@ -44,13 +44,13 @@ class Address:
 
     @cached_property
     def key(self) -> str:
-        """The form under which two spellings of one mailbox are the same to a desk."""
-        return f"{self.local_key}@{self.domain}"
-
-    @cached_property
-    def dns_key(self) -> str:
-        """The same where the domain may be written in either way: whom an envelope means."""
+        """The one form of all spellings of a mailbox; its domain is in A-labels."""
         return f"{self.local_key}@{self.host}"
+
+    @property
+    def dns_key(self) -> str:
+        """The key."""
+        return self.key
 
     @cached_property
     def local_key(self) -> str:
@@ -65,7 +65,7 @@ class Address:
     @cached_property
     def host(self) -> str:
         """The domain as DNS has it: U-labels and A-labels of one name are the same (RFC 5890 §2.3.2.1)."""
-        return self.domain if self.domain.isascii() else ".".join(map(_a_label, self.domain.split(".")))
+        return a_labels(self.domain)
 
 
 def parse(text: str) -> Address:
@@ -88,6 +88,12 @@ def key_of(text: str) -> str:
         return parse(text).key
     except BadAddress:
         return text.lower()
+
+
+def a_labels(domain: str) -> str:
+    """A domain as DNS has it, in lower case; what is no domain comes back as some other text that is none either."""
+    lower = domain.lower()
+    return lower if lower.isascii() else ".".join(map(_a_label, lower.split(".")))
 
 
 def is_literal(domain: str) -> bool:
