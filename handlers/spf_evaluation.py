@@ -117,7 +117,7 @@ class Evaluation(spf.query):  # type: ignore[misc]
             match = _AHEAD.fullmatch(term)
             if match is None or len(self._ahead) >= NAMES_AHEAD:
                 continue
-            kind: str = _KINDS.get((match["kind"] or "redirect").lower(), self.A)
+            kind = str(_KINDS.get((match["kind"] or "redirect").lower(), self.A))
             name = match["of"] or match["to"] or domain
             if _is_name(name):
                 self._ahead.setdefault(question(kind, _escaped(name)))
@@ -152,11 +152,9 @@ class Evaluation(spf.query):  # type: ignore[misc]
 
     def expand(self, s: str, stripdot: bool = True) -> str:
         """Macros, within the bounds; a name too long loses labels on its left until it fits (RFC 7208 §7.3)."""
-        if "%" not in s and len(s) <= NAME_CHARACTERS:
-            return s.removesuffix(".") if stripdot else s
-        if len(s) > TERM_CHARACTERS:
+        if "%" in s and len(s) > TERM_CHARACTERS:
             raise spf.PermError("a text with macros is too long")
-        found: str = super().expand(s, stripdot)
+        found: str = super().expand(s, stripdot) if "%" in s else s.removesuffix("." * stripdot)
         if not stripdot or len(found) <= NAME_CHARACTERS:
             return found
         cut = found.find(".", len(found) - NAME_CHARACTERS - 1)
