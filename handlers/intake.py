@@ -75,7 +75,14 @@ def person(mailbox: Mailbox) -> Person:
 
 def author_of(mail: Incoming) -> Author:
     """The facts about the author on which the thread decision rests."""
-    return Author(person(mail.author) if mail.author is not None else None, mail.aligned)
+    found = mail.authentication
+    return Author(
+        person=person(mail.author) if mail.author is not None else None,
+        aligned=mail.aligned,
+        spf=found.spf.result if found.spf.domain else None,
+        publishes_dmarc=found.dmarc.published,
+        vouched=mail.vouched,
+    )
 
 
 def _header(mail: Incoming) -> Header:

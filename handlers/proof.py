@@ -4,13 +4,13 @@
 | proof       | when                                                                       | what happens            |
 |-------------|----------------------------------------------------------------------------|-------------------------|
 | proven      | a participant who passes aligned; any pointer will do                      | joins                   |
-| likely      | a participant, evidence, domain never aligned, no DMARC, SPF not fail      | joins, marked           |
+| likely      | a participant, evidence, domain never aligned, no DMARC, SPF not fail;     | joins, marked           |
+|             | or a participant, evidence, vouched for by the address's own forwarder     |                         |
 | third party | authenticated, not a participant, with evidence                            | a linked case           |
 | unproven    | anything else                                                              | a new case, linked      |
 
 A bounce to our signed bounce address joins the thread of the mail it speaks of as a third party's: it is marked, and
-changes no status. Until SPF and DMARC are evaluated `likely` is never reached: not looked at is not the same as not
-failed.
+changes no status. What was not looked at, or had no answer, is not the same as not failed.
 """
 
 from collections.abc import Sequence
@@ -46,6 +46,9 @@ def _decide_aligned(candidates: Sequence[Candidate]) -> Decision:
 
 
 def _is_likely(author: Author, *, domain_has_passed: bool) -> bool:
+    """A forwarder broke what the author's domain says, and speaks for them itself."""
+    if author.vouched:
+        return True
     return not domain_has_passed and author.publishes_dmarc is False and author.spf in _SPF_NOT_FAIL
 
 

@@ -66,12 +66,17 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """The facts on which proof rests; `person` is None where the mail has no one author."""
+    """The facts on which proof rests; `person` is None where the mail has no one author.
+
+    `spf` is None where there was no host or no domain to look at, `publishes_dmarc` where DNS did not say. `vouched`: it
+    came by the forwarder of its address, which serves nobody else.
+    """
 
     person: Person | None
     aligned: bool
-    spf: str | None = None  # not evaluated yet: None
+    spf: str | None = None
     publishes_dmarc: bool | None = None
+    vouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

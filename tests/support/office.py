@@ -96,6 +96,7 @@ class World:
         migrate.ready(self.database)
         self.annotate = False
         self.missing: set[str] = set()  # domains whose key DNS cannot give now
+        self.txt: dict[str, Answer] = {}  # what else stands in DNS, by name
         self.ret, self.envid, self.wish = "", "", Wish()  # what senders ask to be told (RFC 3461)
         self.apply(desk_value)
 
@@ -144,7 +145,9 @@ class World:
             return judge(arrived, Bench(office, Book(self._answer), Lookups(unit, self)))
 
     def _answer(self, question: Question) -> Answer:
-        """Every domain has published our one key, and nothing else."""
+        """Every domain has published our one key, and nothing else but what `txt` says."""
+        if question.kind == "TXT" and question.name in self.txt:
+            return self.txt[question.name]
         if any(question.name.endswith(f"._domainkey.{domain}") for domain in self.missing):
             return Answer(Found.TEMPORARY)
         if question.kind == "TXT" and "._domainkey." in question.name:

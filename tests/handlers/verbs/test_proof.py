@@ -10,6 +10,7 @@ CARL = Person("Carl", "carl@customer.example", "carl@customer.example")
 ALIGNED = Author(CARL, aligned=True)
 UNSIGNED = Author(CARL, aligned=False)
 NEIGHBOURLY = Author(CARL, aligned=False, spf="pass", publishes_dmarc=False)
+VOUCHED = Author(CARL, aligned=False, spf="fail", publishes_dmarc=True, vouched=True)
 NOBODY = Author(None, aligned=False)
 
 MINE, MINE_SHOWN = Candidate(1, evidence=True, participant=True), Candidate(1, evidence=False, participant=True)
@@ -37,6 +38,12 @@ POSSIBLY = Link.POSSIBLY_BELONGS_TO
         (Author(CARL, False, "pass", True), [MINE], False, Decision(Proof.UNPROVEN, None, 1, POSSIBLY)),
         (Author(CARL, False, "fail", False), [MINE], False, Decision(Proof.UNPROVEN, None, 1, POSSIBLY)),
         (Author(CARL, False, "temperror", False), [MINE], False, Decision(Proof.UNPROVEN, None, 1, POSSIBLY)),
+        (Author(CARL, False, "permerror", False), [MINE], False, Decision(Proof.UNPROVEN, None, 1, POSSIBLY)),
+        # Likely, too: the dedicated forwarder of the address vouches, whatever it did to SPF and DKIM; never more.
+        (VOUCHED, [MINE], True, Decision(Proof.LIKELY, join=1)),
+        (VOUCHED, [MINE_SHOWN], True, Decision(Proof.UNPROVEN, None, 1, POSSIBLY)),
+        (VOUCHED, [THEIRS], True, Decision(Proof.UNPROVEN, None, 2, POSSIBLY)),
+        (VOUCHED, [], True, Decision(Proof.UNPROVEN)),
         # Not looked at is not the same as not failed.
         (UNSIGNED, [MINE], False, Decision(Proof.UNPROVEN, None, 1, POSSIBLY)),
         (Author(CARL, False, "pass", None), [MINE], False, Decision(Proof.UNPROVEN, None, 1, POSSIBLY)),
