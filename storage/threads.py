@@ -68,8 +68,8 @@ class Pointer:
 class Author:
     """The facts on which proof rests; `person` is None where the mail has no one author.
 
-    `spf` is None where there was no host or no domain to look at, `publishes_dmarc` where DNS did not say. `vouched`: it
-    came by the forwarder of its address, which serves nobody else.
+    `spf` is None where there was no host or no domain to look at, `publishes_dmarc` where DNS did not say. `vouched`:
+    it came by the forwarder of its address, which serves nobody else.
     """
 
     person: Person | None
