@@ -24,7 +24,7 @@ from gateway.ingest import NoContent, Refusal, ingest
 from gateway.line_law import ContentLimits
 from gateway.session_log import accepted_id
 from handlers import tokens
-from storage import desk
+from storage import desk_version
 from storage.address import Address, BadAddress, parse
 from storage.envelope import Envelope
 from storage.response import R452_TOO_MANY_RECIPIENTS, R501_BAD_RECIPIENT, R501_BAD_SENDER, Response
@@ -156,7 +156,7 @@ def _take(config: Config, envelope: Envelope) -> Response | Refusal:
     law = ContentLimits(config.mx.max_size, limits.max_line, limits.bare_line_ends == "normalise")
     with roles.local_receiver(config) as local:
         with local.database.read() as unit:
-            if not desk.version(unit):
+            if not desk_version.version(unit):
                 raise Unfinished("no desk has been applied yet: the installation is not finished")
         shortage = local.supply.refusal()
         if shortage is not None:

@@ -1,69 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The desk file: [[team]], [[agent]], [[address]], [[contact]] in TOML, read and written. conf/desk.toml is a sample.
+"""The desk file: teams, agents, addresses, contacts, who may write; in TOML, read and written (sample: conf/desk.toml).
 
 Enters: a TOML file. Leaves: a frozen Desk in which every name exists and nothing is there twice. Fails: ConfigError,
 one line with file, row and key. `render` writes text that loads to the same Desk.
 """
 
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from gateway.config_errors import Place, Reads, complaint, first_complaint, read_toml, show_found
-from storage import address
+from gateway.config_errors import Place, complaint, first_complaint, read_toml, show_found
+from gateway.config_values import YesOrNo
+from gateway.desk_file_values import (
+    AcceptFrom,
+    Attachment,
+    Blocked,
+    ListEntry,
+    Login,
+    Mailbox,
+    Name,
+    OnFailure,
+    Others,
+    OverRate,
+    Rate,
+    Size,
+    Text,
+    Word,
+)
+from gateway.units import show_size
 from storage.address import Address
-from storage.desk_values import Agent, Contact, Desk, RoutingAddress, Team
-
-NAME_LENGTH = 100
-TEXT_LENGTH = 10_000
-_WORD = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
-
-
-def _one_line(value: object) -> str:
-    if not isinstance(value, str) or not value.strip() or len(value) > NAME_LENGTH or not value.isprintable():
-        raise ValueError("not a name")
-    return value
-
-
-def _lines(value: object) -> str:
-    if not isinstance(value, str) or len(value) > TEXT_LENGTH:
-        raise ValueError("not text")
-    if any(not c.isprintable() and c not in "\n\t" for c in value):
-        raise ValueError("control characters")
-    return value
-
-
-def _matching(pattern: re.Pattern[str]) -> Callable[[Any], str]:
-    def parse(value: object) -> str:
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise ValueError("no match")
-        return value
-
-    return parse
-
-
-def _yes_or_no(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("not a boolean")
-    return value
-
-
-def _choice(*words: str) -> Reads:
-    return Reads(_matching(re.compile("|".join(words))), " or ".join(f'"{word}"' for word in words))
-
-
-Word = Annotated[str, Reads(_matching(_WORD), 'a short name in lower case such as "support"')]
-Login = Annotated[str, Reads(_matching(_LOGIN), 'a login in lower case such as "ann"')]
-Name = Annotated[str, Reads(_one_line, f"a name of 1 to {NAME_LENGTH} characters on one line")]
-Text = Annotated[str, Reads(_lines, f"text of at most {TEXT_LENGTH} characters without control characters")]
-Mailbox = Annotated[Address, Reads(lambda value: address.parse(value), 'an address such as "name@host.example"')]
-YesOrNo = Annotated[bool, Reads(_yes_or_no, "true or false")]
+from storage.blocks import Block
+from storage.desk_values import Agent, Contact, Desk, Policy, RoutingAddress, SenderList, Team
 
 
 class _Row(BaseModel):
@@ -84,13 +54,38 @@ class _Agent(_Row):
     signature: Text = ""
 
 
-class _Address(_Row):
+class _Policy(_Row):
+    accept_from: AcceptFrom = ""
+    others: Others = ""
+    lists: tuple[Word, ...] | None = None
+    dmarc_reject: OnFailure = ""
+    dmarc_quarantine: OnFailure = ""
+    dmarc_none: OnFailure = ""
+    max_size: Size = 0
+    forbid_attachments: tuple[Attachment, ...] | None = None
+    forbidden_attachment: Others = ""
+    rate_author: Rate = ""
+    rate_domain: Rate = ""
+    rate_total: Rate = ""
+    over_rate: OverRate = ""
+
+
+class _Address(_Policy):
     address: Mailbox
     team: Word
-    accept_from: Annotated[str, _choice("anyone", "known_contacts")] = "anyone"
-    others: Annotated[str, _choice("reject", "quarantine", "discard")] = "reject"
     verified: YesOrNo = False
     acknowledge: Text = ""
+    aliases: tuple[Mailbox, ...] = ()
+
+
+class _List(_Row):
+    name: Word
+    entries: tuple[ListEntry, ...] = ()
+
+
+class _Block(_Row):
+    what: Blocked
+    reason: Text = ""
 
 
 class _Contact(_Row):
@@ -103,6 +98,9 @@ class _File(_Row):
     agent: tuple[_Agent, ...] = ()
     address: tuple[_Address, ...] = ()
     contact: tuple[_Contact, ...] = ()
+    policy: _Policy = _Policy()
+    list: tuple[_List, ...] = ()
+    block: tuple[_Block, ...] = ()
 
 
 def load(path: Path) -> Desk:
@@ -114,11 +112,22 @@ def load(path: Path) -> Desk:
     desk = Desk(
         teams=tuple(Team(**dict(row)) for row in file.team),
         agents=tuple(Agent(**dict(row)) for row in file.agent),
-        addresses=tuple(RoutingAddress(**dict(row)) for row in file.address),
+        addresses=tuple(_routing_address(row) for row in file.address),
         contacts=tuple(Contact(**dict(row)) for row in file.contact),
+        policy=_policy(file.policy),
+        lists=tuple(SenderList(**dict(row)) for row in file.list),
+        blocks=tuple(Block(**dict(row)) for row in file.block),
     )
     _check(path, desk)
     return desk
+
+
+def _routing_address(row: _Address) -> RoutingAddress:
+    return RoutingAddress(row.address, row.team, row.verified, row.acknowledge, _policy(row), row.aliases)
+
+
+def _policy(row: _Policy) -> Policy:
+    return Policy(**{field.name: getattr(row, field.name) for field in fields(Policy)})
 
 
 def _check(path: Path, desk: Desk) -> None:
@@ -128,8 +137,11 @@ def _check(path: Path, desk: Desk) -> None:
         if not contact.addresses:
             raise complaint(path, ("contact", index, "addresses"), "[]", "at least one address")
     _check_unique(path, ((place, mailbox.key) for place, mailbox in _mailboxes(desk)))
+    _check_unique(path, ((("list", i, "name"), row.name) for i, row in enumerate(desk.lists)))
+    _check_unique(path, ((("block", i, "what"), row.what) for i, row in enumerate(desk.blocks)))
     _check_private(path, desk)
     _check_teams(path, desk)
+    _check_lists(path, desk)
 
 
 def _check_unique(path: Path, values: Iterable[tuple[Place, str]]) -> None:
@@ -145,6 +157,8 @@ def _mailboxes(desk: Desk) -> Iterator[tuple[Place, Address]]:
     """An agent's private address can be no routing address: the team's copies would come back as customers' mail."""
     for index, routing in enumerate(desk.addresses):
         yield ("address", index, "address"), routing.address
+        for position, old in enumerate(routing.aliases):
+            yield ("address", index, "aliases", position), old
     for index, agent in enumerate(desk.agents):
         yield ("agent", index, "address"), agent.address
     for index, contact in enumerate(desk.contacts):
@@ -161,18 +175,34 @@ def _check_private(path: Path, desk: Desk) -> None:
 
 
 def _check_teams(path: Path, desk: Desk) -> None:
-    known = {team.name for team in desk.teams}
     places: list[tuple[Place, str]] = [(("address", i, "team"), row.team) for i, row in enumerate(desk.addresses)]
     places += [
         (("agent", i, "teams", position), name)
         for i, agent in enumerate(desk.agents)
         for position, name in enumerate(agent.teams)
     ]
+    _check_known(path, places, "team", {team.name for team in desk.teams})
+
+
+def _check_lists(path: Path, desk: Desk) -> None:
+    policies: list[tuple[Place, Policy]] = [(("policy",), desk.policy)]
+    policies += [(("address", i), row.policy) for i, row in enumerate(desk.addresses)]
+    places: list[tuple[Place, str]] = [
+        ((*place, "lists", position), name)
+        for place, policy in policies
+        for position, name in enumerate(policy.lists or ())
+    ]
+    _check_known(path, places, "list", {one.name for one in desk.lists})
+    for place, policy in policies:
+        if policy.accept_from == "listed" and not (policy.lists or desk.policy.lists):
+            raise complaint(path, (*place, "accept_from"), '"listed"', "lists beside it, for nobody could write")
+
+
+def _check_known(path: Path, places: Iterable[tuple[Place, str]], kind: str, known: set[str]) -> None:
     for place, name in places:
         if name not in known:
-            raise complaint(
-                path, place, show_found(name), f"a team of this file: {', '.join(sorted(known)) or 'none yet'}"
-            )
+            expected = f"a {kind} of this file: {', '.join(sorted(known)) or 'none yet'}"
+            raise complaint(path, place, show_found(name), expected)
 
 
 def render(desk: Desk) -> str:
@@ -180,16 +210,32 @@ def render(desk: Desk) -> str:
     rows: tuple[tuple[str, tuple[object, ...], dict[str, object]], ...] = (
         ("team", desk.teams, {}),
         ("agent", desk.agents, {"teams": (), "signature": ""}),
-        ("address", desk.addresses, {"acknowledge": ""}),
+        ("list", desk.lists, {"entries": ()}),
+        ("address", desk.addresses, {"acknowledge": "", "aliases": ()}),
         ("contact", desk.contacts, {}),
+        ("block", desk.blocks, {"reason": ""}),
     )
-    return "\n".join(_row(table, row, absent) for table, group, absent in rows for row in group)
+    tables = [f"[policy]\n{_policy_lines(desk.policy)}"] if desk.policy != Policy() else []
+    return "\n".join([*tables, *(_row(table, row, absent) for table, group, absent in rows for row in group)])
 
 
 def _row(table: str, row: object, absent: dict[str, object]) -> str:
-    pairs = [(field.name, getattr(row, field.name)) for field in fields(row)]  # type: ignore[arg-type]
-    lines = (f"{key} = {_value(value)}\n" for key, value in pairs if key not in absent or value != absent[key])
+    pairs = [(field.name, getattr(row, field.name)) for field in fields(row) if field.compare]  # type: ignore[arg-type]
+    lines = (_line(key, value) for key, value in pairs if key not in absent or value != absent[key])
     return f"[[{table}]]\n{''.join(lines)}"
+
+
+def _line(key: str, value: object) -> str:
+    return _policy_lines(value) if isinstance(value, Policy) else f"{key} = {_value(value)}\n"
+
+
+def _policy_lines(policy: Policy) -> str:
+    """What is said; sizes as the file has them."""
+    said = {each.name: getattr(policy, each.name) for each in fields(policy)}
+    shown = {
+        key: show_size(value) if key == "max_size" else value for key, value in said.items() if value or value == ()
+    }
+    return "".join(_line(key, value) for key, value in shown.items())
 
 
 def _value(value: object) -> str:

@@ -78,7 +78,7 @@ class MxReceiver:
         is_refused = mail.beyond is not None and not office.annotate
         book = unanswered() if is_refused else await look_up(mail.checks, self._resolver, self._outer.checks_s)
         bench = Bench(office, book, StoreLookups(self._database, office))
-        if not _asks_the_store(mail):
+        if not _asks_the_store(mail, office):
             return judge(mail, bench)
         return await asyncio.to_thread(judge, mail, bench)
 
@@ -209,8 +209,8 @@ def _log_refusals(mail: Incoming, found: Sequence[Destination | Response]) -> No
         log.info("%s: for %s refused: %s: %s", mail.id, ascii(refused.recipient), ascii(refused.reason)[1:-1], response)
 
 
-def _asks_the_store(mail: Incoming) -> bool:
+def _asks_the_store(mail: Incoming, office: Office) -> bool:
     return any(
-        one.kind is not Kind.ROUTING or (one.row is not None and one.row.value.accept_from != "anyone")
+        one.kind is not Kind.ROUTING or (one.row is not None and office.policy_of(one.row).asks_for_contacts)
         for one in mail.destinations
     )

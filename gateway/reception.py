@@ -120,4 +120,4 @@ class StoreLookups:
         with self._database.read() as unit:
             found = threads.by_token(unit, thread_id)
             case = cases.of_thread(unit, found) if found is not None else None
-        return None if case is None else self._office.desk.addresses.get(key_of(case.routing_address))
+        return None if case is None else self._office.routing_addresses.get(key_of(case.routing_address))

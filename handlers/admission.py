@@ -1,88 +1,147 @@
 # SPDX-License-Identifier: Apache-2.0
-"""May this mail be accepted, and for whom? The known-contact policy of each address.
+"""May this mail be accepted, and for whom? What stands against it is asked in the order of RULES (docs/admission.md).
 
-Enters: a mail with its author proven or not. Leaves: a verdict for each recipient and the disposition of the mail. If
-any recipient accepts, it is accepted and the rejecting addresses quarantine it (design: the life of a message, 4); over
+Enters: a judged mail. Leaves: a verdict for each recipient, the disposition of the mail, and a note for each. If any
+recipient accepts, it is accepted and the rejecting addresses quarantine it (design: the life of a message, 4); over
 LMTP they are taken out of it, for there each has its own answer. A DNS failure that would change the outcome is 451.
-Reads the store, never writes.
+Reads the store, never writes; only the rates count.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from handlers.admission_rules import OF_POSTMASTER, OF_REPORTS, RULES, Asked, Ruling, is_report_to_us
 from handlers.arrival import Incoming, Refused
 from handlers.classification import Class
 from handlers.destinations import Destination, Kind
 from handlers.office import Lookups, Office
+from handlers.rates import Rates, budgets
 from storage.address import key_of
 from storage.desk import AddressRow
 from storage.messages import Verdict
-from storage.response import R451_DNS, R550_NOT_ALLOWED
+from storage.response import R450_OVER_RATE, R451_DNS, R550_OVER_RATE
 
-_BEST_FIRST = ("accept", "quarantine", "reject", "discard")
-_NOT_KNOWN = "the author is not a known contact with an aligned DKIM pass"
-_NO_KEY = "DNS gave no answer for the key of the author's domain"
+STEP = "admission"
+_BEST_FIRST = ("accept", "quarantine", "defer", "reject", "discard")  # one DATA response speaks for all recipients
+_HARDEST_FIRST = ("reject", "discard", "defer", "quarantine", "accept")  # of what the rules say about one recipient
+_TAKEN = ("accept", "quarantine")
+_NO_ANSWER = "DNS gave no answer that could change the outcome"
 _LOOP = "a loop: a mail of ours came back, or one that has been through too many hosts"
 _OF_AGENT = "an automatic answer of an agent's own mailbox"
 
 
-def admit(mail: Incoming, office: Office, lookups: Lookups) -> Incoming:
+@dataclass(frozen=True, slots=True)
+class _Ruled:
+    """One recipient, the address whose policy holds, and what was decided."""
+
+    asked: Asked
+    ruling: Ruling
+
+    @property
+    def disposition(self) -> str:
+        return self.ruling.disposition
+
+    @property
+    def address(self) -> str:
+        return str(self.asked.to.address)
+
+    def verdict(self, disposition: str = "") -> Verdict:
+        return Verdict(self.address, _routing_address(self.asked), disposition or self.disposition)
+
+
+def admit(mail: Incoming, office: Office, lookups: Lookups, rates: Rates) -> Incoming:
     """Decide about one mail; in annotate mode nothing is refused, only written down."""
     if mail.beyond is not None and not office.annotate:
-        return replace(mail, refusal=mail.beyond, refused=_all_refused(mail, "the mail is beyond a limit"))
+        words = "the mail is beyond a limit"
+        return replace(mail, refusal=mail.beyond, refused=_all_refused(mail, words)).noting(STEP, "reject", words)
     going_in_circles = _stopped(mail, office)
     if going_in_circles is not None:
         return going_in_circles
-    verdicts = tuple(_verdict(mail, one, lookups) for one in mail.destinations)
-    disposition = _of_all(verdicts)
-    if not office.annotate and _waits_for_dns(mail, verdicts, lookups):
-        return replace(mail, refusal=R451_DNS, refused=_all_refused(mail, _NO_KEY))
+    ruled = [_ruled(mail, one, office, lookups) for one in mail.destinations]
+    if not office.annotate and _waits_for_dns(mail, ruled):
+        words = f"{_NO_ANSWER}: {mail.authentication.dmarc.reason or 'the key of the author domain'}"
+        return replace(mail, refusal=R451_DNS, refused=_all_refused(mail, words)).noting(STEP, "defer", words)
+    ruled = [_counted(one, rates) for one in ruled]
+    for one in ruled:
+        mail = mail.noting(STEP, one.disposition, f"for {one.address}: {one.ruling.because}")
     if office.annotate:
-        return replace(mail, verdicts=verdicts, disposition="accept", reason=_noted(mail, disposition))
-    if mail.session.protocol == "LMTP":
-        return _for_takers(mail, verdicts)
-    if disposition == "reject":
-        return replace(mail, refusal=R550_NOT_ALLOWED, refused=_all_refused(mail, _why_not_known(mail)))
-    softened = tuple(replace(one, disposition="quarantine") if one.disposition == "reject" else one for one in verdicts)
-    return replace(mail, verdicts=softened, disposition=disposition, reason=_reason(disposition))
+        return _annotated(mail, ruled)
+    return _for_takers(mail, ruled) if mail.session.protocol == "LMTP" else _for_all(mail, ruled)
 
 
-def _for_takers(mail: Incoming, verdicts: Sequence[Verdict]) -> Incoming:
+def _ruled(mail: Incoming, to: Destination, office: Office, lookups: Lookups) -> _Ruled:
+    """The hardest of what the rules say."""
+    asked = Asked(mail, to, _row_of(to, lookups), office, lookups)
+    rules = OF_POSTMASTER if to.is_postmaster else OF_REPORTS if is_report_to_us(mail, to) else RULES
+    found = [ruling for rule in rules if (ruling := rule(asked)) is not None]
+    if not found:
+        return _Ruled(asked, Ruling("accept", "a report about a mail of ours"))
+    return _Ruled(asked, min(found, key=lambda one: _HARDEST_FIRST.index(one.disposition)))
+
+
+def _counted(one: _Ruled, rates: Rates) -> _Ruled:
+    """The same, unless too much has come: only what is taken counts."""
+    asked = one.asked
+    if one.disposition not in _TAKEN or asked.to.is_postmaster or is_report_to_us(asked.mail, asked.to):
+        return one
+    wanted = budgets(asked.mail, asked.rules, _routing_address(asked) or one.address)
+    spent = rates.take(wanted, asked.mail.received_at) if wanted else None
+    if spent is None:
+        return one
+    words = f"too much mail of {spent.who}: {asked.rules.words(spent.key)}, {asked.rules.words('over_rate')}"
+    if asked.rules.policy.over_rate == "reject":
+        return replace(one, ruling=Ruling("reject", words, R550_OVER_RATE))
+    return replace(one, ruling=Ruling("defer", words, R450_OVER_RATE))
+
+
+def _for_all(mail: Incoming, ruled: Sequence[_Ruled]) -> Incoming:
+    """One response: the best that a recipient says."""
+    best = _best(ruled)
+    if best.disposition in ("defer", "reject"):
+        return replace(mail, refusal=best.ruling.response, refused=_refused(ruled))
+    softened = tuple(one.verdict("quarantine" if one.disposition in ("defer", "reject") else "") for one in ruled)
+    return replace(mail, verdicts=softened, disposition=best.disposition, reason=_reason(best))
+
+
+def _for_takers(mail: Incoming, ruled: Sequence[_Ruled]) -> Incoming:
     """RFC 2033 §4.2: whoever rejects says so to its own recipient; the mail goes on without it."""
-    both = [pair for pair in zip(mail.destinations, verdicts, strict=True) if pair[1].disposition != "reject"]
-    why = _why_not_known(mail)
-    refused = tuple(Refused(one.address, why) for one in verdicts if one.disposition == "reject")
-    if not both:
-        return replace(mail, refusal=R550_NOT_ALLOWED, refused=refused)
-    takers, taken = tuple(one for one, _ in both), tuple(verdict for _, verdict in both)
-    disposition = _of_all(taken)
-    told = replace(mail, refused=refused, disposition=disposition, reason=_reason(disposition))
-    return replace(told, destinations=takers, verdicts=taken)
+    takers = [one for one in ruled if one.disposition not in ("defer", "reject")]
+    refused = _refused(one for one in ruled if one not in takers)
+    if not takers:
+        return replace(mail, refusal=_best(ruled).ruling.response, refused=refused)
+    best = _best(takers)
+    told = replace(mail, refused=refused, disposition=best.disposition, reason=_reason(best))
+    return replace(
+        told, destinations=tuple(one.asked.to for one in takers), verdicts=tuple(one.verdict() for one in takers)
+    )
+
+
+def _annotated(mail: Incoming, ruled: Sequence[_Ruled]) -> Incoming:
+    """Taken, with what would have become of it for each recipient."""
+    best = _best(ruled)
+    if mail.beyond is not None:
+        reason = f"would have been refused: {mail.beyond.text}"
+    else:
+        reason = "" if best.disposition == "accept" else f"would have been {best.disposition}: {best.ruling.because}"
+    verdicts = tuple(one.verdict() for one in ruled)
+    told = mail if not reason else mail.noting(STEP, "accept", f'policy.mode = "annotate"; {reason}')
+    return replace(told, verdicts=verdicts, disposition="accept", reason=reason)
+
+
+def _best(ruled: Sequence[_Ruled]) -> _Ruled:
+    return min(ruled, key=lambda one: _BEST_FIRST.index(one.disposition))
+
+
+def _reason(best: _Ruled) -> str:
+    return "" if best.disposition == "accept" else best.ruling.because
+
+
+def _refused(ruled: Iterable[_Ruled]) -> tuple[Refused, ...]:
+    return tuple(Refused(one.address, one.ruling.because, one.ruling.response) for one in ruled)
 
 
 def _all_refused(mail: Incoming, reason: str) -> tuple[Refused, ...]:
     return tuple(Refused(str(one.address), reason) for one in mail.destinations)
-
-
-def _why_not_known(mail: Incoming) -> str:
-    """Which half of known_contacts is missing (docs/configuration.md)."""
-    if mail.author is None:
-        return "the mail names no single author"
-    address = str(mail.author.address)
-    if not mail.aligned:
-        return f"the author {address} is not aligned: no DKIM pass of that domain"
-    return f"the author {address} is aligned, but not a known contact"
-
-
-def _reason(disposition: str) -> str:
-    return "" if disposition == "accept" else _NOT_KNOWN
-
-
-def _noted(mail: Incoming, disposition: str) -> str:
-    """What annotate mode writes down."""
-    if mail.beyond is not None:
-        return f"would have been refused: {mail.beyond.text}"
-    return "" if disposition == "accept" else f"would have been {disposition}: {_NOT_KNOWN}"
 
 
 def _stopped(mail: Incoming, office: Office) -> Incoming | None:
@@ -94,9 +153,10 @@ def _stopped(mail: Incoming, office: Office) -> Incoming | None:
     else:
         return None
     verdicts = tuple(
-        Verdict(str(one.address), _routing_address(one, one.row), disposition) for one in mail.destinations
+        Verdict(str(one.address), _routing_address_of(one, one.row), disposition) for one in mail.destinations
     )
-    return replace(mail, verdicts=verdicts, disposition=disposition, reason=reason)
+    told = replace(mail, verdicts=verdicts, disposition=disposition, reason=reason)
+    return told.noting(STEP, disposition, reason)
 
 
 def _is_agent(mail: Incoming, office: Office) -> bool:
@@ -104,48 +164,40 @@ def _is_agent(mail: Incoming, office: Office) -> bool:
     return mail.author is not None and mail.author.address.key in private
 
 
-def _waits_for_dns(mail: Incoming, verdicts: Sequence[Verdict], lookups: Lookups) -> bool:
-    """Whether the key that DNS could not give would change the outcome: admission's verdicts, or the author's proof."""
-    if mail.aligned or not mail.authentication.dmarc.undecided:
+def _waits_for_dns(mail: Incoming, ruled: Sequence[_Ruled]) -> bool:
+    """Whether an answer that DNS could not give would change the outcome: a ruling, or the author's proof."""
+    if mail.aligned or all(is_report_to_us(mail, one.asked.to) for one in ruled):
         return False
-    if all(one.kind is Kind.BOUNCE for one in mail.destinations) and _is_delivery_report(mail):
-        return False
-    if _of_all(verdicts) == "accept":
+    dmarc = mail.authentication.dmarc
+    if dmarc.undecided and _best(ruled).disposition == "accept":
         return True
-    if_aligned = replace(mail, aligned=True)
-    return tuple(_verdict(if_aligned, one, lookups) for one in mail.destinations) != tuple(verdicts)
+    could_be = [replace(mail, aligned=True)] if dmarc.undecided else []
+    if dmarc.result == "temperror":
+        could_be += [_failing(mail, policy) for policy in ("reject", "quarantine", "none")]
+    now = [one.disposition for one in ruled]
+    return any([_again(other, one).disposition for one in ruled] != now for other in could_be)
 
 
-def _verdict(mail: Incoming, one: Destination, lookups: Lookups) -> Verdict:
-    row = _policy_of(one, lookups)
-    return Verdict(str(one.address), _routing_address(one, row), _disposition(mail, one, row, lookups))
+def _failing(mail: Incoming, policy: str) -> Incoming:
+    """As if the author's domain asked for this."""
+    dmarc = replace(mail.authentication.dmarc, result="fail", policy=policy)
+    return replace(mail, authentication=replace(mail.authentication, dmarc=dmarc))
 
 
-def _routing_address(one: Destination, row: AddressRow | None) -> str:
-    return str(row.value.address) if row is not None and one.kind is Kind.ROUTING else ""
+def _again(mail: Incoming, one: _Ruled) -> _Ruled:
+    return _ruled(mail, one.asked.to, one.asked.office, one.asked.lookups)
 
 
-def _policy_of(one: Destination, lookups: Lookups) -> AddressRow | None:
+def _row_of(to: Destination, lookups: Lookups) -> AddressRow | None:
     """A reply or bounce address obeys the policy of the address by which its case came in."""
-    if one.row is not None or one.thread_id is None:
-        return one.row
-    return lookups.address_of_thread(one.thread_id)
+    if to.row is not None or to.thread_id is None:
+        return to.row
+    return lookups.address_of_thread(to.thread_id)
 
 
-def _disposition(mail: Incoming, one: Destination, row: AddressRow | None, lookups: Lookups) -> str:
-    if one.kind is Kind.BOUNCE and _is_delivery_report(mail):
-        return "accept"
-    if row is None or row.value.accept_from == "anyone":
-        return "accept"
-    known = mail.aligned and mail.author is not None and lookups.is_known_contact(mail.author.address.key)
-    return "accept" if known else row.value.others
+def _routing_address(asked: Asked) -> str:
+    return _routing_address_of(asked.to, asked.row)
 
 
-def _is_delivery_report(mail: Incoming) -> bool:
-    """RFC 5321 §4.5.5: only the null reverse-path makes it one; any other mail is no exception to a policy."""
-    return mail.classification is Class.BOUNCE and mail.envelope.reverse_path is None
-
-
-def _of_all(verdicts: Sequence[Verdict]) -> str:
-    """One DATA response speaks for all recipients."""
-    return min((one.disposition for one in verdicts), key=_BEST_FIRST.index)
+def _routing_address_of(to: Destination, row: AddressRow | None) -> str:
+    return str(row.value.address) if row is not None and to.kind is Kind.ROUTING else ""

@@ -4,6 +4,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from handlers.attachments import Files
 from handlers.authentication import Checks
 from handlers.classification import Class
 from handlers.destinations import Destination
@@ -12,7 +13,7 @@ from handlers.identity import Mailbox
 from handlers.results import Authentication
 from storage.envelope import Envelope, Session
 from storage.messages import Verdict
-from storage.response import Response
+from storage.response import R550_NOT_ALLOWED, Response
 from storage.threads import Pointer
 
 
@@ -22,16 +23,17 @@ class Refused:
 
     recipient: str
     reason: str
+    response: Response = R550_NOT_ALLOWED  # over LMTP, where each recipient has its own
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
     """One line of a mail's trace: which step decided what, and by which rule, default or finding, in words.
 
-    `step` is one word: author, classification, way, admission, attachments, loop, pointers, stamp ... `decided` is
-    short, for one recipient "ADDRESS: accept"; `because` is one clause without a full stop that names the rule by where
-    it stands (`others = "reject"` of the address, limits.max_received, a default). No note says again what the results
-    or another note say.
+    `step` is one word: author, classification, way, admission, attachments, loop, pointers, stamp ... `decided` is a
+    word or two; `because` is one clause without a full stop that names the rule by where it stands (`others = "reject"`
+    of the address, limits.max_received, a default), and begins with "for ADDRESS: " where it holds for one recipient
+    only. No note says again what the results or another note say.
     """
 
     step: str
@@ -57,6 +59,9 @@ class Incoming:
     checks: Checks
     destinations: tuple[Destination, ...]
     beyond: Response | None = None
+    size_octets: int = 0
+    files: Files | None = None  # where no address forbids any, nobody has looked
+    opening: bytes = b""  # the first octets of the body
     authentication: Authentication = field(default_factory=Authentication)
     aligned: bool = False
     vouched: bool = False

@@ -35,4 +35,7 @@ def assemble(
         checks=Checks(subject),
         destinations=destinations,
         beyond=inspection.beyond,
+        size_octets=inspection.size_octets,
+        files=inspection.files(),
+        opening=inspection.opening,
     )

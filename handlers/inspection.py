@@ -8,11 +8,14 @@ header section is held. Linear. Never fails: `beyond` is the refusal of a mail t
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from handlers.attachments import Files, MimeFiles
 from handlers.dkim import DkimPolicy, Signatures
 from handlers.headers import Head, HeaderLimits, scan
 from handlers.mime_bounds import MimeBounds, MimeLimits
 from handlers.section import SectionReader
 from storage.response import R554_MIME_STRUCTURE, R554_TOO_MANY_HEADER_FIELDS, Response
+
+OPENING_OCTETS = 16 * 1024  # of the body: enough for a mail of our own to be known again
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Limits:
     header: HeaderLimits = field(default_factory=HeaderLimits)
     mime: MimeLimits = field(default_factory=MimeLimits)
     held_octets: int = 256_000
+    files: bool = False  # whether the names and types of attachments are gathered
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +35,13 @@ class _Known:
     head: Head
     signatures: Signatures
     bounds: MimeBounds
+    files: MimeFiles | None
 
     def see(self, body: bytes) -> None:
         self.signatures.feed(body)
         self.bounds.feed(body)
+        if self.files is not None:
+            self.files.feed(body)
 
 
 class Inspection:
@@ -45,6 +52,8 @@ class Inspection:
         self._limits, self._dkim = limits, dkim
         self._section = SectionReader(limits.header.octets)
         self._known: _Known | None = None
+        self.opening = b""  # the first octets of the body
+        self.size_octets = 0
 
     @property
     def beyond(self) -> Response | None:
@@ -57,11 +66,14 @@ class Inspection:
 
     def feed(self, octets: bytes) -> None:
         """Take the next octets of the content."""
+        self.size_octets += len(octets)
         body = self._section.feed(octets)
         if self._known is None and self._section.is_known:
             self._known = self._read()
         if self._known is not None and body:
             self._known.see(body)
+            if len(self.opening) < OPENING_OCTETS:
+                self.opening += body[: OPENING_OCTETS - len(self.opening)]
 
     def finish(self) -> tuple[Head, Signatures]:
         """The content is complete; a mail without an empty line is all header section."""
@@ -69,7 +81,17 @@ class Inspection:
         known.bounds.finish()
         return known.head, known.signatures
 
+    def files(self) -> Files | None:
+        """What the finished mail says of its attachments, where that is gathered."""
+        files = self._known.files if self._known is not None else None
+        return files.finish() if files is not None else None
+
     def _read(self) -> _Known:
         section = self._section.section
         head = scan(section, self._limits.header)
-        return _Known(head, Signatures(head, self._dkim, self.now), MimeBounds(section, self._limits.mime))
+        return _Known(
+            head,
+            Signatures(head, self._dkim, self.now),
+            MimeBounds(section, self._limits.mime),
+            MimeFiles(section, self._limits.mime) if self._limits.files else None,
+        )

@@ -2,7 +2,8 @@
 """How deep and how many are the parts of a mail (RFC 2046 §5.1), counted while the body comes, in pieces.
 
 Enters: the header section, then the body cut anyhow. Leaves: `depth` and `parts` as handlers/mime_parts.py would find
-them in the whole, and whether they are beyond the limits; once they are, the rest is not looked at. Linear; at most one
+them in the whole, and whether they are beyond the limits; once they are, the rest is not looked at. For whoever asks to
+see the parts (handlers/attachments.py) the mails within are gone into, and count as parts. Linear; at most one
 header section of a part is held, and one boundary for each level. Never fails: what is malformed is a leaf.
 """
 
@@ -19,6 +20,7 @@ _FIELD_START = re.compile(rb"[ \t]|[!-9;-~]+[ \t]*:")
 _DASHES = re.compile(rb"\n--([^\n]{0,%d})" % (MAX_DELIMITER_OCTETS - 2))
 # Whole lines of a header section that cannot be delimiters, at once.
 _FIELDS = re.compile(rb"(?:(?:[ \t]|(?!-)[!-9;-~]++[ \t]*+:)[^\n]*+\n)++")
+_MAILS = ("message/rfc822", "message/global")
 _WAIT = -1
 
 
@@ -33,16 +35,18 @@ class MimeLimits:
 class MimeBounds:
     """One pass over one mail; each step takes a place in the octets and gives the next one, or waits for more."""
 
-    def __init__(self, section: bytes, limits: MimeLimits) -> None:
+    def __init__(self, section: bytes, limits: MimeLimits, see: Callable[[bytes], None] | None = None) -> None:
+        """Where `see` is given, it is shown each part's header section, and attached mails are gone into too."""
         self.depth, self.parts = 0, 1
-        self._limits = limits
-        self._chain = [_boundary(section)]  # of the parts that are open, the innermost last; a leaf has none
+        self._limits, self._see = limits, see
+        self._chain: list[bytes] = []  # boundaries of the parts that are open, the innermost last; a leaf has none
         self._places: dict[bytes, int] = {}  # boundary -> place in chain
-        self._learn()
+        self._digests: set[bytes] = set()  # boundaries between mails (RFC 2046 §5.1.5)
         self._section = bytearray()
         self._held = b"\n"  # the line end before the first line of the body
         self._final = False
         self._step: Callable[[bytes, int], int] = self._body
+        self._open(section)
 
     @property
     def exceeded(self) -> bool:
@@ -51,7 +55,7 @@ class MimeBounds:
 
     def feed(self, octets: bytes) -> None:
         """Take the next octets of the body."""
-        if not self._places or self.exceeded:  # nothing that follows can divide anything
+        if self.exceeded or (not self._places and self._step == self._body):  # nothing that follows can divide
             return
         octets, at = self._held + octets, 0
         while at != _WAIT:
@@ -114,11 +118,29 @@ class MimeBounds:
         self._section += lines[: MAX_SECTION_OCTETS - len(self._section)]
 
     def _end_section(self, at: int = _WAIT) -> int:
-        self._chain.append(_boundary(bytes(self._section)))
+        section = bytes(self._section)
         self._section.clear()
-        self._learn()
-        self._step = self._body
+        self._open(section)
         return at
+
+    def _open(self, section: bytes) -> None:
+        """A part begins; what follows is its body, or the header section of the mail that it holds."""
+        is_mail = self._see is not None and self._look_at(section, self._see)
+        self._chain.append(_boundary(section))
+        self._learn()
+        self._step = self._header if is_mail else self._body
+        if is_mail:
+            self.parts += 1
+            self.depth = max(self.depth, len(self._chain))
+
+    def _look_at(self, section: bytes, see: Callable[[bytes], None]) -> bool:
+        """Show a part; whether its body is a mail (RFC 2046 §5.2.1, RFC 6532 §3.7)."""
+        see(section)
+        is_in_digest = bool(self._chain) and self._chain[-1] in self._digests
+        about = describe(section, "message/rfc822" if is_in_digest else "text/plain")
+        if about.type == "multipart/digest":
+            self._digests.add(about.boundary)
+        return about.type in _MAILS and about.encoding not in ("base64", "quoted-printable")
 
     def _divide(self, place: int, is_last: bool) -> None:
         boundary = self._chain[place]

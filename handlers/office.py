@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
+from handlers.admission_policy import Effective, effective
 from handlers.inspection import Limits
 from handlers.subject import AuthenticationPolicy
 from handlers.tokens import Keys
 from storage.address import Address, key_of
 from storage.desk import AddressRow, Snapshot
+from storage.ways import Way
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,34 @@ class Office:
         """Keys of our own people, past ones too, and of our addresses: none of them is a customer."""
         private = (key_of(text) for text in (*self.desk.private_addresses, *self.desk.past_addresses))
         senders = (row.value.sender.key for row in self.desk.teams.values())
-        return frozenset((*self.desk.addresses, *private, *senders))
+        return frozenset((*self.routing_addresses, *private, *senders))
 
     @cached_property
     def routing_addresses(self) -> Mapping[str, AddressRow]:
-        """Those of the desk, by Address.dns_key."""
-        return {row.value.address.dns_key: row for row in self.desk.addresses.values()}
+        """Those of the desk, by Address.key, and the old addresses that lead to them."""
+        return {**self.desk.aliases, **{row.value.address.key: row for row in self.desk.addresses.values()}}
+
+    @cached_property
+    def intakes(self) -> Mapping[str, str]:
+        """Local parts of the hidden addresses that forwards lead to, each with the key of the public address."""
+        return {way.intake: way.key for way in self.desk.ways.values() if way.intake}
+
+    def is_in_use(self, row: AddressRow, way: Way | None = None) -> bool:
+        """Whether an address, and one that leads to it, is verified: by a word, by its own way or by this one."""
+        own = self.desk.ways.get(row.value.address.key)
+        return row.value.verified or any(one is not None and one.is_verified for one in (own, way))
+
+    @cached_property
+    def policies(self) -> Mapping[str, Effective]:
+        """What admission asks of each address of the desk, by Address.key."""
+        desk = self.desk
+        return {
+            key: effective(row.value.policy, desk.policy, str(row.value.address)) for key, row in desk.addresses.items()
+        }
+
+    def policy_of(self, row: AddressRow) -> Effective:
+        """The same of one address."""
+        return self.policies[row.value.address.key]
 
     def makes(self, address: Address) -> bool:
         """Whether this is an address of the sort that we make: in our own domain, and none of the desk's."""

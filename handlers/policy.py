@@ -2,7 +2,7 @@
 """The order of steps on one screen, one tuple a path; what a step does stands in the module it is imported from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from handlers import classification
 from handlers.admission import admit
@@ -10,7 +10,9 @@ from handlers.arrival import Incoming
 from handlers.book import Book
 from handlers.office import Lookups, Office
 from handlers.pointers import find_pointers
+from handlers.rates import Rates, Uncounted
 from handlers.stamp import put_stamp
+from handlers.ways import follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Bench:
     office: Office
     book: Book
     lookups: Lookups
+    rates: Rates = field(default_factory=Uncounted)
 
 
 Step = Callable[[Incoming, Bench], Incoming]
@@ -38,7 +41,8 @@ def _classify(mail: Incoming, bench: Bench) -> Incoming:
 ON_ARRIVAL: tuple[Step, ...] = (
     _authenticate,  # handlers/authentication.py: which host, domains and author vouch; DNS has been asked before
     _classify,  # handlers/classification.py: person or machine
-    lambda mail, bench: admit(mail, bench.office, bench.lookups),  # accept, quarantine, discard, or a refusal
+    lambda mail, bench: follow(mail, bench.office),  # handlers/ways.py: did it come the way its address has learnt
+    lambda mail, bench: admit(mail, bench.office, bench.lookups, bench.rates),  # accept or not: handlers/admission.py
     lambda mail, bench: find_pointers(mail, bench.office),  # which thread it speaks of
     lambda mail, bench: put_stamp(mail, bench.office),  # what we say about it in front
 )

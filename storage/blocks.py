@@ -35,8 +35,8 @@ class Block:
 
     what: str
     reason: str = ""
-    source: str = FILE
-    added_at: datetime | None = None
+    source: str = field(default=FILE, compare=False)
+    added_at: datetime | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         """For an operator: what was blocked, when and why."""
@@ -54,7 +54,7 @@ class Blocklist:
 
     def of_address(self, who: Address) -> Block | None:
         """The entry that forbids this mailbox."""
-        found = self.addresses.get(who.dns_key)
+        found = self.addresses.get(who.key)
         if found is not None or not self.domains:
             return found
         labels = who.host.split(".")
@@ -80,7 +80,7 @@ def normal(text: str) -> str:
         if what.startswith("@"):
             return "@" + _host(what[1:])
         if "@" in what:
-            return address.parse(what).dns_key
+            return address.parse(what).key
     except BadAddress:
         raise BadEntry(f"{text[:80]!r} is not an address such as name@host.example or @host.example") from None
     try:
@@ -119,7 +119,7 @@ def entries(unit: Unit) -> list[Block]:
     return [_block(row) for row in unit.execute(select(block).order_by(block.c.added_at, block.c.what))]
 
 
-def apply(unit: Unit, wanted: Iterable[Block], now: datetime) -> list[str]:
+def apply(unit: Unit, wanted: Iterable[Block], now: datetime | None = None) -> list[str]:
     """Bring in those of the desk file; entries that a command added stay. One line a change."""
     present = {one.what: one for one in entries(unit)}
     named = {normal(one.what): one.reason for one in wanted}

@@ -3,28 +3,26 @@
 
 Applying compares, writes what differs and counts the desk's version up, so that processes know when to read again.
 What the file no longer names is retired, not deleted: cases and mail keep pointing at it. Contacts confirmed by an
-agent's reply stay whatever the file says.
+agent's reply, and what a command added to blocks and lists, stay whatever the file says.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Table, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
+from storage import blocks, contacts, lists, policies, ways
 from storage.address import parse
+from storage.blocks import Blocklist
 from storage.database import Unit
-from storage.desk_values import Agent, Contact, Desk, RoutingAddress, Team
-from storage.schema_desk import (
-    agent,
-    agent_team,
-    contact,
-    contact_address,
-    counter,
-    private_address,
-    routing_address,
-    team,
-)
+from storage.desk_rows import apply_rows
+from storage.desk_values import Agent, Desk, Policy, RoutingAddress, Team
+from storage.desk_version import count_up, version
+from storage.lists import Listed
+from storage.schema_desk import agent, agent_team, contact_address, private_address, routing_address, team
+from storage.ways import Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +53,18 @@ class AddressRow:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Teams, agents and routing addresses in force at one version of the desk."""
+    """Teams, agents, routing addresses and who may write to them, in force at one version of the desk."""
 
     version: int
     teams: Mapping[int, TeamRow]
     agents: Mapping[str, AgentRow]  # by login
     addresses: Mapping[str, AddressRow]  # by key
     past_addresses: tuple[str, ...] = ()  # what an agent once had and nobody has now, neither agent nor contact
+    policy: Policy = field(default_factory=Policy)  # of addresses that do not say otherwise
+    lists: Mapping[str, Listed] = field(default_factory=dict)  # by name
+    blocks: Blocklist = field(default_factory=Blocklist)
+    ways: Mapping[str, Way] = field(default_factory=dict)  # by key of the public address
+    aliases: Mapping[str, AddressRow] = field(default_factory=dict)  # by key of the old address
 
     @property
     def private_addresses(self) -> tuple[str, ...]:
@@ -70,11 +73,6 @@ class Snapshot:
 
     def agent_by_id(self, agent_id: int | None) -> AgentRow | None:
         return next((row for row in self.agents.values() if row.id == agent_id), None)
-
-
-def version(unit: Unit) -> int:
-    """Counts up with every change of the desk."""
-    return int(unit.execute(_VERSION).scalar_one())
 
 
 def snapshot(unit: Unit) -> Snapshot:
@@ -90,71 +88,55 @@ def snapshot(unit: Unit) -> Snapshot:
         for row in unit.execute(select(routing_address).where(routing_address.c.active).order_by(routing_address.c.id))
         if row.team_id in teams
     }
+    aliases = ways.aliases(unit)
+    addresses = {key: replace(row, value=_with_aliases(row.value, aliases)) for key, row in addresses.items()}
     present = {row.value.address.key for row in agents.values()}
     past = tuple(key for key in unit.execute(_PAST).scalars() if key not in present)
-    return Snapshot(version(unit), teams, agents, addresses, past)
+    return Snapshot(
+        version=version(unit),
+        teams=teams,
+        agents=agents,
+        addresses=addresses,
+        past_addresses=past,
+        policy=policies.of_desk(unit),
+        lists={one.name: Listed(frozenset(one.entries)) for one in lists.in_force(unit)},
+        blocks=blocks.blocklist(blocks.entries(unit)),
+        ways=ways.all_of(unit),
+        aliases={key: addresses[row.target_key] for key, row in aliases.items() if row.target_key in addresses},
+    )
 
 
-def is_known_contact(unit: Unit, key: str) -> bool:
-    """Whether this address is in the desk file or was confirmed by an agent's reply."""
-    return unit.execute(select(contact_address.c.key).where(contact_address.c.key == key)).first() is not None
-
-
-def contact_name(unit: Unit, key: str) -> str:
-    """The name the desk knows a contact by, or nothing."""
-    row = unit.execute(
-        select(contact.c.name)
-        .join(contact_address, contact_address.c.contact_id == contact.c.id)
-        .where(contact_address.c.key == key)
-    ).first()
-    return str(row.name) if row is not None else ""
-
-
-def confirm_contact(unit: Unit, name: str, address: str) -> None:
-    """An agent has answered this address: it is a known contact from now on."""
-    key = parse(address).key
-    if not is_known_contact(unit, key):
-        new = unit.execute(insert(contact).returning(contact.c.id), {"name": name, "source": "reply"}).scalar_one()
-        unit.execute(insert(contact_address), {"key": key, "address": address, "contact_id": new})
-
-
-def apply(unit: Unit, desk: Desk) -> list[str]:
+def apply(unit: Unit, desk: Desk, now: datetime | None = None) -> list[str]:
     """Make the database say what the desk says; returns one line a change."""
-    changes = _apply_rows(unit, team, "team", "name", {row.name: _team_columns(row) for row in desk.teams})
-    changes += _apply_rows(unit, agent, "agent", "login", {row.login: _agent_columns(row) for row in desk.agents})
+    changes = apply_rows(unit, team, "team", "name", {row.name: _team_columns(row) for row in desk.teams})
+    changes += apply_rows(unit, agent, "agent", "login", {row.login: _agent_columns(row) for row in desk.agents})
     _remember_addresses(unit, desk)
     changes += _apply_members(unit, desk)
     ids = {row.name: row.id for row in unit.execute(select(team.c.id, team.c.name))}
     addresses = {row.address.key: _address_columns(row, ids[row.team]) for row in desk.addresses}
-    changes += _apply_rows(unit, routing_address, "address", "key", addresses)
-    changes += _apply_contacts(unit, desk)
+    changes += apply_rows(unit, routing_address, "address", "key", addresses)
+    changes += _apply_aliases(unit, desk)
+    changes += contacts.apply(unit, desk.contacts)
+    changes += policies.apply(unit, desk.policy)
+    changes += lists.apply(unit, desk.lists, now)
+    changes += blocks.apply(unit, desk.blocks, now)
     if changes:
-        unit.execute(update(counter).where(counter.c.name == "desk").values(value=counter.c.value + 1))
+        count_up(unit)
     return changes
 
 
 def export(unit: Unit) -> Desk:
-    """The desk in force as an operator would write it down; contacts known by a reply are among them."""
+    """The desk in force as an operator would write it down; what replies and commands added is among it."""
     now = snapshot(unit)
     return Desk(
         teams=tuple(row.value for row in now.teams.values()),
         agents=tuple(row.value for row in now.agents.values()),
         addresses=tuple(row.value for row in now.addresses.values()),
-        contacts=tuple(contacts(unit)),
+        contacts=tuple(contacts.contacts(unit)),
+        policy=now.policy,
+        lists=lists.in_force(unit),
+        blocks=tuple(blocks.entries(unit)),
     )
-
-
-def contacts(unit: Unit) -> list[Contact]:
-    """Every known contact with their addresses."""
-    found: dict[int, Contact] = {}
-    for row in unit.execute(
-        select(contact.c.id, contact.c.name, contact_address.c.address)
-        .join(contact_address, contact_address.c.contact_id == contact.c.id)
-        .order_by(contact.c.id, contact_address.c.key)
-    ):
-        before = found.get(row.id, Contact(row.name, ()))
-        found[row.id] = Contact(row.name, (*before.addresses, parse(row.address)))
-    return list(found.values())
 
 
 def presences(unit: Unit) -> dict[str, str]:
@@ -179,28 +161,6 @@ def password_hash(unit: Unit, login: str) -> str | None:
     """What `set_password_hash` kept, or None."""
     row = unit.execute(select(agent.c.password_hash).where(agent.c.login == login, agent.c.active)).first()
     return None if row is None else row.password_hash
-
-
-def _apply_rows(unit: Unit, table: Table, noun: str, key: str, wanted: Mapping[str, dict[str, Any]]) -> list[str]:
-    """Insert, update or retire the rows of one table by their key."""
-    present = {row._mapping[key]: row for row in unit.execute(select(table))}
-    changes = []
-    for name, columns in wanted.items():
-        row = present.get(name)
-        if row is None:
-            defaults = {"presence": "available"} if table is agent else {}
-            unit.execute(insert(table), {**columns, **defaults, "active": True})
-            changes.append(f"{noun} {name}: added")
-            continue
-        differing = [column for column, value in columns.items() if row._mapping[column] != value]
-        if differing or not row.active:
-            unit.execute(update(table).where(table.c.id == row.id).values(**columns, active=True))
-            changes.append(f"{noun} {name}: {', '.join(differing) + ' changed' if differing else 'taken back'}")
-    for name, row in present.items():
-        if name not in wanted and row.active:
-            unit.execute(update(table).where(table.c.id == row.id).values(active=False))
-            changes.append(f"{noun} {name}: retired")
-    return changes
 
 
 def _remember_addresses(unit: Unit, desk: Desk) -> None:
@@ -228,37 +188,17 @@ def _apply_members(unit: Unit, desk: Desk) -> list[str]:
     return changes
 
 
-def _apply_contacts(unit: Unit, desk: Desk) -> list[str]:
-    """Contacts have no key of their own: one is who their addresses say."""
-    rows = unit.execute(
-        select(contact_address.c.key, contact_address.c.contact_id, contact.c.name, contact.c.source).join(
-            contact, contact.c.id == contact_address.c.contact_id
-        )
-    )
-    present = {row.key: row for row in rows}
-    changes: list[str] = []
-    wanted_keys: set[str] = set()
-    for value in desk.contacts:
-        keys = {address.key: str(address) for address in value.addresses}
-        wanted_keys |= keys.keys()
-        ids = {present[key].contact_id for key in keys if key in present}
-        if len(ids) == 1 and all(key in present and present[key].name == value.name for key in keys):
-            continue
-        _write_contact(unit, value.name, keys)
-        changes.append(f"contact {value.name}: {'changed' if ids else 'added'}")
-    gone = [row for key, row in present.items() if key not in wanted_keys and row.source == "desk"]
-    for row in gone:
-        unit.execute(delete(contact_address).where(contact_address.c.key == row.key))
-        changes.append(f"contact {row.name}: {row.key} removed")
-    return changes
+def _apply_aliases(unit: Unit, desk: Desk) -> list[str]:
+    """Old addresses; what the file names is the file's from now on, whoever added it."""
+    names = [row.address.key for row in desk.addresses]
+    unit.execute(update(routing_address).where(routing_address.c.key.in_(names)).values(source="file"))
+    wanted = {old.key: (str(old), row.address.key) for row in desk.addresses for old in row.aliases}
+    return ways.apply_aliases(unit, wanted, frozenset(names))
 
 
-def _write_contact(unit: Unit, name: str, keys: Mapping[str, str]) -> None:
-    unit.execute(delete(contact_address).where(contact_address.c.key.in_(keys)))
-    new = unit.execute(insert(contact).returning(contact.c.id), {"name": name, "source": "desk"}).scalar_one()
-    unit.execute(
-        insert(contact_address), [{"key": key, "address": text, "contact_id": new} for key, text in keys.items()]
-    )
+def _with_aliases(value: RoutingAddress, aliases: Mapping[str, Row[Any]]) -> RoutingAddress:
+    mine = tuple(parse(row.address) for row in aliases.values() if row.target_key == value.address.key)
+    return replace(value, aliases=mine)
 
 
 def _team_columns(value: Team) -> dict[str, Any]:
@@ -279,10 +219,9 @@ def _address_columns(value: RoutingAddress, team_id: int) -> dict[str, Any]:
         "key": value.address.key,
         "address": str(value.address),
         "team_id": team_id,
-        "accept_from": value.accept_from,
-        "others": value.others,
         "verified": value.verified,
         "acknowledge": value.acknowledge,
+        **policies.to_columns(value.policy),
     }
 
 
@@ -296,7 +235,7 @@ def _agent(row: Row[Any], members: Mapping[int, list[int]], teams: Mapping[int, 
 
 
 def _address(row: Row[Any], team_name: str) -> RoutingAddress:
-    return RoutingAddress(parse(row.address), team_name, row.accept_from, row.others, row.verified, row.acknowledge)
+    return RoutingAddress(parse(row.address), team_name, row.verified, row.acknowledge, policies.from_row(row))
 
 
 def _members(unit: Unit) -> dict[int, list[int]]:
@@ -306,7 +245,6 @@ def _members(unit: Unit) -> dict[int, list[int]]:
     return found
 
 
-_VERSION = select(counter.c.value).where(counter.c.name == "desk")
 _PAST = (
     select(private_address.c.key)
     .where(private_address.c.key.not_in(select(contact_address.c.key)))

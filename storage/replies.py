@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from storage import cases, content, desk, messages, outbox, threads
+from storage import cases, contacts, content, messages, outbox, threads
 from storage.address import key_of
 from storage.cases import Event
 from storage.content import Content
@@ -169,7 +169,7 @@ def _tell_case(unit: Unit, reply: Submission) -> None:
     threads.add_participants(unit, where.thread_id, "customer", reply.recipients)
     threads.add_participants(unit, where.thread_id, "agent", (reply.header.author,))
     for person in reply.recipients:
-        desk.confirm_contact(unit, person.name, person.address)
+        contacts.confirm_contact(unit, person.name, person.address)
     actor = f"agent:{reply.agent_login}"
     told: dict[str, object] = {"message": reply.message_id, "to": [person.address for person in reply.recipients]}
     cases.add_event(unit, where.case_id, Event(actor, "reply", told), now)

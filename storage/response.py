@@ -75,6 +75,7 @@ R421_MAKE_ROOM = Response(
     421, "4.7.0", "Too busy to wait for you, send without pauses or try again later"
 )  # RFC 5321 §7.8
 
+R450_OVER_RATE = Response(450, "4.7.1", "Too much mail from you at once, try again later")  # RFC 5321 §7.8
 R451_TRY_LATER = Response(451, "4.3.0", "Cannot answer for this mail now, try again later")  # RFC 5321 §4.2.2
 R451_NO_SIGNATURE = Response(451, "4.7.5", "Cannot sign this mail now, try again later")  # RFC 3463 §3.8
 R451_DNS = Response(451, "4.4.3", "Cannot look up the sender's key now, try again later")  # RFC 3463 §3.5
@@ -111,11 +112,18 @@ R550_NO_SUCH_ADDRESS = Response(550, "5.1.1", "No such address here, check its s
 R550_NOT_ALLOWED = Response(
     550, "5.7.1", "This address takes no mail from you, ask its owner another way"
 )  # RFC 5321 §7.9
+R550_DMARC = Response(
+    550, "5.7.26", "The author's domain asks to refuse what it does not vouch for, send by its own servers"
+)  # RFC 7372 §3.3
+R550_OVER_RATE = Response(550, "5.7.1", "Too much mail from you, send less")  # RFC 5321 §7.9
 R550_COLLEAGUE = Response(550, "5.7.1", "This is a colleague's own address, take it out of the mail")  # RFC 5321 §7.9
 R550_USE_SUBMISSION = Response(
     550, "5.7.1", "Agents answer through the submission relay, set it in your mail client"
 )  # RFC 5321 §7.9
 R552_TOO_BIG = Response(552, "5.3.4", "The mail is bigger than this server takes, send it smaller")  # RFC 1870 §6.1
+R552_TOO_BIG_FOR_ADDRESS = Response(
+    552, "5.2.3", "The mail is bigger than this address takes, send it smaller"
+)  # RFC 3463 §3.3
 R553_NEEDS_SMTPUTF8 = Response(
     553, "5.6.7", "A non-ASCII address needs SMTPUTF8, send with it or write to another address"
 )  # RFC 6531 §3.5
@@ -134,6 +142,9 @@ R554_MIME_STRUCTURE = Response(
 )  # RFC 3463 §3.7
 R554_TOO_MANY_HEADER_FIELDS = Response(
     554, "5.6.0", "The header section is too large, leave out fields or recipients"
+)  # RFC 3463 §3.7
+R554_ATTACHMENT = Response(
+    554, "5.6.1", "An attachment is of a kind that this address does not take, send it another way"
 )  # RFC 3463 §3.7
 R554_NOT_SMTP = Response(554, "5.5.1", "This is a mail server, speak SMTP to it")  # RFC 5321 §4.2.2
 R554_TOO_EARLY = Response(554, "5.5.1", "Wait for the greeting before you speak")  # RFC 5321 §3.1

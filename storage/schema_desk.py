@@ -13,8 +13,8 @@ POLICY_TEXTS = (
     "dmarc_reject",
     "dmarc_quarantine",
     "dmarc_none",
-    "refuse_files",
-    "files",
+    "forbid_attachments",
+    "forbidden_attachment",
     "rate_author",
     "rate_domain",
     "rate_total",
@@ -105,7 +105,7 @@ sender_list_entry = Table(
     Column("list_id", Id, ForeignKey("sender_list.id"), primary_key=True),
     Column("entry", Text, primary_key=True),
     Column("source", Text, nullable=False),  # "file", or "command"
-    Column("added_at", Instant, nullable=False),
+    Column("added_at", Instant),
 )
 
 # Addresses, domains and networks that may not write to anyone.
@@ -115,7 +115,7 @@ block = Table(
     Column("what", Text, primary_key=True),
     Column("reason", Text, nullable=False),
     Column("source", Text, nullable=False),  # "file", or "command"
-    Column("added_at", Instant, nullable=False),
+    Column("added_at", Instant),
 )
 
 contact = Table(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway import desk_file
 from storage.address import Address
-from storage.desk_values import Agent, Contact, Desk, RoutingAddress, Team
+from storage.desk_values import Agent, Contact, Desk, Policy, RoutingAddress, Team
 
 SAMPLE = Path(__file__).parent.parent.parent / "conf" / "desk.toml"
 ODD = st.text(max_size=40).map(lambda s: "".join(c for c in s if c.isprintable() or c in "\n\t"))
@@ -23,7 +23,7 @@ def _desks(draw):
     agents = tuple(Agent(n, draw(NAME), Address(n, "private.example"), tuple(names), draw(ODD)) for n in names)
     others = st.sampled_from(["reject", "quarantine", "discard"])
     addresses = tuple(
-        RoutingAddress(Address(n, "in.example"), n, "known_contacts", draw(others), draw(st.booleans()), draw(ODD))
+        RoutingAddress(Address(n, "in.example"), n, draw(st.booleans()), draw(ODD), Policy("known_contacts", draw(others)))
         for n in names
     )
     contacts = tuple(Contact(draw(NAME), (Address(n, "c.example"), Address(n, "d.example"))) for n in names)

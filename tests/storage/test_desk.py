@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage import desk, migrate
+from storage import contacts, desk, desk_version, migrate
 from storage.address import parse
 from storage.database import Database
-from storage.desk_values import Agent, Contact, Desk, RoutingAddress, Team
+from storage.desk_values import Agent, Contact, Desk, Policy, RoutingAddress, Team
 from storage.states import Move
 from tests.storage.given import applied, the_desk
 
@@ -33,7 +33,7 @@ def test_applying_twice_changes_nothing_and_counts_no_version(database: Database
     ]
     assert applied(database) == []
     with database.read() as unit:
-        assert desk.version(unit) == desk.snapshot(unit).version == 1
+        assert desk_version.version(unit) == desk.snapshot(unit).version == 1
         assert desk.export(unit) == BASE
 
 
@@ -53,7 +53,7 @@ CHANGES = {
         ["agent bob: teams changed"],
     ),
     "an address's policy": (
-        replace(BASE, addresses=(replace(BASE.addresses[0], accept_from="known_contacts", others="discard"),)),
+        replace(BASE, addresses=(replace(BASE.addresses[0], policy=Policy("known_contacts", "discard")),)),
         ["address support@firm.example: accept_from, others changed"],
     ),
     "an address no more": (replace(BASE, addresses=()), ["address support@firm.example: retired"]),
@@ -80,7 +80,7 @@ def test_each_change_is_told_in_one_line_and_can_be_taken_back(database: Databas
     assert applied(database, changed) == []
     assert len(applied(database)) == 1
     with database.read() as unit:
-        assert desk.version(unit) == 3
+        assert desk_version.version(unit) == 3
 
 
 def test_a_retired_agent_is_out_of_force_and_comes_back_with_presence_and_password(database: Database) -> None:
@@ -105,19 +105,19 @@ def test_a_contact_confirmed_by_a_reply_stays_whatever_the_file_says(database: D
     applied(database)
     with database.move(Move.SUBMIT) as unit:
         for _ in range(2):
-            desk.confirm_contact(unit, "Dora", "Dora@other.example")
-        desk.confirm_contact(unit, "other name", "carl@customer.example")
+            contacts.confirm_contact(unit, "Dora", "Dora@other.example")
+        contacts.confirm_contact(unit, "other name", "carl@customer.example")
     assert applied(database) == []
     with database.read() as unit:
         exported = desk.export(unit)
-        assert desk.is_known_contact(unit, "dora@other.example")
-        assert desk.contact_name(unit, "dora@other.example") == "Dora"
-        assert desk.contact_name(unit, "carl@customer.example") == "Carl Customer"
-        assert desk.contact_name(unit, "nobody@other.example") == ""
+        assert contacts.is_known_contact(unit, "dora@other.example")
+        assert contacts.contact_name(unit, "dora@other.example") == "Dora"
+        assert contacts.contact_name(unit, "carl@customer.example") == "Carl Customer"
+        assert contacts.contact_name(unit, "nobody@other.example") == ""
     assert applied(database, exported) == []
     applied(database)
     with database.read() as unit:
-        assert desk.is_known_contact(unit, "dora@other.example")
+        assert contacts.is_known_contact(unit, "dora@other.example")
 
 
 _WORDS = st.text("abcdefgh", min_size=1, max_size=6)

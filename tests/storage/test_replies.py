@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from storage import cases, content, desk, listing, messages, outbox, replies, schema, threads
+from storage import cases, contacts, content, desk, listing, messages, outbox, replies, schema, threads
 from storage.address import parse
 from storage.cases import Opening
 from storage.content import packed
@@ -98,7 +98,7 @@ def test_those_written_to_belong_to_the_thread_and_are_known(database: Database)
     with database.read() as unit:
         customers = {one.key for one in threads.participants(unit, mail.thread_id, "customer")}
         agents = {one.key for one in threads.participants(unit, mail.thread_id, "agent")}
-        assert desk.is_known_contact(unit, ADDED.key)
+        assert contacts.is_known_contact(unit, ADDED.key)
     assert (customers, agents) == ({"carl@customer.example", ADDED.key}, {ANN.key})
 
 

@@ -26,12 +26,12 @@ from handlers.signing import Signer
 from handlers.subject import AuthenticationPolicy
 from handlers.tokens import Keyring, Keys
 from handlers.work import Work
-from storage import cases, content, desk, listing, messages, migrate, outbox, threads
+from storage import cases, contacts, content, desk, listing, messages, migrate, outbox, threads
 from storage import replies as reply_store
 from storage.address import Address, parse
 from storage.content import packed
 from storage.database import Database
-from storage.desk_values import Agent, Contact, Desk, RoutingAddress, Team
+from storage.desk_values import Agent, Contact, Desk, Policy, RoutingAddress, Team
 from storage.envelope import Envelope, Session, Wish
 from storage.states import Move
 from tests.support.clock import FakeClock
@@ -57,9 +57,11 @@ DESK = Desk(
     addresses=(
         RoutingAddress(SUPPORT, "support", verified=True, acknowledge=ACKNOWLEDGE),
         RoutingAddress(SALES, "sales", verified=True),
-        RoutingAddress(parse("vip@firm.example"), "sales", "known_contacts", "reject", verified=True),
-        RoutingAddress(parse("held@firm.example"), "sales", "known_contacts", "quarantine", verified=True),
-        RoutingAddress(parse("gone@firm.example"), "sales", "known_contacts", "discard", verified=True),
+        RoutingAddress(parse("vip@firm.example"), "sales", verified=True, policy=Policy("known_contacts", "reject")),
+        RoutingAddress(
+            parse("held@firm.example"), "sales", verified=True, policy=Policy("known_contacts", "quarantine")
+        ),
+        RoutingAddress(parse("gone@firm.example"), "sales", verified=True, policy=Policy("known_contacts", "discard")),
         RoutingAddress(parse("new@firm.example"), "support"),
     ),
     contacts=(Contact("Vera Known", (parse("vera@known.example"),)),),
@@ -263,12 +265,12 @@ class Lookups:
         self._unit, self._world = unit, world
 
     def is_known_contact(self, key: str) -> bool:
-        return desk.is_known_contact(self._unit, key)
+        return contacts.is_known_contact(self._unit, key)
 
     def address_of_thread(self, thread_id: str) -> object:
         found = threads.by_token(self._unit, thread_id)
         case = cases.of_thread(self._unit, found) if found is not None else None
-        return self._world.office.desk.addresses.get(case.routing_address.lower()) if case is not None else None
+        return self._world.office.routing_addresses.get(case.routing_address.lower()) if case is not None else None
 
 
 def field(sent: SimpleNamespace, name: str) -> str:

@@ -15,8 +15,8 @@ POLICY_TEXTS = (
     "dmarc_reject",
     "dmarc_quarantine",
     "dmarc_none",
-    "refuse_files",
-    "files",
+    "forbid_attachments",
+    "forbidden_attachment",
     "rate_author",
     "rate_domain",
     "rate_total",
@@ -49,7 +49,7 @@ def upgrade() -> None:
         sa.Column("list_id", ID, nullable=False),
         sa.Column("entry", TEXT, nullable=False),
         sa.Column("source", TEXT, nullable=False),
-        sa.Column("added_at", INSTANT, nullable=False),
+        sa.Column("added_at", INSTANT),
         sa.PrimaryKeyConstraint("list_id", "entry", name="pk_sender_list_entry"),
         sa.ForeignKeyConstraint(["list_id"], ["sender_list.id"], name="fk_sender_list_entry_list_id"),
     )
@@ -58,7 +58,7 @@ def upgrade() -> None:
         sa.Column("what", TEXT, nullable=False),
         sa.Column("reason", TEXT, nullable=False),
         sa.Column("source", TEXT, nullable=False),
-        sa.Column("added_at", INSTANT, nullable=False),
+        sa.Column("added_at", INSTANT),
         sa.PrimaryKeyConstraint("what", name="pk_block"),
     )
 
