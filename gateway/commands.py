@@ -41,6 +41,7 @@ from storage.response import (
 
 # Names of PCs are often no host names, and some have letters beyond ASCII: only the form is asked for.
 _HELO = re.compile(r"[^\s\x00-\x20\x7f\[][^\s\x00-\x20\x7f]{0,254}")
+_TOLERATED_HELO = re.compile(r"[ -~]{1,255}")
 _OPENING = frozenset({"MAIL", "RCPT"})
 
 _Check = Callable[[Conversation, str], Response | None]
@@ -63,8 +64,10 @@ def _takes_something(_c: Conversation, argument: str) -> Response | None:
     return None if argument else R501_SYNTAX
 
 
-def _names_itself(_c: Conversation, argument: str) -> Response | None:
+def _names_itself(c: Conversation, argument: str) -> Response | None:
     """RFC 5321 §4.1.1.1: what looks like a name, or an address literal."""
+    if c.settings.tolerant and _TOLERATED_HELO.fullmatch(argument):
+        return None
     return None if _HELO.fullmatch(argument) or is_literal(argument) else R501_SYNTAX
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from storage.address import Address, BadAddress, parse
+from storage.address import Address, BadAddress, parse, tolerated
 from storage.envelope import Wish
 from storage.response import (
     R501_BAD_RECIPIENT,
@@ -37,6 +37,7 @@ _XTEXT = r"(?:[!-*,-<>-~]|\+(?:[2-6][0-9A-F]|7[0-9A-E]))+"
 _UTF8_XTEXT = r"(?:[!-*,-<>-~\x80-\ud7ff\ue000-\U0010ffff]|\+(?:[2-6][0-9A-F]|7[0-9A-E]))+"
 
 _Form = Callable[[str], object]
+_Read = Callable[[str], Address]
 
 
 def _form(pattern: str) -> _Form:
@@ -82,8 +83,8 @@ class Path:
     wish: Wish = _NO_WISH
 
 
-def sender(argument: str, max_size_octets: int) -> Path | Response:
-    """Read the argument of MAIL."""
+def sender(argument: str, max_size_octets: int, *, tolerant: bool = False) -> Path | Response:
+    """Read the argument of MAIL; `tolerant` takes a reverse-path that is almost a mailbox."""
     split = _split(argument, _MAIL)
     if split is None:
         return R501_BAD_SENDER
@@ -92,7 +93,8 @@ def sender(argument: str, max_size_octets: int) -> Path | Response:
         return given
     if int(given.get("SIZE", "0")) > max_size_octets:
         return R552_TOO_BIG
-    address = _address(split[0], R501_BAD_SENDER, utf8="SMTPUTF8" in given) if split[0] else None
+    read = tolerated if tolerant else parse
+    address = _address(split[0], R501_BAD_SENDER, read, utf8="SMTPUTF8" in given) if split[0] else None
     if isinstance(address, Response):
         return address
     return Path(address, "SMTPUTF8" in given, given.get("RET", "").upper(), given.get("ENVID", ""))
@@ -107,7 +109,7 @@ def recipient(argument: str, name: str, *, smtputf8: bool) -> Path | Response:
     if isinstance(given, Response):
         return given
     mailbox = f"{split[0]}@{name}" if split[0].lower() == "postmaster" else split[0]
-    address = _address(mailbox, R501_BAD_RECIPIENT, utf8=smtputf8)
+    address = _address(mailbox, R501_BAD_RECIPIENT, parse, utf8=smtputf8)
     if isinstance(address, Response):
         return address
     notify = given.get("NOTIFY", "").upper()
@@ -122,9 +124,9 @@ def _split(argument: str, keyword: re.Pattern[str]) -> tuple[str, str] | None:
     return (match[1], match[2] or "") if match else None
 
 
-def _address(mailbox: str, refusal: Response, *, utf8: bool) -> Address | Response:
+def _address(mailbox: str, refusal: Response, read: _Read, *, utf8: bool) -> Address | Response:
     try:
-        address = parse(mailbox)
+        address = read(mailbox)
     except BadAddress:
         return refusal
     if not mailbox.isascii():

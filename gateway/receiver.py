@@ -71,6 +71,7 @@ class EdgeSettings:
     lmtp: bool = False  # RFC 2033: LHLO, and one response for each recipient after the content
     max_size_octets: int = 26_214_400
     max_line_octets: int = 1_000_000
+    tolerant: bool = False  # names and senders of no proper form are taken too, for the checks to say so
     normalise: bool = False  # bare CR, LF and NUL in the content are mended instead of refused
     max_recipients: int = 100  # RFC 5321 §4.5.3.1.8
     max_transactions: int = 1000

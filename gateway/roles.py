@@ -33,6 +33,7 @@ from gateway.session_log import SessionLog
 from gateway.submission import Signing, SubmissionReceiver
 from gateway.supply import Floor, Supply
 from gateway.worker import Worker, serve_own, serve_rq
+from handlers.probes import Terms as ProbeTerms
 from handlers.schedule import Schedule
 from handlers.signing import Signer
 from storage import desk
@@ -146,7 +147,7 @@ def serve_worker(config: Config, ready: Ready) -> None:
         terms = Terms(schedule, lease, config.outbound.concurrency, period_s)
         deliverer = Deliverer(tools, build_route(_route_settings(config), store.outer.resolver), terms)
         deliverer.start()
-        worker = Worker(Jobs(tools), deliverer, period_s)
+        worker = Worker(Jobs(tools, probe_terms(config)), deliverer, period_s)
         url = credentials.redis_url(config)
         ready()
         if url:
@@ -155,6 +156,11 @@ def serve_worker(config: Config, ready: Ready) -> None:
             serve_own(worker, _doors(config), period_s)
         deliverer.stop()
         committer.close()
+
+
+def probe_terms(config: Config) -> ProbeTerms:
+    """How forwarded addresses are probed."""
+    return ProbeTerms(config.addresses.probe_every, config.addresses.probe_patience)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +238,7 @@ def mx_settings(config: Config) -> EdgeSettings:
         max_recipients=mx.max_recipients,
         tls=_tls(config, required=False),
         proxy_from=mx.proxy_protocol_from,
+        tolerant=config.policy.mode == "annotate",
     )
 
 

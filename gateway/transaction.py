@@ -35,7 +35,7 @@ async def mail(c: Conversation, argument: str) -> Answer:
     if c.usage.is_spent(c.settings):
         c.over = True
         return R421_ENOUGH
-    path = paths.sender(argument, c.settings.max_size_octets)
+    path = paths.sender(argument, c.settings.max_size_octets, tolerant=c.settings.tolerant)
     if isinstance(path, Response):
         return path
     response = await c.receiver.sender(c.session, path.address)

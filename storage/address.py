@@ -24,6 +24,7 @@ _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _DOT_ATOM = re.compile(rf"{_ATEXT}(?:\.{_ATEXT})*")
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _TO_QUOTE = re.compile(r'(["\\])')
+_ALMOST = re.compile(r"[ -!#-;=?-~]*@[!#-;=?-~]{1,255}")
 _OTHER_DOTS = frozenset("\u3002\uff0e\uff61")  # IDNA 2003 read them as dots
 _LITERAL = re.compile(r"\[(?:(IPv6:)([0-9A-Fa-f:.]{2,45})|([0-9.]{7,15}))\]", re.IGNORECASE)
 
@@ -80,6 +81,17 @@ def parse(text: str) -> Address:
     if not domain.isascii() and not all(map(_is_label, domain.split("."))):
         raise BadAddress(f"{text[:80]!r} has a label that no domain name can have")
     return Address(local, domain.lower())
+
+
+def tolerated(text: str) -> Address:
+    """The same, but also takes what is almost a mailbox, such as `@host.example`, for whoever only annotates."""
+    try:
+        return parse(text)
+    except BadAddress:
+        local, _, domain = text.rpartition("@")
+        if len(local) > LOCAL_PART_OCTETS or not _ALMOST.fullmatch(text):
+            raise
+        return Address(local, domain.lower())
 
 
 def key_of(text: str) -> str:
