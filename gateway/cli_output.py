@@ -20,6 +20,7 @@ HUMAN_LIMIT = 50
 _GAP = "  "
 _NARROWEST = 6
 _LARGEST = 2**31 - 1
+_FILL = "\0"  # beside each wide character while text is wrapped; scrubbed text has none
 
 T = TypeVar("T")
 Item = dict[str, object]  # one JSON object, made once and printed
@@ -80,8 +81,22 @@ def print_fields(item: Item, names: Sequence[str]) -> None:
 def print_text(text: str) -> None:
     """Words of a mail, wrapped, without what could steer the terminal."""
     for line in text.replace("\t", "    ").splitlines():
-        for part in textwrap.wrap(scrub(line), COLUMNS, drop_whitespace=False, replace_whitespace=False) or [""]:
-            click.echo(part.rstrip())
+        for part in wrapped(scrub(line), drop_whitespace=False):
+            click.echo(part)
+
+
+def wrapped(text: str, first: str = "", later: str = "", *, drop_whitespace: bool = True) -> list[str]:
+    """Scrubbed text in lines of at most 80 columns, the first and the later ones with these words in front."""
+    filled = "".join(character + _FILL if _cells(character) > 1 else character for character in text)
+    lines = textwrap.wrap(
+        filled,
+        COLUMNS if filled == text else COLUMNS - 1,  # a line may end between a wide character and what fills it up
+        initial_indent=first,
+        subsequent_indent=later,
+        drop_whitespace=drop_whitespace,
+        replace_whitespace=False,
+    )
+    return [line.replace(_FILL, "").rstrip() for line in lines] or [first.rstrip()]
 
 
 def _cell(name: str, value: object) -> str:

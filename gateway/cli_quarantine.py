@@ -7,7 +7,6 @@ words, with exit code 1. Nothing of a held mail is rendered: its text is shown w
 
 import json
 import logging
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from gateway import opening
 from gateway.bell import Bell
 from gateway.cli_operator import BAD_CALL, NOT_FOUND, NotFound, Operator
 from gateway.cli_output import (
-    COLUMNS,
     Item,
     instant,
     optional,
@@ -31,13 +29,14 @@ from gateway.cli_output import (
     rows_wanted,
     with_json,
     with_limit,
+    wrapped,
 )
 from gateway.clock import SystemClock
 from handlers import reading, releasing
 from handlers.headers import decode_text, scan
 from handlers.office import Office
 from handlers.proof import decide
-from storage import blocks, content, desk, listing, quarantine
+from storage import blocks, contacts, content, listing, quarantine
 from storage.database import Database
 from storage.quarantine import Filter, Tally
 from storage.states import Move
@@ -195,7 +194,7 @@ def _drop(database: Database, message_id: str) -> str:
 def _block(found: Desk, message_id: str) -> str:
     row, now = _held(found.database, message_id), _now()
     with found.database.read() as unit:
-        known = desk.is_known_contact(unit, releasing.author_key(row))
+        known = contacts.is_known_contact(unit, releasing.author_key(row))
     who = releasing.whom_to_block(row, found.office, is_contact=known)
     if isinstance(who, str):
         raise Refused(f"{message_id}: {who}")
@@ -330,5 +329,5 @@ def _print_wrapped(name: str, text: str) -> None:
     """A name and what may take several lines beside it; nothing is cut off, for this is the page to decide by."""
     first = f"{name:<{_INDENT}}" if name else ""
     later = " " * (_INDENT if name else 4)
-    for line in textwrap.wrap(text, COLUMNS, initial_indent=first, subsequent_indent=later) or [first]:
-        click.echo(line.rstrip())
+    for line in wrapped(text, first, later):
+        click.echo(line)
