@@ -53,6 +53,10 @@ class Book:
             raise Missing(missing)
         return tuple(answer for _, answer in found if answer is not None)
 
+    def ask_all_of(self, kind: str, names: Iterable[str]) -> tuple[Answer, ...]:
+        """The answers about several names; raises one Missing for all that are not there yet."""
+        return self.ask_all([question(kind, name) for name in names])
+
     def unknown(self, questions: Iterable[Question]) -> list[Question]:
         """Those of them that would be missing."""
         return [one for one in questions if self._look(one) is None]

@@ -6,10 +6,10 @@ length. There is nothing to look at, and the result is none, where the client ha
 domain name of several labels (§4.3).
 """
 
-import ipaddress
 import re
 
 from handlers.book import Book
+from handlers.iprev import address_of
 from handlers.results import SpfResult
 from handlers.spf_evaluation import Evaluation
 from handlers.subject import Subject
@@ -40,10 +40,10 @@ def check_helo(subject: Subject, book: Book) -> SpfResult:
 
 def _check(subject: Subject, identity: tuple[str, str], book: Book) -> SpfResult:
     domain = identity[1]
-    peer = _address(subject.session.peer)
-    if not peer or not _DOMAIN.fullmatch(domain):
+    peer = address_of(subject.session.peer)
+    if peer is None or not _DOMAIN.fullmatch(domain):
         return SpfResult()
-    result, mechanism, reason, explanation = Evaluation(peer, identity, subject.session.helo, book).run()
+    result, mechanism, reason, explanation = Evaluation(str(peer), identity, subject.session.helo, book).run()
     return SpfResult(
         result,
         domain,
@@ -51,14 +51,6 @@ def _check(subject: Subject, identity: tuple[str, str], book: Book) -> SpfResult
         _printable(reason, MAX_REASON),
         _printable(explanation, MAX_EXPLANATION),
     )
-
-
-def _address(peer: str) -> str:
-    """The client's address without a zone; empty where it has none, such as a pipe."""
-    try:
-        return str(ipaddress.ip_address(peer.partition("%")[0]))
-    except ValueError:
-        return ""
 
 
 def _unquoted(local: str) -> str:

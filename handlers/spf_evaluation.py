@@ -96,7 +96,7 @@ class Evaluation(spf.query):  # type: ignore[misc]
 
     def _want(self, kind: str, names: Iterable[str]) -> None:
         """Missing for all of these at once; what is known already is read one by one afterwards."""
-        self._book.ask_all(question(kind, _escaped(name)) for name in names if name)
+        self._book.ask_all_of(kind, [_escaped(name) for name in names if name])
 
     def dns_spf(self, domain: str) -> str | None:
         """The record of a domain, within the bounds."""
