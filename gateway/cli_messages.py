@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from gateway import cli_trace
 from gateway.cli_operator import NotFound, Operator
 from gateway.cli_output import (
     Item,
@@ -99,6 +100,8 @@ def outbox_list(operator: Operator, as_json: bool, limit: int | None) -> None:
     print_list(items, columns, as_json=as_json, limit=limit)
 
 
+for verb in cli_trace.VERBS:
+    message.add_command(verb)
 VERBS = (message, outbox)
 
 
@@ -141,7 +144,11 @@ def shown_item(unit: Unit, message_id: str) -> Item:
     """One message as `message show --json` gives it; raises NotFound."""
     row = _required(unit, message_id)
     item = message_item(row, listing.attempts_of_message(unit, row.seq))
-    return item | _reading_item(content.load(unit, row.content_id))
+    try:
+        return item | _reading_item(content.load(unit, row.content_id))
+    except content.ContentDropped:
+        size = content.facts(unit, row.content_id).size_octets
+        return item | {"text": None, "reply_text": None, "attachments": [], "size": size}
 
 
 def _required(unit: Unit, message_id: str) -> Any:
@@ -211,4 +218,4 @@ def _print_message(item: Any) -> None:
         words = f"{one['at']} {one['kind']} to {one['recipient']}: {one['outcome']} {one['response']}"
         print_fields({"attempt": words}, ("attempt",))
     click.echo()
-    print_text(item["text"])
+    print_text("(the content has been deleted)" if item["text"] is None else item["text"])

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judge a stored mail again, by the policy of another office, and tell what would be otherwise. Writes nothing.
+
+Enter: the message's row, its octets, a Place. DNS is not asked: what was stored answers, and what was not looked up
+then is told. The clock is that of the arrival, and the thread is decided by what its decision rested on then. Not
+judged again: the bounds of the session, how many mails came at that time, and recipients that were refused then.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from handlers import intake, judgement, proof, trace
+from handlers.arrival import Incoming
+from handlers.assembling import assemble
+from handlers.book import Book
+from handlers.destinations import Destination, destination
+from handlers.inspection import Inspection
+from handlers.judgement import Difference, Judgement
+from handlers.office import Lookups, Office
+from handlers.policy import Bench, judge
+from handlers.ports import Answer, Found, Question
+from storage.address import parse
+from storage.envelope import Envelope, Session, Wish
+from storage.threads import Author, Candidate, Pointer
+from storage.trace import Facts, facts_of
+
+Pieces = Iterable[bytes]
+
+
+class Threads(Protocol):
+    """What is asked of the threads as they are."""
+
+    def candidates(self, pointers: Sequence[Pointer], author: Author) -> Sequence[Candidate]:
+        """The threads that these pointers name now."""
+        ...
+
+    def domain_had_passed(self, domain: str, at: datetime) -> bool:
+        """Whether an author of this domain had passed aligned before then."""
+        ...
+
+    def token_of(self, thread_id: int) -> str:
+        """The thread's ID."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where mail is judged again."""
+
+    office: Office
+    lookups: Lookups
+    threads: Threads
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What would be otherwise; `not_looked_up` are the questions that nobody asked then, or whose answers are lost."""
+
+    differences: tuple[Difference, ...]
+    not_looked_up: tuple[Question, ...] = ()
+
+
+def replay(row: Any, pieces: Pieces, place: Place) -> Replayed:
+    """Judge one inbound message again and compare."""
+    told = trace.read(row.trace)
+    book = _Asked(dict(told.answers))
+    mail, unknown = _judged(row, pieces, place, Book(book.known))
+    facts = facts_of(row.trace)
+    before = judgement.then(row, told.notes, _thread_then(row, facts, place))
+    if mail is None:
+        after = judgement.refused_to_all(unknown)
+    else:
+        after = judgement.now(mail, unknown, _thread_now(row, mail, facts, place))
+    return Replayed(judgement.differences(before, after), tuple(book.missed))
+
+
+class _Asked:
+    """The stored answers; remembers what they lack."""
+
+    def __init__(self, answers: dict[Question, Answer]) -> None:
+        self._answers = answers
+        self.missed: dict[Question, None] = {}
+
+    def known(self, question: Question) -> Answer:
+        answer = self._answers.get(question)
+        if answer is None:
+            self.missed[question] = None
+            return Answer(Found.TEMPORARY)
+        return answer
+
+
+def _judged(row: Any, pieces: Pieces, place: Place, book: Book) -> tuple[Incoming | None, dict[str, str]]:
+    """The mail after the last step, and what RCPT would say to the recipients that are nobody's; None: to all."""
+    office = place.office
+    inspection = Inspection(office.limits, office.authentication.dkim, row.received_at)
+    for piece in pieces:
+        inspection.feed(piece)
+    envelope = envelope_of(row)
+    found = [(one, destination(office, one, row.received_at)) for one in envelope.recipients]
+    taking = tuple(one for _, one in found if isinstance(one, Destination))
+    unknown = {str(address): str(one) for address, one in found if not isinstance(one, Destination)}
+    if not taking:
+        return None, unknown
+    mail = assemble(inspection, session_of(row), envelope, taking, office)
+    return judge(mail, Bench(office, book, place.lookups)), unknown
+
+
+def session_of(row: Any) -> Session:
+    """The session as it was stored."""
+    stored = json.loads(row.session)
+    return Session(**{name: stored[name] for name in Session.__slots__ if name in stored})
+
+
+def envelope_of(row: Any) -> Envelope:
+    """The envelope as it was stored."""
+    stored = json.loads(row.recipients)
+    wishes = tuple(Wish(tuple(one.get("notify", ())), one.get("orcpt", "")) for one in stored)
+    recipients = tuple(parse(one["address"]) for one in stored)
+    reverse_path = parse(row.reverse_path) if row.reverse_path else None
+    return Envelope(reverse_path, recipients, row.id, row.ret, row.envid, wishes)
+
+
+def _thread_then(row: Any, facts: Facts | None, place: Place) -> Judgement:
+    """Nothing of mail that was kept out of the threads, or that came before this was written down."""
+    if facts is None:
+        return Judgement()
+    joined = any(one.thread_id == row.thread_id for one in facts.candidates)
+    return _thread(row.proof, row.thread_id if joined else None, row.linked_thread_id, place)
+
+
+def _thread_now(row: Any, mail: Incoming, facts: Facts | None, place: Place) -> Judgement:
+    """Decided by the facts of then; a mail that was kept out of the threads is looked at as if it were let in now."""
+    was_decided = row.thread_id is not None
+    if mail.refusal is not None or mail.disposition != "accept" or (facts is None and was_decided):
+        return Judgement()
+    author = intake.author_of(mail)
+    candidates = facts.candidates if facts is not None else place.threads.candidates(mail.pointers, author)
+    passed = facts.domain_passed if facts is not None else None
+    if passed is None:
+        domain = author.person.key.rpartition("@")[2] if author.person is not None else ""
+        passed = place.threads.domain_had_passed(domain, row.received_at)
+    decision = proof.decide(author, candidates, passed)
+    return _thread(decision.proof.value, decision.join, decision.link_to, place)
+
+
+def _thread(proof_: str, joined: int | None, linked: int | None, place: Place) -> Judgement:
+    thread = f"joins {place.threads.token_of(joined)}" if joined is not None else "a new one"
+    beside = f" beside {place.threads.token_of(linked)}" if linked is not None else ""
+    return Judgement({"proof": proof_, "thread": thread + beside})
