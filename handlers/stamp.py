@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What we put in front of the content as we show it, Received and Authentication-Results, and what we leave out.
+"""What we put in front of the content as we show it, our trace fields and results, and what we leave out.
 
 The received octets stay as they are; stamp and spans are kept beside them. Only a lone recipient is named in Received,
 for several would tell each of them of the others.
@@ -13,6 +13,7 @@ from handlers.arrival import Incoming
 from handlers.authentication_results import forged_spans, results_field
 from handlers.headers import fold
 from handlers.office import Office
+from handlers.received_spf import pretended_spans, received_spf_field
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.:_\[\]-]")
 _OURS = b"x-casegate-"
@@ -20,12 +21,14 @@ _UTF8_PROTOCOLS = {"ESMTP": "UTF8SMTP", "LMTP": "UTF8LMTP"}  # RFC 6531 §4.3
 
 
 def put_stamp(mail: Incoming, office: Office) -> Incoming:
-    """Write our trace fields (RFC 5321 §4.4, RFC 8601 §5) and find those that only pretend to be ours."""
+    """Write our trace fields (RFC 5321 §4.4, RFC 7208 §9.1, RFC 8601 §5), find those that only pretend to be ours."""
     forged = forged_spans(mail.head, office.authserv_id)
+    forged += pretended_spans(mail.head, (office.name, office.authserv_id))
     pretended = tuple((field.start, field.end) for field in mail.head.fields if field.name.startswith(_OURS))
     stamp = b"".join(
         (
             _results(mail, office),
+            received_spf_field(office.name, mail.authentication.spf, mail.session, mail.envelope),
             _received(mail, office),
             fold(b"X-Casegate-Message", mail.id.encode()),
         )
