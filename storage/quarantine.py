@@ -209,7 +209,7 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
 
 def _retold(stored: str, note: Note, *, anew: bool = False) -> str:
     """The trace with one line more; `anew`: a thread will be decided, and what an earlier decision saw is not its."""
-    trace = json.loads(stored) if stored else {"notes": [], "dns": []}
+    trace = {"notes": [], "dns": []} | (json.loads(stored) if stored else {})
     if anew:
         trace.pop("thread", None)
     return messages.to_json(trace | {"notes": [*trace["notes"], list(note)]})
