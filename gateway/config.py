@@ -31,6 +31,7 @@ from gateway.config_values import (
     RedisUrl,
     Route,
     Text,
+    TrustedUpstream,
     YesOrNo,
     choice,
     duration,
@@ -147,6 +148,14 @@ class Authentication(Section):
 
     timeout: Annotated[timedelta, duration("1s", "1m")] = timedelta(seconds=8)
     arc: YesOrNo = False
+    upstreams: tuple[TrustedUpstream, ...] = ()
+
+
+class Addresses(Section):
+    """How forwarded routing addresses are watched."""
+
+    probe_every: Annotated[timedelta, duration("10s", "7d")] = timedelta(hours=1)
+    probe_patience: Annotated[timedelta, duration("1s", "1d")] = timedelta(minutes=30)
 
 
 class Dkim(Section):
@@ -181,6 +190,7 @@ class Config(Section):
     policy: Policy = Policy()
     authentication: Authentication = Authentication()
     quarantine: Quarantine = Quarantine()
+    addresses: Addresses = Addresses()
     dkim: Dkim = Dkim()
     outbound: Outbound = Outbound()
     _source: Path = PrivateAttr(default=Path("casegate.toml"))

@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from gateway import units
 from gateway.config_errors import Reads, Refused, mask
 from gateway.units import Endpoint, Network, OutboundRoute
+from handlers.subject import Upstream
 
 
 def text(value: object) -> str:
@@ -126,6 +127,13 @@ Nameserver = Annotated[
 ]
 AllowedNetwork = Annotated[
     Network, Reads(from_text(units.parse_network), 'an address or network such as "192.0.2.1" or "192.0.2.0/24"')
+]
+TrustedUpstream = Annotated[
+    Upstream,
+    Reads(
+        from_text(units.parse_upstream),
+        'an authserv-id and a network such as "filter.firm.example from 192.0.2.0/24", or "... from local"',
+    ),
 ]
 DatabaseUrl = Annotated[
     str,

@@ -85,19 +85,26 @@ class Reception:
             authserv_id=self._config.server.authserv_id,
             keys=self._keys,
             desk=snapshot,
-            authentication=AuthenticationPolicy(dkim),
+            authentication=AuthenticationPolicy(dkim, self._config.authentication.upstreams),
             annotate=self._config.policy.mode == "annotate",
-            limits=_limits(self._config),
+            limits=_limits(self._config, snapshot),
         )
 
 
-def _limits(config: Config) -> Limits:
+def _limits(config: Config, snapshot: Snapshot) -> Limits:
     limits = config.limits
     return Limits(
         HeaderLimits(limits.max_header_size, limits.max_header_fields),
         MimeLimits(limits.max_mime_depth, limits.max_mime_parts),
         limits.memory_per_mail,
+        files=_forbids_attachments(snapshot),
     )
+
+
+def _forbids_attachments(snapshot: Snapshot) -> bool:
+    """Whether anybody looks at what is gathered about them."""
+    policies = (snapshot.policy, *(row.value.policy for row in snapshot.addresses.values()))
+    return any(one.forbid_attachments for one in policies)
 
 
 def _hear(look: asyncio.Task[Office]) -> None:

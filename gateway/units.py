@@ -13,6 +13,8 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from handlers.subject import Upstream
+
 Network = IPv4Network | IPv6Network
 
 _MILLISECONDS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
@@ -166,6 +168,14 @@ def parse_host_name(text: str) -> str:
     if not text.isascii() or not _HOST_NAME.fullmatch(name) or re.fullmatch(r"[0-9.]+", name):
         raise ValueError("not a host name")
     return name
+
+
+def parse_upstream(text: str) -> Upstream:
+    """ "filter.firm.example from 192.0.2.0/24", or "... from local" for mail that comes by LMTP or a pipe."""
+    authserv_id, word, host = text.partition(" from ")
+    if not word:
+        raise ValueError("not an upstream")
+    return Upstream(parse_host_name(authserv_id.strip()), None if host == "local" else parse_network(host))
 
 
 def parse_path(text: str) -> Path:

@@ -8,10 +8,10 @@ Each check is a function of the mail and the book; it is run until the answers i
 from collections.abc import Callable
 from typing import Any
 
-from handlers import arc, dmarc, iprev, spf
+from handlers import arc, dmarc, iprev, spf, upstream
 from handlers.book import Book, Missing
 from handlers.ports import Question
-from handlers.results import Authentication
+from handlers.results import Authentication, SpfResult
 from handlers.subject import Subject
 
 
@@ -22,6 +22,9 @@ class Checks:
         self._subject = subject
         self._done: dict[str, Any] = {}
         self._wanted: list[Question] = []
+        self._heard = upstream.listen(subject)
+        if self._heard is not None:  # the client is a filter: SPF would look at the filter
+            self._done |= {"spf": self._heard.spf, "helo": SpfResult(), "upstream": self._heard.result}
 
     def run(self, book: Book) -> Authentication:
         """All results; raises one Missing for all that the checks want to know at present."""
@@ -47,7 +50,10 @@ class Checks:
         if not {"spf", "dkim"} <= self._done.keys():
             dmarc.discover(author, book)
             raise Missing(())
-        return dmarc.evaluate(author, self._done["spf"], self._done["dkim"], book)
+        if self._heard is None:
+            return dmarc.evaluate(author, self._done["spf"], self._done["dkim"], book)
+        self._done["dkim"] = self._heard.over_dkim(self._done["dkim"], self._subject.signatures)
+        return self._heard.over_dmarc(dmarc.evaluate(author, self._done["spf"], self._done["dkim"], book), author)
 
 
 def _dkim(subject: Subject, book: Book) -> Any:

@@ -13,6 +13,7 @@ import re
 from handlers.dkim_signature import is_domain
 from handlers.headers import Head, Span, fold
 from handlers.results import Authentication, DkimResult, DmarcResult, IprevResult, SpfResult
+from handlers.results_reading import without_comments
 from storage.envelope import Envelope, Session
 
 _POLICIES = ("none", "quarantine", "reject")
@@ -109,7 +110,7 @@ def forged_spans(head: Head, authserv_id: str) -> tuple[Span, ...]:
 
 def _claims(value: bytes, ours: bytes) -> bool:
     """Whether some reader could take `ours` for the id of this field."""
-    bare = _without_comments(value).lstrip()
+    bare = without_comments(value)[0].lstrip()
     if bare.startswith(b'"'):
         found, rest = _quoted(bare)
     else:
@@ -132,20 +133,3 @@ def _quoted(value: bytes) -> tuple[bytes, bytes]:
         text += value[position : position + 1]
         position += 1
     return bytes(text).strip(), value[position + 1 :]
-
-
-def _without_comments(value: bytes) -> bytes:
-    """Comments become nothing, to any depth; one without an end takes the rest (RFC 5322 §3.2.2)."""
-    kept, depth, quoted, escaped = bytearray(), 0, False, False
-    for octet in value:
-        special = not escaped
-        escaped = special and octet == 0x5C and (quoted or depth > 0)
-        if special and octet == 0x22 and not depth:
-            quoted = not quoted
-        if special and octet == 0x28 and not quoted:
-            depth += 1
-        elif special and octet == 0x29 and depth:
-            depth -= 1
-        elif not depth:
-            kept.append(octet)
-    return bytes(kept)

@@ -59,6 +59,12 @@ class Signatures:
         self._body.feed(body)
 
     @property
+    def open_ended(self) -> frozenset[str]:
+        """The domains with a signature that says how much of the body it covers (l=)."""
+        sound = (claim.signature for claim in self._claims if isinstance(claim, _Claim))
+        return frozenset(one.domain for one in sound if one.length is not None)
+
+    @property
     def body(self) -> BodyDigests:
         """After the body: its digests, for the signatures that were read and the newest set of the chain."""
         self._body.finish()

@@ -63,7 +63,7 @@ def _is_held(mail: Incoming, office: Office) -> bool:
 
 def authentication_json(found: Authentication) -> str:
     """The results as stored and shown; each has at least `result`."""
-    shown = {name: asdict(getattr(found, name)) for name in ("spf", "helo", "dmarc", "arc", "iprev")}
+    shown = {name: asdict(getattr(found, name)) for name in ("spf", "helo", "dmarc", "arc", "iprev", "upstream")}
     dkim = [asdict(one) for one in found.dkim]
     return to_json({**shown, "dkim": dkim, "aligned": found.aligned})
 

@@ -4,7 +4,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from handlers import classification
+from handlers import classification, upstream
 from handlers.admission import admit
 from handlers.arrival import Incoming
 from handlers.book import Book
@@ -30,7 +30,10 @@ Step = Callable[[Incoming, Bench], Incoming]
 
 def _authenticate(mail: Incoming, bench: Bench) -> Incoming:
     found = mail.checks.run(bench.book)
-    return replace(mail, authentication=found, aligned=found.aligned)
+    mail = replace(mail, authentication=found, aligned=found.aligned)
+    if found.upstream.result == "none":
+        return mail
+    return mail.noting("upstream", *upstream.explained(found.upstream, mail.session.peer))
 
 
 def _classify(mail: Incoming, bench: Bench) -> Incoming:

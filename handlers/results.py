@@ -15,6 +15,7 @@ class SpfResult:
     mechanism: str = ""  # what matched, for people
     reason: str = ""
     explanation: str = ""  # what the domain says to those who fail (RFC 7208 §6.2); never said in its name
+    by: str = ""  # the trusted upstream that found it; empty: ourselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class DkimResult:
     header_b: str = ""  # the first 8 characters of b= (RFC 6008)
     reason: str = ""
     signed: tuple[str, ...] = ()  # the names in h=, lower case, one for each field covered
+    by: str = ""  # the trusted upstream that found it; empty: ourselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class DmarcResult:
     undecided: bool = False
     reason: str = ""
     remark: str = ""
+    by: str = ""  # the trusted upstream that found it to pass; empty: ourselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,15 @@ class IprevResult:
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamResult:
+    """What the client says, where it is a trusted upstream: none where it is not, silent or heard where it is."""
+
+    result: str = "none"
+    authserv_id: str = ""
+    said: tuple[str, ...] = ()  # what of it counts, such as "spf=pass example.com"
+
+
+@dataclass(frozen=True, slots=True)
 class Authentication:
     """All results of one mail, with the answers of DNS that they rest on."""
 
@@ -82,11 +94,12 @@ class Authentication:
     dmarc: DmarcResult = field(default_factory=DmarcResult)
     arc: ArcResult = field(default_factory=ArcResult)
     iprev: IprevResult = field(default_factory=IprevResult)
+    upstream: UpstreamResult = field(default_factory=UpstreamResult)
     answers: tuple[tuple[Question, Answer], ...] = ()
 
     @property
     def aligned(self) -> bool:
         """Whether the author is vouched for: by DMARC, or by an aligned signature where the domain has no policy."""
-        if self.dmarc.record_domain:
+        if self.dmarc.record_domain or self.dmarc.by:
             return self.dmarc.result == "pass"
         return any(one.startswith("dkim:") for one in self.dmarc.aligned)

@@ -2,6 +2,7 @@
 """What the checks look at, and what the operator wants looked at."""
 
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 
 from handlers.dkim import DkimPolicy, Signatures
 from handlers.headers import Head
@@ -10,10 +11,22 @@ from storage.envelope import Envelope, Session
 
 
 @dataclass(frozen=True, slots=True)
+class Upstream:
+    """A filter in front of us whose results count: its authserv-id, and where its mail comes from; None: this host."""
+
+    authserv_id: str
+    network: IPv4Network | IPv6Network | None
+
+    def __str__(self) -> str:
+        return f"{self.authserv_id} from {self.network or 'local'}"
+
+
+@dataclass(frozen=True, slots=True)
 class AuthenticationPolicy:
-    """What the operator wants looked at."""
+    """What the operator wants looked at, and who is believed."""
 
     dkim: DkimPolicy = field(default_factory=DkimPolicy)
+    upstreams: tuple[Upstream, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
