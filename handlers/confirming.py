@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from handlers import tokens
+from handlers.classification import Class
 from handlers.identity import Mailbox
 from handlers.notices import ConfirmationPlan, confirmation
 from handlers.reports import Action, Fate
@@ -46,7 +47,12 @@ def confirm(unit: Unit, case: Any, work: Work) -> None:
 
 
 def _wished(row: Any) -> list[dict[str, Any]]:
-    """The recipients whose delivery the sender wants to hear of; one whose mail is held has not been delivered."""
+    """The recipients whose delivery the sender wants to hear of; one whose mail is held has not been delivered.
+
+    A loop that an operator released goes one step, and no further by a word of ours.
+    """
+    if row.classification == Class.LOOP.value:
+        return []
     recipients: list[dict[str, Any]] = json.loads(row.recipients)
     return [one for one in recipients if one["disposition"] == "accept" and "SUCCESS" in one.get("notify", ())]
 
