@@ -8,6 +8,7 @@ from handlers import identity
 from handlers.arrival import Incoming
 from handlers.authentication import Checks
 from handlers.destinations import Destination
+from handlers.headers import Head
 from handlers.inspection import Inspection
 from handlers.office import Office
 from handlers.subject import Subject
@@ -25,7 +26,7 @@ def assemble(
     head, signatures = inspection.finish()
     author = identity.author(head)
     subject = Subject(session, envelope, head, author, signatures, office.authentication)
-    return Incoming(
+    mail = Incoming(
         id=envelope.id,
         received_at=inspection.now,
         session=session,
@@ -39,3 +40,14 @@ def assemble(
         files=inspection.files(),
         opening=inspection.opening,
     )
+    return mail if author is not None else mail.noting("author", "none", _why_nobody(head))
+
+
+def _why_nobody(head: Head) -> str:
+    """Why there is no one author (handlers/identity.py)."""
+    if head.truncated:
+        return "the header section is longer than we read"
+    count = head.count(b"from")
+    if count == 1:
+        return "From names nobody, several people, or somebody whom two readers could take for two"
+    return "there is no From field" if not count else f"there are {count} From fields"

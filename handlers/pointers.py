@@ -25,17 +25,21 @@ _SHOWN_ID = re.compile(r"(?<![A-Za-z0-9])[A-Z2-7]{12}(?![A-Za-z0-9])")
 
 def find_pointers(mail: Incoming, office: Office) -> Incoming:
     """Gather them from envelope and header section; each thread once is enough."""
-    found = [_of_destination(mail, one) for one in mail.destinations if one.thread_id is not None]
-    for text in referred_ids(mail.head):
-        own = tokens.read_message_id(office.keys, text)
-        if own is not None:
-            found.append(Pointer(thread_token=own.thread_id, evidence=True))
-    found += [Pointer(key=key) for key in foreign_keys(mail.head, office)]
+    own = (tokens.read_message_id(office.keys, text) for text in referred_ids(mail.head))
     own_key = key_of_mail(mail.head)
-    if own_key is not None:
-        found.append(Pointer(key=own_key, is_own=True))
-    found += [Pointer(thread_token=text) for text in _shown_ids(mail.head) if tokens.is_thread_id(office.keys, text)]
-    return replace(mail, pointers=tuple(dict.fromkeys(found)))
+    shown = [text for text in _shown_ids(mail.head) if tokens.is_thread_id(office.keys, text)]
+    kinds = {
+        "a signed address of ours": [_of_destination(mail, one) for one in mail.destinations if one.thread_id],
+        "a Message-ID of ours in References or In-Reply-To": [
+            Pointer(thread_token=one.thread_id, evidence=True) for one in own if one is not None
+        ],
+        "the Message-ID of another mail": [Pointer(key=key) for key in foreign_keys(mail.head, office)],
+        "": [Pointer(key=own_key, is_own=True)] if own_key is not None else [],  # every mail has one
+        "a thread ID that stands in it for all to see": [Pointer(thread_token=text) for text in shown],
+    }
+    said = "; ".join(kind for kind, pointers in kinds.items() if kind and pointers)
+    told = mail.noting("pointers", "found", said) if said else mail
+    return replace(told, pointers=tuple(dict.fromkeys(one for pointers in kinds.values() for one in pointers)))
 
 
 def _of_destination(mail: Incoming, one: Destination) -> Pointer:

@@ -33,7 +33,9 @@ def put_stamp(mail: Incoming, office: Office) -> Incoming:
             fold(b"X-Casegate-Message", mail.id.encode()),
         )
     )
-    return replace(mail, stamp=stamp, left_out=tuple(sorted({*forged, *pretended})))
+    left_out = tuple(sorted({*forged, *pretended}))
+    told = mail.noting("stamp", f"{len(left_out)} left out", "fields that pretend to be ours") if left_out else mail
+    return replace(told, stamp=stamp, left_out=left_out)
 
 
 def _results(mail: Incoming, office: Office) -> bytes:
