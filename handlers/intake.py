@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A judged mail becomes the value that storage accepts: header text scrubbed, people named, verdicts as JSON."""
 
-from dataclasses import asdict
+from typing import Any
 
 from handlers import tokens
 from handlers.arrival import Incoming
@@ -37,7 +37,7 @@ def arrival(mail: Incoming, office: Office, content: Content) -> Arrival:
         content=content,
         header=header,
         placing=_placing(mail, office, header),
-        authentication=authentication_json(mail.authentication),
+        authentication=authentication_json(mail.authentication, aligned=mail.aligned),
         classification=mail.classification.value,
         state=_STATES[mail.disposition],
         disposition=mail.disposition,
@@ -61,11 +61,15 @@ def _is_held(mail: Incoming, office: Office) -> bool:
     return not would and any(one.disposition == "quarantine" for one in mail.verdicts)
 
 
-def authentication_json(found: Authentication) -> str:
-    """The results as stored and shown; each has at least `result`."""
-    shown = {name: asdict(getattr(found, name)) for name in ("spf", "helo", "dmarc", "arc", "iprev", "upstream")}
-    dkim = [asdict(one) for one in found.dkim]
-    return to_json({**shown, "dkim": dkim, "aligned": found.aligned})
+def authentication_json(found: Authentication, *, aligned: bool) -> str:
+    """The results as stored and shown, each with at least `result`; the way here may have undone `aligned`."""
+    shown = {name: _shown(getattr(found, name)) for name in ("spf", "helo", "dmarc", "arc", "iprev", "upstream")}
+    return to_json({**shown, "dkim": [_shown(one) for one in found.dkim], "aligned": aligned})
+
+
+def _shown(result: Any) -> dict[str, object]:
+    """The fields of a flat value; asdict() would copy each of them first."""
+    return {name: getattr(result, name) for name in result.__slots__}
 
 
 def person(mailbox: Mailbox) -> Person:

@@ -56,7 +56,7 @@ def was_released(notes: Iterable[Note]) -> bool:
 
 def now(mail: Incoming, unknown: Mapping[str, str], thread: Judgement) -> Judgement:
     """As this judging has it; `unknown` recipients would be refused before the content."""
-    said, why = _results(json.loads(intake.authentication_json(mail.authentication)))
+    said, why = _results(json.loads(intake.authentication_json(mail.authentication, aligned=mail.aligned)))
     said |= {"classification": mail.classification.value, "disposition": _disposition(mail)}
     why |= reasons(mail.notes) | {"disposition": mail.reason}
     for verdict in mail.verdicts:

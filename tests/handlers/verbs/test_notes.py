@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every decision leaves a note that names its rule, and none says what another one says."""
 
+import json
+
 import pytest
 
+from handlers import intake
 from tests.support.office import World, customer_address, mail, sign
 
 
@@ -64,3 +67,10 @@ def test_no_note_says_what_another_says(world: World):
     told = world.judged(octets, "support@firm.example", "held@firm.example").notes
     assert len({(one.decided, one.because) for one in told}) == len(told)
     assert all(one.because and not one.because.endswith(".") for one in told)
+
+
+def test_what_the_way_undid_is_stored_as_undone(world: World):
+    judged = world.judged(sign(mail(), "customer.example"))
+    assert judged.aligned
+    stored = intake.authentication_json(judged.authentication, aligned=False)
+    assert json.loads(stored)["aligned"] is False
