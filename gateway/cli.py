@@ -13,7 +13,16 @@ from typing import Any, NoReturn
 import click
 from click.core import ParameterSource
 
-from gateway import cli_cases, cli_desk, cli_ingest, cli_install, cli_messages, cli_quarantine, cli_sessions
+from gateway import (
+    cli_admission,
+    cli_cases,
+    cli_desk,
+    cli_ingest,
+    cli_install,
+    cli_messages,
+    cli_quarantine,
+    cli_sessions,
+)
 from gateway.cli_operator import Operator, exit_code, words_of
 
 DEFAULT_FILE = Path("/etc/casegate/casegate.toml")
@@ -84,7 +93,7 @@ def run(operator: Operator, role: str) -> int:
     return service.run(operator.config(), role)
 
 
-_ROOMS = (cli_install, cli_desk, cli_ingest, cli_messages, cli_quarantine, cli_sessions, cli_cases)
+_ROOMS = (cli_install, cli_desk, cli_admission, cli_ingest, cli_messages, cli_quarantine, cli_sessions, cli_cases)
 for verb in (verb for room in _ROOMS for verb in room.VERBS):
     cli.add_command(verb)
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 
 from gateway import cli_records, desk_file, opening
+from gateway.cli_admission import address_item
 from gateway.cli_operator import NotFound, Operator
 from gateway.cli_output import Item, print_list, with_json
+from gateway.clock import SystemClock
 from gateway.passwords import hash_password
 from storage import desk
 from storage.address import Address
@@ -60,8 +62,9 @@ def address() -> None:
 @click.pass_obj
 def address_list(operator: Operator, as_json: bool) -> None:
     """The routing addresses in force."""
-    items = [_item(row) for row in _desk(operator).addresses]
-    print_list(items, ("address", "team", "accept_from", "others", "verified"), as_json=as_json, limit=len(items))
+    found = _desk(operator)
+    items = [address_item(row, found.policy) for row in found.addresses]
+    print_list(items, ("address", "team", "policy", "verified"), as_json=as_json, limit=len(items))
 
 
 @click.group()
@@ -149,7 +152,7 @@ def _apply(database: Database, wanted: Desk, *, dry_run: bool) -> list[str]:
     changes: list[str] = []
     try:
         with database.move(Move.APPLY) as unit:
-            changes = desk.apply(unit, wanted)
+            changes = desk.apply(unit, wanted, SystemClock().now())
             if dry_run:
                 raise _DryRun
     except _DryRun:

@@ -68,6 +68,7 @@ class Transaction:
     smtputf8: bool
     ret: str = ""
     envid: str = ""
+    declared_octets: int = 0
     recipients: dict[Address, int] = field(default_factory=dict)  # and their place in the envelope
     wishes: list[Wish] = field(default_factory=list)
     accepted: list[int] = field(default_factory=list)  # the place of each RCPT; over LMTP each is answered
@@ -88,6 +89,7 @@ class Transaction:
             self.envid,
             tuple(self.wishes),
             smtputf8=self.smtputf8,
+            declared_octets=self.declared_octets,
         )
 
 

@@ -18,6 +18,7 @@ from gateway.promise import Arriving, Store, arrive, heavy, keep
 from gateway.receiver import Intake
 from gateway.reception import Reception, StoreLookups
 from handlers import intake
+from handlers.admission_rules import at_rcpt
 from handlers.arrival import Incoming
 from handlers.assembling import assemble
 from handlers.book import unanswered
@@ -37,7 +38,6 @@ from storage.response import (
     R250_RECIPIENT_OK,
     R250_SENDER_OK,
     R550_NO_SUCH_ADDRESS,
-    R550_NOT_ALLOWED,
     Response,
 )
 from storage.states import MessageState, Move
@@ -64,7 +64,13 @@ class MxReceiver:
         found = destination(await self.office(), recipient, self.clock.now())
         if found == R550_NO_SUCH_ADDRESS:
             found = destination(await self._reception.newest(), recipient, self.clock.now())
-        return found if isinstance(found, Response) else R250_RECIPIENT_OK
+        if isinstance(found, Response):
+            return found
+        ruling = at_rcpt(await self.office(), session, envelope, found)
+        if ruling is None:
+            return R250_RECIPIENT_OK
+        _log_refused(envelope.id, str(recipient), ruling.because, ruling.response)
+        return ruling.response
 
     async def begin(self, session: Session, envelope: Envelope) -> Intake | Response:
         return _Taking(self, session, envelope, await self.office())
@@ -77,7 +83,7 @@ class MxReceiver:
         """Ask DNS for the checks, then take the mail through the steps, in a thread where they ask the store."""
         is_refused = mail.beyond is not None and not office.annotate
         book = unanswered() if is_refused else await look_up(mail.checks, self._resolver, self._outer.checks_s)
-        bench = Bench(office, book, StoreLookups(self._database, office))
+        bench = Bench(office, book, StoreLookups(self._database, office), self._outer.rates)
         if not _asks_the_store(mail, office):
             return judge(mail, bench)
         return await asyncio.to_thread(judge, mail, bench)
@@ -142,14 +148,14 @@ class _Taking:
         if not mail.destinations:
             _log_refusals(mail, found)
             await self.abandon()
-            return self._answers(found, (), R550_NO_SUCH_ADDRESS)
+            return self._answers(found, mail, R550_NO_SUCH_ADDRESS)
         mail = await self._mx.judge(mail, self._office)
         _log_refusals(mail, found)
         if mail.refusal is not None:
             await self.abandon()
-            return self._answers(found, mail.destinations, mail.refusal)
+            return self._answers(found, mail, mail.refusal)
         response = await self._mx.accept(mail, self._office, await self._content())
-        return self._answers(found, mail.destinations, response)
+        return self._answers(found, mail, response)
 
     async def _incoming(self, destinations: tuple[Destination, ...]) -> Incoming:
         """Look at what is left of the content, in a thread where it is much."""
@@ -174,15 +180,12 @@ class _Taking:
         del self._held[:size]
         return octets
 
-    def _answers(
-        self, found: list[Destination | Response], takers: tuple[Destination, ...], response: Response
-    ) -> tuple[Response, ...]:
+    def _answers(self, found: list[Destination | Response], mail: Incoming, response: Response) -> tuple[Response, ...]:
         """One for each recipient: over SMTP the same, over LMTP (RFC 2033 §4.2) also why this one is left out."""
         if self._session.protocol != "LMTP":
             return (response,) * len(found)
-        return tuple(
-            one if isinstance(one, Response) else response if one in takers else R550_NOT_ALLOWED for one in found
-        )
+        said = {one.recipient: one.response for one in mail.refused}
+        return tuple(one if isinstance(one, Response) else said.get(str(one.address), response) for one in found)
 
 
 def _acceptance(arrival: messages.Arrival) -> Callable[..., messages.Accepted]:
@@ -205,8 +208,12 @@ def _log_refusals(mail: Incoming, found: Sequence[Destination | Response]) -> No
         if isinstance(one, Response):
             log.info("%s: for %s refused: %s", mail.id, ascii(str(recipient)), one)
     for refused in mail.refused:
-        response = mail.refusal or R550_NOT_ALLOWED
-        log.info("%s: for %s refused: %s: %s", mail.id, ascii(refused.recipient), ascii(refused.reason)[1:-1], response)
+        spoken = None if mail.session.protocol == "LMTP" else mail.refusal
+        _log_refused(mail.id, refused.recipient, refused.reason, spoken or refused.response)
+
+
+def _log_refused(mail_id: str, recipient: str, reason: str, response: Response) -> None:
+    log.info("%s: for %s refused: %s: %s", mail_id, ascii(recipient), ascii(reason)[1:-1], response)
 
 
 def _asks_the_store(mail: Incoming, office: Office) -> bool:

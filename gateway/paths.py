@@ -81,6 +81,7 @@ class Path:
     ret: str = ""
     envid: str = ""
     wish: Wish = _NO_WISH
+    declared_octets: int = 0
 
 
 def sender(argument: str, max_size_octets: int, *, tolerant: bool = False) -> Path | Response:
@@ -91,13 +92,15 @@ def sender(argument: str, max_size_octets: int, *, tolerant: bool = False) -> Pa
     given = _parameters(split[1], _MAIL_PARAMETERS)
     if isinstance(given, Response):
         return given
-    if int(given.get("SIZE", "0")) > max_size_octets:
+    declared = int(given.get("SIZE", "0"))
+    if declared > max_size_octets:
         return R552_TOO_BIG
     read = tolerated if tolerant else parse
     address = _address(split[0], R501_BAD_SENDER, read, utf8="SMTPUTF8" in given) if split[0] else None
     if isinstance(address, Response):
         return address
-    return Path(address, "SMTPUTF8" in given, given.get("RET", "").upper(), given.get("ENVID", ""))
+    ret, envid = given.get("RET", "").upper(), given.get("ENVID", "")
+    return Path(address, "SMTPUTF8" in given, ret, envid, declared_octets=declared)
 
 
 def recipient(argument: str, name: str, *, smtputf8: bool) -> Path | Response:

@@ -59,11 +59,11 @@ class Used(NamedTuple):
     octets: int
 
 
-class _Lock:
+class Lock:
     """A record lock belongs to the process, not to the inherited file, and dies with it (flock would be shared)."""
 
-    def __init__(self) -> None:
-        self.file = os.memfd_create("casegate-register")
+    def __init__(self, name: str = "casegate-register") -> None:
+        self.file = os.memfd_create(name)
         self.close = weakref.finalize(self, os.close, self.file)
 
     def __enter__(self) -> None:
@@ -83,7 +83,7 @@ class Register:
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self._key = os.urandom(16)
-        self._lock = _Lock()
+        self._lock = Lock()
         self._subnets = MARK_OCTETS * slots  # offsets; the region of the addresses begins at 0
         self._octets = 2 * MARK_OCTETS * slots
         self._total = self._octets + 8 * slots

@@ -8,7 +8,7 @@ import logging
 import signal
 import ssl
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from gateway import credentials, opening
 from gateway.auth import PasswordAuthenticator
@@ -34,6 +34,7 @@ from gateway.submission import Signing, SubmissionReceiver
 from gateway.supply import Floor, Supply
 from gateway.worker import Worker, serve_own, serve_rq
 from handlers.probes import Terms as ProbeTerms
+from handlers.rates import Rates, Uncounted
 from handlers.schedule import Schedule
 from handlers.signing import Signer
 from storage import desk
@@ -56,6 +57,7 @@ class Shared:
 
     sockets: Sequence[Listening]
     register: Register
+    rates: Rates = field(default_factory=Uncounted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ def serve_mx(config: Config, shared: Sequence[Shared], ready: Ready) -> None:
     """One MX process: one edge for mail from outside, one for LMTP from this host."""
     with _open(config) as store:
         committer = GroupCommitter(store.database)
-        receiver = MxReceiver(store.reception, store.database, committer, store.bell, store.outer)
+        outer = replace(store.outer, rates=shared[0].rates)
+        receiver = MxReceiver(store.reception, store.database, committer, store.bell, outer)
         settings = (mx_settings(config), _lmtp_settings(config))
         supply = _supply(config, store.database, committer)
         edges = [

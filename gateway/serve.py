@@ -17,6 +17,7 @@ from gateway import credentials, logs, opening, roles
 from gateway.config import Config
 from gateway.config_errors import ConfigError, complaint, dotted
 from gateway.listening import CannotListen
+from gateway.rates import SharedRates
 from gateway.register import Register
 from gateway.roles import Shared
 from gateway.sockets import Arrangement, Sockets, passed_on
@@ -67,6 +68,7 @@ class Household:
         self._config, self._wanted, self._sockets = config, wanted, sockets
         self._words = [word for role in wanted for word in LISTENERS[role]]
         self._has_certificate = False
+        self._rates = SharedRates()
 
     def plan(self) -> Plan:
         """The file as it is now; raises CannotReload."""
@@ -106,7 +108,7 @@ class Household:
         # Their own: the old processes may have every connection amid a mail, and the new ones are to take some now.
         registers = {word: Register(config.limits.max_connections) for word in self._words}
         for role in self._wanted:
-            shared = [Shared(arrangement.by_word[word], registers[word]) for word in LISTENERS[role]]
+            shared = [Shared(arrangement.by_word[word], registers[word], self._rates) for word in LISTENERS[role]]
             listens = any(one.sockets for one in shared)
             if role == "mx" and listens:
                 for number in range(config.mx.processes):

@@ -43,7 +43,7 @@ async def mail(c: Conversation, argument: str) -> Answer:
         c.usage.transactions += 1
         c.usage.idle_commands = 0
         name = f"{c.session.id}-{c.usage.transactions}"
-        c.transaction = Transaction(name, path.address, path.smtputf8, path.ret, path.envid)
+        c.transaction = Transaction(name, path.address, path.smtputf8, path.ret, path.envid, path.declared_octets)
     return response
 
 

@@ -19,7 +19,7 @@ from handlers.rates import Rates, budgets
 from storage.address import key_of
 from storage.desk import AddressRow
 from storage.messages import Verdict
-from storage.response import R450_OVER_RATE, R451_DNS, R550_OVER_RATE
+from storage.response import R450_OVER_RATE, R451_DNS, R550_OVER_RATE, Response
 
 STEP = "admission"
 _BEST_FIRST = ("accept", "quarantine", "defer", "reject", "discard")  # one DATA response speaks for all recipients
@@ -46,21 +46,22 @@ class _Ruled:
         return str(self.asked.to.address)
 
     def verdict(self, disposition: str = "") -> Verdict:
-        return Verdict(self.address, _routing_address(self.asked), disposition or self.disposition)
+        said = disposition or self.disposition
+        why = self.ruling.because if said == "quarantine" else ""  # a share is shown with its own reason
+        return Verdict(self.address, _routing_address(self.asked), said, why)
 
 
 def admit(mail: Incoming, office: Office, lookups: Lookups, rates: Rates) -> Incoming:
     """Decide about one mail; in annotate mode nothing is refused, only written down."""
     if mail.beyond is not None and not office.annotate:
-        words = "the mail is beyond a limit"
-        return replace(mail, refusal=mail.beyond, refused=_all_refused(mail, words)).noting(STEP, "reject", words)
+        return _all_refused(mail, "reject", "the mail is beyond a limit", mail.beyond)
     going_in_circles = _stopped(mail, office)
     if going_in_circles is not None:
         return going_in_circles
     ruled = [_ruled(mail, one, office, lookups) for one in mail.destinations]
     if not office.annotate and _waits_for_dns(mail, ruled):
         words = f"{_NO_ANSWER}: {mail.authentication.dmarc.reason or 'the key of the author domain'}"
-        return replace(mail, refusal=R451_DNS, refused=_all_refused(mail, words)).noting(STEP, "defer", words)
+        return _all_refused(mail, "defer", words, R451_DNS)
     ruled = [_counted(one, rates) for one in ruled]
     for one in ruled:
         mail = mail.noting(STEP, one.disposition, f"for {one.address}: {one.ruling.because}")
@@ -140,8 +141,9 @@ def _refused(ruled: Iterable[_Ruled]) -> tuple[Refused, ...]:
     return tuple(Refused(one.address, one.ruling.because, one.ruling.response) for one in ruled)
 
 
-def _all_refused(mail: Incoming, reason: str) -> tuple[Refused, ...]:
-    return tuple(Refused(str(one.address), reason) for one in mail.destinations)
+def _all_refused(mail: Incoming, disposition: str, reason: str, response: Response) -> Incoming:
+    refused = tuple(Refused(str(one.address), reason, response) for one in mail.destinations)
+    return replace(mail, refusal=response, refused=refused).noting(STEP, disposition, reason)
 
 
 def _stopped(mail: Incoming, office: Office) -> Incoming | None:

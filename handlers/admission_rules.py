@@ -18,6 +18,7 @@ from handlers.office import Lookups, Office
 from storage.address import Address
 from storage.blocks import Block
 from storage.desk import AddressRow
+from storage.envelope import Envelope, Session
 from storage.response import (
     R550_DMARC,
     R550_NOT_ALLOWED,
@@ -51,6 +52,11 @@ class Asked:
     @property
     def rules(self) -> Effective:
         return POSTMASTER if self.to.is_postmaster or self.row is None else self.office.policy_of(self.row)
+
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether mail for this address comes by somebody else's forwarding."""
+        return self.to.way is not None and self.to.way.kind == "forwarded"
 
 
 def is_report_to_us(mail: Incoming, to: Destination) -> bool:
@@ -93,6 +99,8 @@ def by_dmarc(asked: Asked) -> Ruling | None:
     if mail.vouched:
         return Ruling("accept", f"{words}, but it came the way that was learnt for this address: unverified")
     disposition = str(getattr(asked.rules.policy, key))
+    if disposition == "reject" and asked.is_forwarded:
+        return Ruling("quarantine", f"{words}: {asked.rules.words(key)}, but forwarding breaks it without their fault")
     if disposition == "reject" and _went_through_a_list(mail):
         return Ruling("quarantine", f"{words}: {asked.rules.words(key)}, but it came by a mailing list that vouches")
     return Ruling(disposition, f"{words}: {asked.rules.words(key)}", R550_DMARC)
@@ -173,6 +181,20 @@ def by_attachment(asked: Asked) -> Ruling | None:
         return None
     words = f"{found}: {asked.rules.words('forbidden_attachment')}"
     return Ruling(asked.rules.policy.forbidden_attachment, words, R554_ATTACHMENT)
+
+
+def at_rcpt(office: Office, session: Session, envelope: Envelope, to: Destination) -> Ruling | None:
+    """What can be said before the content comes: of the client, of the reverse-path, of the size that MAIL declared."""
+    if office.annotate or to.is_postmaster:
+        return None
+    found = envelope_block(office, session.peer, envelope.reverse_path)
+    if found is not None:
+        return Ruling("reject", f"{found[0]} is blocked: {found[1]}")
+    rules = office.policy_of(to.row) if to.row is not None else None
+    if rules is None or not 0 < rules.policy.max_size < envelope.declared_octets:
+        return None
+    words = f"{envelope.declared_octets} octets are declared: {rules.words('max_size')}"
+    return Ruling("reject", words, R552_TOO_BIG_FOR_ADDRESS)
 
 
 Rule = Callable[[Asked], Ruling | None]

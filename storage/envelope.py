@@ -47,6 +47,7 @@ class Envelope:
     envid: str = ""
     wishes: tuple[Wish, ...] = ()
     smtputf8: bool = False  # RFC 6531 §3.4: addresses and header section may hold UTF-8
+    declared_octets: int = 0  # the SIZE of MAIL (RFC 1870 §6); 0: none
 
     @property
     def reverse_path_text(self) -> str:

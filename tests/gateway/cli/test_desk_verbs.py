@@ -64,10 +64,23 @@ def test_lists_have_the_keys_of_the_desk_file(applied):
         {
             "address": "support@firm.example",
             "team": "support",
-            "accept_from": "anyone",
-            "others": "reject",
             "verified": True,
             "acknowledge": "",
+            "aliases": [],
+            "policy": "anyone",
+            "accept_from": "anyone",
+            "others": "reject",
+            "lists": [],
+            "dmarc_reject": "reject",
+            "dmarc_quarantine": "quarantine",
+            "dmarc_none": "accept",
+            "max_size": 0,
+            "forbid_attachments": [],
+            "forbidden_attachment": "reject",
+            "rate_author": "off",
+            "rate_domain": "off",
+            "rate_total": "off",
+            "over_rate": "defer",
         }
     ]
     assert applied.json("contact", "list") == [{"name": "Carl Customer", "addresses": ["carl@customer.example"]}]

@@ -253,7 +253,7 @@ def test_over_lmtp_each_recipient_has_its_own_answer(mx: Mx) -> None:
     ("content", "reason"),
     [
         # Nobody signed it; another domain did; the author is proven and a stranger; there is none.
-        (mail(), "carl@customer.example is not aligned: no DKIM pass of that domain"),
+        (mail(), "carl@customer.example is not aligned: neither DMARC nor a signature of that domain vouches"),
         (sign(mail(), "evil.example"), "carl@customer.example is not aligned"),
         (sign(mail(), "customer.example"), "carl@customer.example is aligned, but not a known contact"),
         (mail("a@b.example, c@d.example"), "the mail names no single author"),
