@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""flufl.bounce, asked about notices in words that our own readers cannot place.
+
+Enters: content that is almost certainly a notice. Leaves: findings. It is given the header section and the first 64 KB
+of the body, for some of its detectors need quadratic time; what it raises counts as nothing found.
+"""
+
+import logging
+from email import message_from_bytes
+
+from flufl.bounce import all_failures
+
+from handlers.bounces.informal import MAX_CONTEXT
+from handlers.bounces.notice import Notice
+from handlers.bounces.values import Action
+from handlers.bounces.verdict import Finding
+
+MAX_OCTETS = 64 * 1024
+
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs each failure of its own with a traceback
+
+
+def read(notice: Notice, content: bytes) -> tuple[Finding, ...]:
+    """Whom flufl.bounce finds."""
+    start = notice.head.body_offset
+    octets = content[: min(start, MAX_OCTETS)] + content[start : start + MAX_OCTETS]
+    try:
+        temporary, permanent = all_failures(message_from_bytes(octets))
+    except Exception:  # whatever a stranger's mail makes it raise; the mail is still a mail
+        return ()
+    words = " ".join(line.strip() for line in notice.told[:MAX_CONTEXT])
+    later = [Finding(_text(one), Action.DELAYED, context=words) for one in sorted(temporary - permanent)]
+    return tuple([Finding(_text(one), context=words) for one in sorted(permanent)] + later)
+
+
+def _text(address: bytes) -> str:
+    return address.decode("utf-8", "replace")[:320]
