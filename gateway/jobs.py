@@ -18,13 +18,14 @@ from typing import TypeVar
 
 from gateway.bell import Bell
 from gateway.reception import Reception
-from handlers import received, releasing, routing
+from handlers import probes, received, releasing, routing
 from handlers.office import Office
 from handlers.ports import Clock
 from handlers.received import Received
 from handlers.signing import Signer
 from handlers.work import Work
-from storage import cases, content, messages, quarantine
+from storage import cases, content, messages, quarantine, ways
+from storage import probes as lost
 from storage.commit_group import GroupCommitter
 from storage.database import Database, Unit, is_ill
 from storage.states import Move
@@ -39,6 +40,8 @@ MOST_ATTEMPTS = 3
 EXPIRIES = 20  # transactions in a row that delete what has expired in quarantine
 PAUSE_AFTER_FAILURE = timedelta(seconds=10)
 DOORS: dict[str, Callable[[list[str]], None]] = {}  # what this process does with an RQ job; set by its worker
+
+_TERMS = probes.Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,8 @@ class Tools:
 class Jobs:
     """The jobs of one worker process; call them from one thread at a time."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, tools: Tools, terms: probes.Terms = _TERMS) -> None:
+        self._tools, self._terms = tools, terms
         self._database = tools.database
         self._owed: dict[str, int] = {}  # claims to give back, by message
 
@@ -83,6 +86,18 @@ class Jobs:
         if given:
             self._tools.bell.ring(())
         return len(given)
+
+    def probe(self) -> int:
+        """Send the heartbeats of forwarded addresses that are due, and miss those that did not come back."""
+        now, done = self._tools.clock.now(), 0
+        with self._database.read() as unit:
+            wanted, late = ways.is_due(unit, now), lost.is_late(unit, now)
+        if wanted:
+            sender = probes.Sender(self._tools.reception.fresh_office(), self._tools.signer, self._terms, now)
+            done += self._write(Move.PROBE, lambda unit: probes.send_due(unit, sender))
+        if late:
+            done += self._write(Move.MISS, lambda unit: probes.lose(unit, now))
+        return done
 
     def tidy(self) -> None:
         """Delete what nobody accepted, and digests that are too old to matter."""

@@ -27,7 +27,7 @@ CUSTOMER_ADDRESS_LIFE = timedelta(days=365)
 
 def acknowledge(unit: Unit, case: Any, work: Work) -> None:
     """Write the acknowledgement into the outbox if everything speaks for it."""
-    address = work.office.desk.addresses.get(key_of(case.routing_address))
+    address = work.office.routing_addresses.get(key_of(case.routing_address))
     if address is None or not address.value.acknowledge or not _is_due(work):
         return
     author = parse(work.row.author_address)

@@ -57,6 +57,8 @@ class Class(Enum):
     BOUNCE = "bounce"
     LIST = "list"
     LOOP = "loop"
+    PROBE = "probe"  # of ours, come back from a forwarder (handlers/ways.py)
+    FORWARDING = "forwarding"  # a forwarder asks whether it may (handlers/confirmations.py)
 
 
 def classify(head: Head, envelope: Envelope, keys: Keys) -> Class:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from handlers import acknowledging, confirming, copying, received
+from handlers import acknowledging, confirming, copying, probes, received
 from handlers.classification import Class
 from handlers.office import Office
 from handlers.work import Work
@@ -33,6 +33,10 @@ _CLOSED = cases.CLOSED_STATUSES
 def route(unit: Unit, work: Work) -> bool:
     """Turn an accepted message into case, assignment, copy and answers; False while an earlier one waits."""
     row, now = work.row, work.now
+    if row.classification in messages.ABOUT_ADDRESSES:
+        probes.hear(unit, work)
+        messages.finish(unit, row.seq, MessageState.ROUTED)
+        return True
     if _must_wait(unit, row):
         messages.put_back(unit, row.id, now + ORDER_WAIT)
         return False
@@ -80,7 +84,13 @@ def assign(unit: Unit, case: Any, work: Work) -> int | None:
 
 
 def shunt(unit: Unit, row: Any, office: Office, reason: str, now: datetime) -> None:
-    """The last resort: a case in the fallback queue with the mail attached, made without reading the mail."""
+    """The last resort: a case in the fallback queue with the mail attached, made without reading the mail.
+
+    What is about a routing address belongs to no thread and makes none.
+    """
+    if row.thread_id is None:
+        messages.finish(unit, row.seq, MessageState.SHUNTED)
+        return
     case = cases.of_thread(unit, row.thread_id)
     if case is None:
         team = _team_of(unit, row, office)
@@ -165,7 +175,7 @@ def _name_of(team: TeamRow | None) -> str:
 
 def _team_of(unit: Unit, row: Any, office: Office) -> TeamRow | None:
     """The team of the routing address, else of the case it points to, else the first; None in a desk without teams."""
-    address = office.desk.addresses.get(key_of(_routing_address(row)))
+    address = office.routing_addresses.get(key_of(_routing_address(row)))
     if address is not None:
         return office.desk.teams[address.team_id]
     linked = cases.of_thread(unit, row.linked_thread_id) if row.linked_thread_id is not None else None

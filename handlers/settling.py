@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from handlers import delivery, schedule, tokens
+from handlers import delivery, probes, schedule, tokens
 from handlers.identity import Mailbox
 from handlers.notices import NoticePlan, agent_notice
 from handlers.office import Office
@@ -53,6 +53,8 @@ def settle(unit: Unit, ending: Ending) -> str:
         return "lost"
     if ending.response == R451_UNKNOWN:
         outbox.count_unsettled(unit, ending.taken)
+    if row.kind == "probe" and state is RecipientState.FAILED:
+        probes.refused(unit, row.id, ending.response, ending.now)
     action = _action(ending, row, state)
     if action is not None:
         _tell(unit, ending, row, action)

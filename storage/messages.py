@@ -24,6 +24,7 @@ from storage.states import MessageState
 from storage.threads import Author, Decide, Decision, Person, Pointer, Proof
 from storage.upsert import Upsert
 
+ABOUT_ADDRESSES = frozenset({"probe", "forwarding"})  # classes of mail that makes no case
 DIGEST_AGE = timedelta(days=5)
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # json.dumps would make one each time
@@ -130,9 +131,14 @@ def accept(unit: Unit, arrival: Arrival, decide: Decide) -> Accepted:
     if first is not None:
         contents.drop(unit, arrival.content)
         return Accepted(first, repeated=True, state=arrival.state)
-    placed = place(unit, arrival, decide) if arrival.state is MessageState.ACCEPTED else None
+    placed = place(unit, arrival, decide) if _belongs_to_a_thread(arrival) else None
     unit.execute(_INSERT, _row(unit, arrival, placed))
     return Accepted(arrival.id, repeated=False, state=arrival.state)
+
+
+def _belongs_to_a_thread(arrival: Arrival) -> bool:
+    """What waits for a job does, but for what is about a routing address."""
+    return arrival.state is MessageState.ACCEPTED and arrival.classification not in ABOUT_ADDRESSES
 
 
 def digest_of(envelope: Envelope, message_id: str, content: Content) -> bytes:

@@ -186,6 +186,11 @@ def note_delay(unit: Unit, taken: Taken) -> None:
     unit.execute(_NOTE_DELAY, {"r": taken.recipient_id})
 
 
+def give_up(unit: Unit, outbox_id: int, response: str) -> None:
+    """queued, deferred -> failed, for a mail that has no use any more; what is under way just now ends by itself."""
+    unit.execute(_GIVE_UP, {"o": outbox_id, "text": response})
+
+
 def _wish_columns(wish: Wish) -> dict[str, str]:
     return {"notify": ",".join(wish.notify), "orcpt": wish.orcpt}
 
@@ -237,6 +242,15 @@ _COUNT_UNSETTLED = (
     update(outbox_recipient)
     .where(outbox_recipient.c.id == bindparam("r"))
     .values(unsettled=outbox_recipient.c.unsettled + 1)
+)
+_GIVE_UP = (
+    update(outbox_recipient)
+    .where(
+        outbox_recipient.c.outbox_id == bindparam("o"),
+        outbox_recipient.c.state.in_((RecipientState.QUEUED.value, RecipientState.DEFERRED.value)),
+        ~outbox_recipient.c.leased,
+    )
+    .values(state=RecipientState.FAILED.value, response=bindparam("text"), due_at=None)
 )
 _NOTE_DELAY = update(outbox_recipient).where(outbox_recipient.c.id == bindparam("r")).values(delay_told=True)
 _SETTLE = _UPDATE_LEASED.values(

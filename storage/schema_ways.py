@@ -6,7 +6,7 @@ They name addresses by key, not by row: a way outlives the desk's row, for an ol
 
 from sqlalchemy import Column, ForeignKey, Index, Table
 
-from storage.columns import Instant, Text, id_column, metadata
+from storage.columns import Instant, Text, id_column, metadata, ref
 
 way = Table(
     "way",
@@ -30,14 +30,16 @@ probe = Table(
     "probe",
     metadata,
     id_column(),
-    Column("name", Text, nullable=False, unique=True),  # of its outbox row, too
+    Column("name", Text, nullable=False, unique=True),  # in its token
     Column("way_key", Text, ForeignKey("way.key"), nullable=False),
+    ref("outbox_id", "outbox"),
     Column("purpose", Text, nullable=False),  # verify, heartbeat
     Column("state", Text, nullable=False),
     Column("sent_at", Instant, nullable=False),
     Column("due_at", Instant),  # when it counts as lost; null in every state but sent
     Column("ended_at", Instant),
     Column("said", Text, nullable=False),  # who refused it, and how
+    Index(None, "outbox_id"),
     Index("ix_probe_way_key_id", "way_key", "id"),
     Index(
         "ix_probe_due_at",

@@ -32,7 +32,9 @@ set the lease and count the attempt before any byte of the mail is read; deliver
 attempt. A message in accepted and a recipient in queued
 or deferred are due; quarantined waits for an operator, or for its age; every other state is final. release makes or
 joins the thread; of the share that an address held of a mail which others accepted it makes a message. drop and expire
-delete the content, of a share nothing. log writes how sessions ended and forgets the oldest beyond the bound.
+delete the content, of a share nothing. A probe begins with its outbox row; route makes one that came back returned,
+even a lost one, settle makes one that no host took refused, miss gives up what still waits to leave. log writes how
+sessions ended and forgets the oldest beyond the bound.
 Each move has two kill points: before and after its commit.
 """
 

@@ -39,17 +39,20 @@ def _create_probe() -> None:
         sa.Column("id", ID, autoincrement=True, nullable=False),
         sa.Column("name", TEXT, nullable=False),
         sa.Column("way_key", TEXT, nullable=False),
+        sa.Column("outbox_id", ID, nullable=False),
         sa.Column("purpose", TEXT, nullable=False),
         sa.Column("state", TEXT, nullable=False),
         sa.Column("sent_at", INSTANT, nullable=False),
         sa.Column("due_at", INSTANT, nullable=True),
         sa.Column("ended_at", INSTANT, nullable=True),
         sa.Column("said", TEXT, nullable=False),
+        sa.ForeignKeyConstraint(["outbox_id"], ["outbox.id"], name=op.f("fk_probe_outbox_id")),
         sa.ForeignKeyConstraint(["way_key"], ["way.key"], name=op.f("fk_probe_way_key")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_probe")),
         sa.UniqueConstraint("name", name=op.f("uq_probe_name")),
     )
     op.create_index("ix_probe_way_key_id", "probe", ["way_key", "id"], unique=False)
+    op.create_index(op.f("ix_probe_outbox_id"), "probe", ["outbox_id"], unique=False)
     due = sa.text("due_at IS NOT NULL")
     op.create_index("ix_probe_due_at", "probe", ["due_at"], unique=False, sqlite_where=due, postgresql_where=due)
 

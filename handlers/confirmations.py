@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forwarders that ask the new address whether they may: Google's and Microsoft's mails with a code or a link.
+
+Enters: a judged mail; later its body. Leaves: which provider asks, on whose behalf, and what proves the answer. Only a
+mail that the provider's own domain signed, aligned with its author, is one; everything else is a mail like any other.
+The words differ by language, so only what all languages share is read: author, digits, the link's host. Never fails.
+"""
+
+import re
+from dataclasses import dataclass
+from html import unescape
+
+from handlers.arrival import Incoming
+from handlers.headers import decode_text
+from handlers.received import Received
+
+TEXT_OCTETS = 256 * 1024
+
+_ADDRESS = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Provider:
+    """How one provider's question is known and read."""
+
+    name: str
+    authors: frozenset[str]
+    signs: tuple[str, ...]
+    code: tuple[re.Pattern[str], ...]  # the first that is found, in the subject or in the text
+    link: re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the operator needs to answer; what the mail does not say is empty."""
+
+    account: str
+    code: str
+    link: str
+
+
+_PROVIDERS = (
+    _Provider(
+        "google",
+        frozenset({"forwarding-noreply@google.com", "forwarding-noreply@googlemail.com"}),
+        ("google.com", "googlemail.com"),
+        (re.compile(r"\(#\s*(\d{6,12})\)"), re.compile(r"(?<![\d/=-])(\d{9,12})(?![\d-])")),
+        re.compile(
+            r"https://(?:[a-z-]+\.)?(?:mail|mail-settings)\.google\.com/mail/(?:[a-z0-9/]*/)?vf-[^\s\"'<>]{1,600}"
+        ),
+    ),
+    _Provider(
+        "microsoft",
+        frozenset(
+            {
+                "account-security-noreply@accountprotection.microsoft.com",
+                "no-reply@accountprotection.microsoft.com",
+                "msa@communication.microsoft.com",
+            }
+        ),
+        ("accountprotection.microsoft.com", "communication.microsoft.com", "microsoft.com"),
+        (re.compile(r"(?<![\d#/=.-])(\d{6,8})(?![\d.-])"), re.compile(r"(?<![\d#/=.-])(\d{4})(?![\d.-])")),
+        re.compile(r"https://(?:account\.live\.com|account\.microsoft\.com|login\.live\.com)/[^\s\"'<>]{1,600}"),
+    ),
+)
+
+
+def provider(mail: Incoming) -> str:
+    """Who asks with this mail, or nobody."""
+    if mail.author is None or not mail.aligned:
+        return ""
+    key = mail.author.address.key
+    return next((one.name for one in _PROVIDERS if key in one.authors and _is_signed(mail, one)), "")
+
+
+def read(provider_name: str, mail: Received, body: bytes) -> Question:
+    """What is asked; `body` is the body's octets, transfer encodings decoded or not."""
+    one = next(each for each in _PROVIDERS if each.name == provider_name)
+    subject = decode_text(mail.head.first(b"subject") or b"")
+    text = unescape(body[:TEXT_OCTETS].decode("utf-8", "replace"))
+    link = one.link.search(text)
+    return Question(_account(subject, text), _code(one, subject, text), link[0].rstrip(".,;)") if link else "")
+
+
+def provider_of(author_address: str) -> str:
+    """Whose mails this author writes."""
+    key = author_address.lower()
+    return next((one.name for one in _PROVIDERS if key in one.authors), "")
+
+
+def _is_signed(mail: Incoming, one: _Provider) -> bool:
+    return any(each.result == "pass" and each.domain in one.signs for each in mail.authentication.dkim)
+
+
+def _code(one: _Provider, subject: str, text: str) -> str:
+    for pattern in one.code:
+        found = pattern.search(subject) or pattern.search(text)
+        if found:
+            return found[1]
+    return ""
+
+
+def _account(subject: str, text: str) -> str:
+    """The mailbox that is to be forwarded: the first address of the subject, else of the text."""
+    found = _ADDRESS.search(subject) or _ADDRESS.search(text)
+    return found[0] if found else ""
