@@ -30,7 +30,9 @@ from storage.quarantine import Note, Release
 
 STEP = "quarantine"  # what these notes are of
 
-_TELLING = frozenset({"admission", "admit", "classification"})
+_SILENT = frozenset({STEP, "pointers", "stamp"})  # notes that say nothing of who may write here
+
+_WITHOUT_REASON = "the address would have refused it"  # mail of a version that kept no reason for each address
 
 _THREAD = b"X-Casegate-Thread: "
 _NAMED = b"X-Casegate-Message: "
@@ -41,8 +43,7 @@ def release(row: Any, pieces: Iterable[bytes], office: Office, now: datetime) ->
     mail = _judged(row, _section(pieces, office), office)
     new_id = tokens.new_name(now) if quarantine.is_share(row) else row.id
     elsewhere = f" as message {new_id}" if new_id != row.id else ""
-    holders = ", ".join(quarantine.holders(row))
-    because = f"an operator let it in{elsewhere} on {instant(now)} for {holders}; it was held: {why(row)}"
+    because = f"an operator let it in{elsewhere} on {instant(now)} for {', '.join(quarantine.holders(row))}"
     return Release(
         id=new_id,
         received_at=now,
@@ -72,23 +73,24 @@ def expired(now: datetime, keep: timedelta) -> Note:
 
 
 def why(row: Any) -> str:
-    """Why its holders hold it, in words; of a mail that others took, what was noted of each holder."""
-    if not quarantine.is_share(row):
-        return str(row.reason)
-    noted = (str(one.get("reason", "")) for one in json.loads(row.recipients) if one["disposition"] == quarantine.HELD)
-    return "; ".join(dict.fromkeys(filter(None, noted))) or str(row.reason) or "this address does not take such mail"
+    """Why its holders hold it, in words; where they have several reasons, whose each one is."""
+    held = [one for one in json.loads(row.recipients) if one.get("disposition") == quarantine.HELD]
+    reasons: dict[str, list[str]] = {}
+    for one in held:
+        reasons.setdefault(str(one.get("reason") or row.reason or _WITHOUT_REASON), []).append(str(one["address"]))
+    if len(reasons) <= 1:
+        return next(iter(reasons), str(row.reason))
+    return "; ".join(f"{', '.join(addresses)}: {reason}" for reason, addresses in reasons.items())
 
 
 def notes(row: Any) -> list[list[str]]:
-    """What the trace says of admission: which rules decided, in words."""
-    stored = json.loads(row.trace).get("notes", []) if row.trace else []
-    return [list(map(str, one)) for one in stored if one[0] in _TELLING]
+    """What the trace says of who may write here: which rules decided, in words."""
+    return [list(map(str, one)) for one in _notes(row) if one[0] not in _SILENT]
 
 
 def ended(row: Any) -> str:
     """How a message left the quarantine, or nothing if it never was there."""
-    stored = json.loads(row.trace).get("notes", []) if row.trace else []
-    return next((str(one[2]) for one in reversed(stored) if one[0] == STEP), "")
+    return next((str(one[2]) for one in reversed(_notes(row)) if one[0] == STEP), "")
 
 
 def is_verified(row: Any) -> bool:
@@ -120,6 +122,11 @@ def instant(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
+def _notes(row: Any) -> list[list[str]]:
+    found: list[list[str]] = json.loads(row.trace).get("notes", []) if row.trace else []
+    return found
+
+
 def _section(pieces: Iterable[bytes], office: Office) -> bytes:
     reader = SectionReader(office.limits.header.octets)
     for piece in pieces:
@@ -144,6 +151,7 @@ def _judged(row: Any, section: bytes, office: Office) -> Incoming:
         mail,
         authentication=authentication(stored),
         aligned=bool(stored.get("aligned")),
+        vouched=len(envelope.recipients) == 1 and ["way", "vouched"] in [one[:2] for one in _notes(row)],
         classification=Class(row.classification),
     )
     return find_pointers(known, office)
