@@ -26,6 +26,9 @@ _SURROGATE_OF_ZERO = 0xDC00  # PEP 383: an octet that is no UTF-8 is this plus i
 _STRAY = re.compile("[\udc80-\udcff]")
 _DISPUTABLE = re.compile(r"[@>\\]")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_LINE_END_OF_SOME = re.compile(rb"\r(?!\n)|\x00")
+_BETWEEN = rb"[^A-Za-z0-9:]*"
+_ALMOST_FROM = re.compile(_BETWEEN.join((b"", b"f", b"r", b"o", b"m", b":")), re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Mailbox:
 
 def author(head: Head) -> Mailbox | None:
     """The one author: exactly one From field with exactly one undisputed mailbox, no group, no source route."""
-    if head.truncated or head.count(b"from") != 1:
+    if head.truncated or head.count(b"from") != 1 or _hides_another(head):
         return None
     value = head.first(b"from") or b""
     if len(value) > MAX_AUTHOR_OCTETS or _CONTROLS.search(value) or b":" in _QUOTED.sub(b"", value):
@@ -67,6 +70,15 @@ def mailboxes(head: Head, name: bytes) -> tuple[Mailbox, ...]:
 def claimed_author(head: Head) -> str:
     """What the topmost From field says, for display only."""
     return decode_text((head.first(b"from") or b"")[:MAX_AUTHOR_OCTETS])[:CLAIM_CHARACTERS]
+
+
+def _hides_another(head: Head) -> bool:
+    """Whether some reader could see one more From field: in a line that is none for us, or behind a lone CR or NUL."""
+    if _LINE_END_OF_SOME.search(head.content, 0, head.body_offset):
+        return True
+    return any(
+        field.name != b"from" and _ALMOST_FROM.match(head.content, field.start, field.end) for field in head.fields
+    )
 
 
 def _read(value: bytes) -> tuple[Sequence[tuple[str, str]], Sequence[dict[str, object]]]:

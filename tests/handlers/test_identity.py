@@ -100,10 +100,38 @@ def test_what_can_be_read_in_two_ways_is_nobody(value: bytes) -> None:
         # Clients show this one too.
         b"From: a@b.example\r\nFrom : c@d.example\r\n\r\n",
         b"From: a@b.example\r\n" + b"X: y\r\n" * 2000 + b"\r\n",
+        # Lines that are no field for us, or of another name, and From for somebody.
+        b" From: c@d.example\r\nFrom: a@b.example\r\n\r\n",
+        b"From: a@b.example\r\n>From: c@d.example\r\n\r\n",
+        b"From: a@b.example\r\nFrom\r\n : c@d.example\r\n\r\n",
+        b"From: a@b.example\r\nFr\x0bom : c@d.example\r\n\r\n",
+        b"From: a@b.example\r\n\xef\xbb\xbfFROM: c@d.example\r\n\r\n",
+        b'From: a@b.example\r\n"From": c@d.example\r\n\r\n',
+        # A lone CR ends a line for some, a NUL everything.
+        b"Subject: x\rFrom: c@d.example\r\nFrom: a@b.example\r\n\r\n",
+        b"Subject: x\x00\r\nFrom: a@b.example\r\n\r\n",
     ],
 )
 def test_without_exactly_one_from_field_nobody_is_the_author(head: bytes) -> None:
     assert author(scan(head, HeaderLimits())) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        # The line in front of a mail in a file, fields that begin alike, and a field that goes on in the next line.
+        b"From carl@customer.example Sun Nov 22 12:00:00 2026",
+        b"Resent-From: c@d.example",
+        b"X-From: c@d.example",
+        b"From-Somewhere: c@d.example",
+        b"Subject: x\r\n From: c@d.example",
+        b"no field at all",
+    ],
+)
+def test_what_nobody_takes_for_a_from_field_disturbs_no_author(line: bytes) -> None:
+    found = author(scan(line + b"\r\nFrom: a@b.example\r\n\r\nFrom: body\rx\x00"))
+    assert found is not None
+    assert str(found.address) == "a@b.example"
 
 
 def test_a_comment_is_no_part_of_the_author() -> None:
