@@ -17,8 +17,7 @@ Wanted = tuple[str, int | None]  # "simple" or "relaxed", and the l= of a signat
 
 _B_TAG = re.compile(rb"((?:^|;)[ \t\r\n]*b[ \t\r\n]*=)[^;]*")
 _FOLD = re.compile(rb"\r?\n")
-_SPACE_BEFORE_LINE_END = re.compile(rb"(?<![\t ])[\t ]+\r\n")
-_NOT_ONE_SPACE = re.compile(rb"\t[\t ]*| [\t ]+")
+_LONG_RUN = b" " * 16
 _EMPTY_LINES = 4096
 _MANY_EMPTY_LINES = b"\r\n" * _EMPTY_LINES
 
@@ -149,13 +148,18 @@ def signature_itself(form: str, raw: bytes) -> bytes:
 
 def _relaxed(text: bytes) -> bytes:
     """RFC 6376 §3.4.4: white space at the end of a line does not count, any other run of it is one space."""
-    if b" \r\n" in text or b"\t\r\n" in text:
-        text = _SPACE_BEFORE_LINE_END.sub(b"\r\n", text)
-    return _compressed(text)
+    return _compressed(text).replace(b" \r\n", b"\r\n")
 
 
 def _compressed(text: bytes) -> bytes:
-    return _NOT_ONE_SPACE.sub(b" ", text) if b"\t" in text or b"  " in text else text
+    """Each run of white space as one space: by halving it, which is faster than a pattern even where runs abound."""
+    text = text.replace(b"\t", b" ")
+    if b"  " in text:
+        while _LONG_RUN in text:
+            text = text.replace(_LONG_RUN, b" ")
+        while b"  " in text:
+            text = text.replace(b"  ", b" ")
+    return text
 
 
 def _pairs(line_ends: bytes) -> int:

@@ -14,7 +14,7 @@ from tests.support.cost import seconds
 
 FORMS = {"simple": Simple, "relaxed": Relaxed}
 bodies = st.lists(
-    st.sampled_from([b" ", b"\t", b"\r\n", b"\r\n\r\n", b" \r\n", b"\r", b"\n", b"a", b"b  c"]), max_size=30
+    st.sampled_from([b" ", b" " * 17, b"\t", b"\r\n", b"\r\n\r\n", b" \r\n", b"\r", b"\n", b"a", b"b  c"]), max_size=30
 ).map(b"".join)
 
 
