@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench import mails, processes, profiled, report, rounds
+from bench import mails, processes, profiled, report, rounds, steps
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,6 +28,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", default=",".join(rounds.SIDES), help="sides, comma-separated: %(default)s")
     parser.add_argument("--directory", type=Path, default=ROOT / "var/bench")
     parser.add_argument("--profile", action="store_true", help="instead: the accept path on SQLite under cProfile")
+    parser.add_argument("--steps", action="store_true", help="instead: what each step of accepting one mail costs")
     given = parser.parse_args()
     given.sides = given.only.split(",")
     unknown = set(given.sides) - set(rounds.SIDES)
@@ -57,18 +58,19 @@ def install(sides: list[str]) -> None:
 
 def work(given: argparse.Namespace) -> None:
     """Prepare, run, report."""
-    if not given.profile:
+    runs_rounds = not given.profile and not given.steps
+    if runs_rounds:
         install(given.sides)
     directory = given.directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     key_file = directory / "dkim.pem"
     mails.prepare(directory / "mails.bin", mails.private_key(key_file), rounds.WARM_UP + given.mails)
     # Binding port 53 of an own loopback address needs root, as the peer that asks there does.
-    also = [f"{rounds.DNS_HOST}:53"] if "opendkim" in given.only and not given.profile else []
+    also = [f"{rounds.DNS_HOST}:53"] if "opendkim" in given.only and runs_rounds else []
     with processes.dns(directory, key_file, also) as dns_port:
         bench = rounds.Bench(directory, given.mails, given.sessions, given.reuse, dns_port)
-        if given.profile:
-            print(profile(bench))
+        if not runs_rounds:
+            print(profile(bench) if given.profile else steps.run(bench, key_file))
             return
         results = rounds.alternate(bench, given.sides, given.rounds)
     report.write_json(directory / "results.json", bench, results)

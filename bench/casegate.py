@@ -167,6 +167,16 @@ def check_cases(there: Installation, total: int) -> None:
         raise NotReady(f"{len(cases)} cases for {total} mails")
 
 
+def check_results(there: Installation) -> None:
+    """Raise unless the newest mail has been checked to the end: that the sender's domain vouches in all three ways."""
+    (newest,) = json.loads(there.call("message", "list", "--json", "--limit", "1"))
+    found = newest["authentication"]
+    results = {"spf": [found["spf"]], "dkim": found["dkim"], "dmarc": [found["dmarc"]]}
+    said = {name: [one["result"] for one in given] for name, given in results.items()}
+    if any(words != ["pass"] for words in said.values()):
+        raise NotReady(f"casegate did not authenticate what it took: {said}")
+
+
 def write_certificate(directory: Path) -> None:
     """A self-signed certificate: TLS is configured, though the load speaks without."""
     key = ec.generate_private_key(ec.SECP256R1())

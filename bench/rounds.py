@@ -121,12 +121,14 @@ def installed(bench: Bench, database: str) -> Iterator[casegate.Installation]:
 
 
 def run_accept(bench: Bench, *, database: str, profile: Path | None = None) -> Result:
-    """casegate's accept path: until the last 250, no workers."""
+    """casegate's accept path: until the last 250, no workers; SPF, DKIM and DMARC must have passed."""
     with (
         installed(bench, database) as there,
         casegate.serving(there, casegate.ACCEPT, profile=profile) as port,
     ):
-        return timed(bench, port)
+        result = timed(bench, port)
+        casegate.check_results(there)
+        return result
 
 
 def run_whole(bench: Bench, *, database: str) -> Result:

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the bench counts on casegate's side, and what it hands to it."""
 
+import contextlib
+import json
 import tomllib
 
+import pytest
+
 from bench import casegate
+from bench.processes import NotReady
 from gateway import config
 
 
@@ -37,3 +42,26 @@ def test_the_configuration_is_one_that_casegate_takes(tmp_path):
 
 def test_the_desk_is_toml_with_an_address_that_takes_anyone():
     assert tomllib.loads(casegate.DESK)["address"][0]["accept_from"] == "anyone"
+
+
+RESULTS = [
+    # All three vouch.
+    (("pass", ["pass"], "pass"), True),
+    # DNS was not asked, a signature is missing, the policy was not looked up: that would be another comparison.
+    (("temperror", ["pass"], "pass"), False),
+    (("pass", [], "pass"), False),
+    (("pass", ["pass"], "none"), False),
+]
+
+
+@pytest.mark.parametrize(("results", "is_fine"), RESULTS)
+def test_a_run_counts_only_where_the_mail_was_authenticated(results, is_fine):
+    spf, dkim, dmarc = results
+    found = {"spf": {"result": spf}, "dkim": [{"result": one} for one in dkim], "dmarc": {"result": dmarc}}
+
+    class There:
+        def call(self, *_):
+            return json.dumps([{"authentication": found}])
+
+    with contextlib.nullcontext() if is_fine else pytest.raises(NotReady):
+        casegate.check_results(There())
