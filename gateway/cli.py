@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from gateway import (
+    cli_addresses,
     cli_admission,
     cli_cases,
     cli_desk,
@@ -93,7 +94,17 @@ def run(operator: Operator, role: str) -> int:
     return service.run(operator.config(), role)
 
 
-_ROOMS = (cli_install, cli_desk, cli_admission, cli_ingest, cli_messages, cli_quarantine, cli_sessions, cli_cases)
+_ROOMS = (
+    cli_install,
+    cli_desk,
+    cli_addresses,
+    cli_admission,
+    cli_ingest,
+    cli_messages,
+    cli_quarantine,
+    cli_sessions,
+    cli_cases,
+)
 for verb in (verb for room in _ROOMS for verb in room.VERBS):
     cli.add_command(verb)
 

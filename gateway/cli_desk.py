@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs of the desk: `apply`, `export`, and what addresses, teams, agents and contacts are in force."""
+"""The verbs of the desk: `apply`, `export`, and what teams, agents and contacts are in force."""
 
 import sys
 from dataclasses import fields
@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from gateway import cli_records, desk_file, opening
-from gateway.cli_admission import address_item
 from gateway.cli_operator import NotFound, Operator
 from gateway.cli_output import Item, print_list, with_json
 from gateway.clock import SystemClock
@@ -50,21 +49,6 @@ def apply(operator: Operator, file: Path, dry_run: bool) -> None:
 def export(operator: Operator) -> None:
     """Print the desk in force as a desk file."""
     click.echo(desk_file.render(_desk(operator)), nl=False)
-
-
-@click.group()
-def address() -> None:
-    """Routing addresses."""
-
-
-@address.command(name="list")
-@with_json
-@click.pass_obj
-def address_list(operator: Operator, as_json: bool) -> None:
-    """The routing addresses in force."""
-    found = _desk(operator)
-    items = [address_item(row, found.policy) for row in found.addresses]
-    print_list(items, ("address", "team", "policy", "verified"), as_json=as_json, limit=len(items))
 
 
 @click.group()
@@ -145,7 +129,7 @@ def contact_list(operator: Operator, as_json: bool) -> None:
     print_list(items, ("name", "addresses"), as_json=as_json, limit=len(items))
 
 
-VERBS = (apply, export, address, team, agent, contact)
+VERBS = (apply, export, team, agent, contact)
 
 
 def _apply(database: Database, wanted: Desk, *, dry_run: bool) -> list[str]:

@@ -113,7 +113,7 @@ def apply(unit: Unit, desk: Desk, now: datetime | None = None) -> list[str]:
     _remember_addresses(unit, desk)
     changes += _apply_members(unit, desk)
     ids = {row.name: row.id for row in unit.execute(select(team.c.id, team.c.name))}
-    addresses = {row.address.key: _address_columns(row, ids[row.team]) for row in desk.addresses}
+    addresses = {row.address.key: address_columns(row, ids[row.team]) for row in desk.addresses}
     changes += apply_rows(unit, routing_address, "address", "key", addresses)
     changes += _apply_aliases(unit, desk)
     changes += contacts.apply(unit, desk.contacts)
@@ -214,7 +214,7 @@ def _agent_columns(value: Agent) -> dict[str, Any]:
     }
 
 
-def _address_columns(value: RoutingAddress, team_id: int) -> dict[str, Any]:
+def address_columns(value: RoutingAddress, team_id: int) -> dict[str, Any]:
     return {
         "key": value.address.key,
         "address": str(value.address),

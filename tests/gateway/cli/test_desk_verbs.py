@@ -81,6 +81,15 @@ def test_lists_have_the_keys_of_the_desk_file(applied):
             "rate_domain": "off",
             "rate_total": "off",
             "over_rate": "defer",
+            "alias_of": None,
+            "way": "word",
+            "intake": None,
+            "found": "",
+            "verified_at": None,
+            "returned_at": None,
+            "latency_s": None,
+            "alarm": "",
+            "alarm_at": None,
         }
     ]
     assert applied.json("contact", "list") == [{"name": "Carl Customer", "addresses": ["carl@customer.example"]}]

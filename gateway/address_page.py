@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A routing address as the command line shows it: one item for programs, one page for people.
+
+Enters: what the desk says, the way's row, its newest probe. Leaves: plain values, addresses and times as text.
+"""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from gateway.cli_output import Item, instant, optional, print_fields, print_text
+from handlers.probes import shown
+from storage.ways import Passage, confirmations_of, of_row
+
+PAGE = (
+    "address",
+    "team",
+    "alias_of",
+    "aliases",
+    "verified",
+    "way",
+    "intake",
+    "found",
+    "verified_at",
+    "alarm",
+    "alarm_at",
+)
+
+
+def item(said: Item, row: Any, host: str, *, by_word: bool) -> Item:
+    """The keys of a list; `said` are those of the desk file."""
+    is_verified = by_word or (row is not None and row.verified_at is not None)
+    latest = of_row(row).latest if row is not None else None
+    return {
+        **said,
+        "verified": is_verified,
+        "way": row.kind if row is not None else "word" if by_word else "none",
+        "intake": f"{row.intake}@{host}" if row is not None and row.intake else None,
+        "found": row.found if row is not None else "",
+        "verified_at": optional(instant, row.verified_at) if row is not None else None,
+        "returned_at": latest.at if latest is not None else None,
+        "latency_s": latest.latency_s if latest is not None else None,
+        "alarm": row.alarm if row is not None else "",
+        "alarm_at": optional(instant, row.alarm_at) if row is not None else None,
+    }
+
+
+def details(row: Any, probe: Any) -> Item:
+    """What `show` tells besides."""
+    if row is None:
+        return {"probe": None, "hosts": [], "learnt": None, "latest": None, "confirmations": []}
+    way = of_row(row)
+    return {
+        "probe": optional(_probe, probe),
+        "hosts": [asdict(one) for one in way.hosts],
+        "learnt": optional(_passage, way.learnt),
+        "latest": optional(_passage, way.latest),
+        "confirmations": [asdict(one) for one in confirmations_of(row)],
+    }
+
+
+def print_page(one: Item, row: Any) -> None:
+    """For people; what is long is wrapped."""
+    print_fields({**one, "alarm": ""}, [name for name in PAGE if name not in ("found", "alarm")])
+    if one["found"]:
+        print_text(f"\n{one['found']}")
+    if one["alarm"]:
+        print_text(f"\nALARM: {one['alarm']}")
+    if row is None:
+        return
+    way = of_row(row)
+    if way.learnt is not None:
+        click.echo("\nLearnt when it was verified:")
+        _print_passage(way.learnt)
+    if way.latest is not None and way.latest != way.learnt:
+        click.echo("\nThe newest probe:")
+        _print_passage(way.latest)
+    for asked in confirmations_of(row):
+        click.echo("")
+        account = asked.account or "an account it does not name"
+        print_text(f"{asked.provider} asks whether it may forward {account} here ({asked.at}):")
+        print_text(f"  code {asked.code or '-'}")
+        if asked.link:
+            print_text(f"  {asked.link}")
+
+
+def _probe(row: Any) -> Item:
+    return {
+        "purpose": row.purpose,
+        "state": row.state,
+        "sent_at": instant(row.sent_at),
+        "ended_at": optional(instant, row.ended_at),
+        "said": row.said,
+    }
+
+
+def _passage(one: Passage) -> Any:
+    return json.loads(one.to_json())
+
+
+def _print_passage(one: Passage) -> None:
+    tag = " ... ".join(filter(None, (one.subject_before, one.subject_after)))
+    lines = (
+        f"  back at {one.at}, after {one.latency_s:g} s",
+        f"  brought by {shown(one.host)}, which says {one.helo or 'nothing'}",
+        f"  through {', '.join(one.received) or 'no host that says so'}",
+        f"  SPF {one.spf}, our DKIM signature {one.dkim}, DMARC {one.dmarc}",
+        f"  reverse-path {'rewritten: ' + one.reverse_path if one.is_rewritten else 'kept'}",
+        f"  subject tagged: {tag}" if tag else "  subject kept",
+        f"  body {one.body}",
+        f"  fields added: {', '.join(one.fields) or 'none'}",
+    )
+    for line in lines:
+        print_text(line)
