@@ -17,6 +17,7 @@ from gateway.config_errors import Reads, complaint, first_complaint, read_toml, 
 from gateway.config_values import (
     AbsolutePath,
     AllowedNetwork,
+    Blocklist,
     DatabaseUrl,
     FileMode,
     HostName,
@@ -39,6 +40,7 @@ from gateway.config_values import (
     whole,
 )
 from gateway.units import Endpoint, MxRoute
+from handlers.dnsbl import MOST_LISTS
 
 WEAK_BELOW = 1024  # bits of an RSA key, RFC 8301 §3.2
 ENVIRONMENT = ("CASEGATE_DATABASE_PASSWORD", "CASEGATE_REDIS_PASSWORD", "CASEGATE_OUTBOUND_PASSWORD")
@@ -137,6 +139,7 @@ class Submission(Section):
 
 class Policy(Section):
     mode: Annotated[str, choice("enforce", "annotate")] = "enforce"
+    dnsbl: tuple[Blocklist, ...] = ()
 
 
 class Quarantine(Section):
@@ -215,6 +218,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     _check_listeners(path, config)
     _check_outbound(path, config.outbound)
     _check_dkim(path, config)
+    _check_policy(path, config.policy)
     _check_limits(path, config.limits)
     config._source = path
     config._environment = {name: environ[name] for name in ENVIRONMENT if environ.get(name)}
@@ -268,6 +272,11 @@ def _check_dkim(path: Path, config: Config) -> None:
     if bits < WEAK_BELOW and config.policy.mode != "annotate":
         expected = f'a whole number from {WEAK_BELOW} to 4096 unless policy.mode is "annotate"'
         raise complaint(path, ("dkim", "min_key_bits"), str(bits), expected)
+
+
+def _check_policy(path: Path, policy: Policy) -> None:
+    if len(policy.dnsbl) > MOST_LISTS:
+        raise complaint(path, ("policy", "dnsbl"), f"{len(policy.dnsbl)} lists", f"at most {MOST_LISTS}")
 
 
 def _check_limits(path: Path, limits: Limits) -> None:

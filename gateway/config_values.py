@@ -13,7 +13,8 @@ from sqlalchemy.exc import ArgumentError
 from gateway import units
 from gateway.config_errors import Reads, Refused, mask
 from gateway.units import Endpoint, Network, OutboundRoute
-from handlers.subject import Upstream
+from handlers import dnsbl
+from handlers.subject import Dnsbl, Upstream
 
 
 def text(value: object) -> str:
@@ -117,6 +118,9 @@ OptionalPath = Annotated[
         'an absolute path such as "/etc/casegate/password", or ""',
         lambda p: str(p or ""),
     ),
+]
+Blocklist = Annotated[
+    Dnsbl, Reads(from_text(dnsbl.parse), 'a list such as "bl.example", "bl.example quarantine 127.0.0.2-127.0.0.11"')
 ]
 Listen = Annotated[
     Endpoint, Reads(from_text(units.parse_endpoint), 'an address with a port such as "0.0.0.0:25" or "[::]:25"')

@@ -85,7 +85,7 @@ class Reception:
             authserv_id=self._config.server.authserv_id,
             keys=self._keys,
             desk=snapshot,
-            authentication=AuthenticationPolicy(dkim, self._config.authentication.upstreams),
+            authentication=AuthenticationPolicy(dkim, self._config.authentication.upstreams, self._config.policy.dnsbl),
             annotate=self._config.policy.mode == "annotate",
             limits=_limits(self._config, snapshot),
         )

@@ -32,10 +32,11 @@ _OF_AGENT = "an automatic answer of an agent's own mailbox"
 
 @dataclass(frozen=True, slots=True)
 class _Ruled:
-    """One recipient, the address whose policy holds, and what was decided."""
+    """One recipient, the address whose policy holds, what was decided, and what else was found."""
 
     asked: Asked
     ruling: Ruling
+    others: tuple[Ruling, ...] = ()
 
     @property
     def disposition(self) -> str:
@@ -64,7 +65,8 @@ def admit(mail: Incoming, office: Office, lookups: Lookups, rates: Rates) -> Inc
         return _all_refused(mail, "defer", words, R451_DNS)
     ruled = [_counted(one, rates) for one in ruled]
     for one in ruled:
-        mail = mail.noting(STEP, one.disposition, f"for {one.address}: {one.ruling.because}")
+        for ruling in (one.ruling, *one.others):
+            mail = mail.noting(STEP, ruling.disposition, f"for {one.address}: {ruling.because}")
     if office.annotate:
         return _annotated(mail, ruled)
     return _for_takers(mail, ruled) if mail.session.protocol == "LMTP" else _for_all(mail, ruled)
@@ -77,7 +79,8 @@ def _ruled(mail: Incoming, to: Destination, office: Office, lookups: Lookups) ->
     found = [ruling for rule in rules if (ruling := rule(asked)) is not None]
     if not found:
         return _Ruled(asked, Ruling("accept", "a report about a mail of ours"))
-    return _Ruled(asked, min(found, key=lambda one: _HARDEST_FIRST.index(one.disposition)))
+    hardest = min(found, key=lambda one: _HARDEST_FIRST.index(one.disposition))
+    return _Ruled(asked, hardest, tuple(one for one in found if one is not hardest))
 
 
 def _counted(one: _Ruled, rates: Rates) -> _Ruled:

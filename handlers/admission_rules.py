@@ -21,6 +21,7 @@ from storage.desk import AddressRow
 from storage.envelope import Envelope, Session
 from storage.response import (
     R550_DMARC,
+    R550_LISTED,
     R550_NOT_ALLOWED,
     R552_TOO_BIG_FOR_ADDRESS,
     R554_ATTACHMENT,
@@ -87,6 +88,17 @@ def envelope_block(office: Office, peer: str, reverse_path: Address | None) -> t
         return "the client", network
     sender = blocks.of_address(reverse_path) if reverse_path is not None else None
     return None if sender is None else ("the reverse-path", sender)
+
+
+def by_dnsbl(asked: Asked) -> Ruling | None:
+    """What the operator wants done where the client is on a list; a learnt forwarder is known better than by lists."""
+    mail = asked.mail
+    listed = mail.authentication.dnsbl.listed
+    if not listed or mail.vouched:
+        return None
+    hardest = min(listed, key=lambda one: one.action != "reject")
+    words = f"the client {mail.session.peer} is listed by {hardest.zone} as {hardest.code}: policy.dnsbl"
+    return Ruling(hardest.action, words, R550_LISTED)
 
 
 def by_dmarc(asked: Asked) -> Ruling | None:
@@ -202,6 +214,7 @@ Rule = Callable[[Asked], Ruling | None]
 # In this order they are told; the hardest ruling holds, of two equally hard ones the first.
 RULES: tuple[Rule, ...] = (
     by_block,  # blocks of the desk: client, reverse-path, author
+    by_dnsbl,  # policy.dnsbl of the configuration: client
     by_dmarc,  # dmarc_reject, dmarc_quarantine, dmarc_none
     by_author,  # accept_from, lists, others
     by_size,  # max_size

@@ -8,10 +8,10 @@ Each check is a function of the mail and the book; it is run until the answers i
 from collections.abc import Callable
 from typing import Any
 
-from handlers import arc, dmarc, iprev, spf, upstream
+from handlers import arc, dmarc, dnsbl, iprev, spf, upstream
 from handlers.book import Book, Missing
 from handlers.ports import Question
-from handlers.results import Authentication, SpfResult
+from handlers.results import Authentication, DnsblResult, SpfResult
 from handlers.subject import Subject
 
 
@@ -25,6 +25,7 @@ class Checks:
         self._heard = upstream.listen(subject)
         if self._heard is not None:  # the client is a filter: SPF would look at the filter
             self._done |= {"spf": self._heard.spf, "helo": SpfResult(), "upstream": self._heard.result}
+            self._done["dnsbl"] = DnsblResult()
 
     def run(self, book: Book) -> Authentication:
         """All results; raises one Missing for all that the checks want to know at present."""
@@ -68,4 +69,5 @@ _INDEPENDENT: dict[str, Callable[[Subject, Book], Any]] = {
     "dkim": _dkim,  # handlers/dkim.py: which domains signed
     "arc": arc.check,  # handlers/arc.py: what those who passed it on say
     "iprev": iprev.check,  # handlers/iprev.py: what the host is called
+    "dnsbl": dnsbl.check,  # handlers/dnsbl.py: which lists name it
 }

@@ -76,6 +76,23 @@ class IprevResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """The client stands on a DNS blocklist: the answer, and what the operator wants done."""
+
+    zone: str
+    code: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class DnsblResult:
+    """Where the client is listed; `dead` are lists that answer for everybody, and do not count."""
+
+    listed: tuple[Listing, ...] = ()
+    dead: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamResult:
     """What the client says, where it is a trusted upstream: none where it is not, silent or heard where it is."""
 
@@ -95,6 +112,7 @@ class Authentication:
     arc: ArcResult = field(default_factory=ArcResult)
     iprev: IprevResult = field(default_factory=IprevResult)
     upstream: UpstreamResult = field(default_factory=UpstreamResult)
+    dnsbl: DnsblResult = field(default_factory=DnsblResult)
     answers: tuple[tuple[Question, Answer], ...] = ()
 
     @property

@@ -2,7 +2,7 @@
 """What the checks look at, and what the operator wants looked at."""
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from handlers.dkim import DkimPolicy, Signatures
 from handlers.headers import Head
@@ -22,11 +22,25 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
+class Dnsbl:
+    """One list: its zone, what becomes of listed clients' mail, and the answers that mean a listing, none: all."""
+
+    zone: str
+    action: str = "reject"
+    codes: tuple[tuple[IPv4Address, IPv4Address], ...] = ()
+
+    def __str__(self) -> str:
+        ranges = (str(low) if low == high else f"{low}-{high}" for low, high in self.codes)
+        return " ".join((self.zone, self.action, *ranges))
+
+
+@dataclass(frozen=True, slots=True)
 class AuthenticationPolicy:
     """What the operator wants looked at, and who is believed."""
 
     dkim: DkimPolicy = field(default_factory=DkimPolicy)
     upstreams: tuple[Upstream, ...] = ()
+    dnsbl: tuple[Dnsbl, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,7 +164,7 @@ def _host(domain: str) -> str:
 
 
 def _prefix(what: str) -> tuple[int, int]:
-    """An IPv4 network stands among the IPv6 ones as ::ffff:0:0/96 does (RFC 4291 §2.5.5.2)."""
+    """An IPv4 network stands among the IPv6 ones as ::ffff:0:0/96 does."""
     network = ip_network(what)
     length = network.prefixlen if isinstance(network, IPv6Network) else network.prefixlen + IPV4_MAPPED_BITS
     number = _number(str(network.network_address)) or 0

@@ -115,6 +115,7 @@ R550_NOT_ALLOWED = Response(
 R550_DMARC = Response(
     550, "5.7.26", "The author's domain asks to refuse what it does not vouch for, send by its own servers"
 )  # RFC 7372 §3.3
+R550_LISTED = Response(550, "5.7.1", "Your host is on a public blocklist, have it taken off")  # RFC 5321 §7.9
 R550_OVER_RATE = Response(550, "5.7.1", "Too much mail from you, send less")  # RFC 5321 §7.9
 R550_COLLEAGUE = Response(550, "5.7.1", "This is a colleague's own address, take it out of the mail")  # RFC 5321 §7.9
 R550_USE_SUBMISSION = Response(

@@ -18,12 +18,13 @@ from handlers.assembling import assemble
 from handlers.book import Book
 from handlers.destinations import Destination, destination
 from handlers.headers import scan
-from handlers.inspection import Inspection
+from handlers.inspection import Inspection, Limits
 from handlers.office import Office
 from handlers.policy import Bench, judge
 from handlers.ports import Answer, Found, Question
+from handlers.rates import Rates, Uncounted
 from handlers.signing import Signer
-from handlers.subject import AuthenticationPolicy
+from handlers.subject import AuthenticationPolicy, Dnsbl
 from handlers.tokens import Keyring, Keys
 from handlers.work import Work
 from storage import cases, contacts, content, desk, listing, messages, migrate, outbox, threads
@@ -99,6 +100,11 @@ class World:
         self.annotate = False
         self.missing: set[str] = set()  # domains whose key DNS cannot give now
         self.txt: dict[str, Answer] = {}  # what else stands in DNS, by name
+        self.hosts: dict[str, str] = {}  # and the addresses there
+        self.session = Session("s1", "192.0.2.1", "mx.customer.example")
+        self.rates: Rates = Uncounted()
+        self.dnsbl: tuple[Dnsbl, ...] = ()
+        self.vouched = False  # whether mail came the learnt way
         self.ret, self.envid, self.wish = "", "", Wish()  # what senders ask to be told (RFC 3461)
         self.apply(desk_value)
 
@@ -114,7 +120,8 @@ class World:
         with self.database.move(Move.APPLY) as unit:
             desk.apply(unit, value)
             snapshot = desk.snapshot(unit)
-        self.office = Office(HOST, HOST, KEYS, snapshot, AuthenticationPolicy(), self.annotate)
+        self.office = Office(HOST, HOST, KEYS, snapshot, AuthenticationPolicy(dnsbl=self.dnsbl), self.annotate)
+        self.office = replace(self.office, limits=Limits(files=True))
 
     def presence(self, login: str, presence: str) -> None:
         with self.database.move(Move.PRESENCE) as unit:
@@ -139,17 +146,19 @@ class World:
         at = self.now
         looked_at = Inspection(self.office.limits, self.office.authentication.dkim, at)
         looked_at.feed(octets)
-        session = Session("s1", "192.0.2.1", "mx.customer.example")
         envelope = self.envelope(parse(sender) if sender else None, tuple(one.address for one in found))
-        arrived = assemble(looked_at, session, replace(envelope, id=tokens.new_name(at)), found, self.office)
+        arrived = assemble(looked_at, self.session, replace(envelope, id=tokens.new_name(at)), found, self.office)
         office = replace(self.office, annotate=self.annotate)
         with self.database.read() as unit:
-            return judge(arrived, Bench(office, Book(self._answer), Lookups(unit, self)))
+            bench = Bench(office, Book(self._answer), Lookups(unit, self), self.rates)
+            return judge(replace(arrived, vouched=self.vouched), bench)
 
     def _answer(self, question: Question) -> Answer:
         """Every domain has published our one key, and nothing else but what `txt` says."""
         if question.kind == "TXT" and question.name in self.txt:
             return self.txt[question.name]
+        if question.kind == "A" and question.name in self.hosts:
+            return Answer(Found.YES, (self.hosts[question.name].encode(),))
         if any(question.name.endswith(f"._domainkey.{domain}") for domain in self.missing):
             return Answer(Found.TEMPORARY)
         if question.kind == "TXT" and "._domainkey." in question.name:

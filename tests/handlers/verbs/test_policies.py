@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may write: policies of an address and of the desk, lists, blocks, DMARC, size, attachments, in a whole office."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from handlers.ports import Answer, Found
+from handlers.subject import Dnsbl
+from storage import blocks, lists
+from storage.desk_values import Policy, SenderList
+from storage.response import (
+    R451_DNS,
+    R550_DMARC,
+    R550_LISTED,
+    R550_NOT_ALLOWED,
+    R552_TOO_BIG_FOR_ADDRESS,
+    R554_ATTACHMENT,
+)
+from storage.states import Move
+from tests.support.office import CARL, DESK, SUPPORT, World, mail, sign
+
+VERA, STRANGER = "vera@known.example", "eve@elsewhere.example"
+NOTHING = Policy()
+POSTMASTER = "postmaster@gw.example"
+
+
+def aligned(author: str, **fields: str) -> bytes:
+    return sign(mail(author, **fields), author.rpartition("@")[2])
+
+
+def policy(world: World, own: Policy = NOTHING, *, desk: Policy = NOTHING, **more: Any) -> None:
+    """support@ has this policy, and all others what the desk says."""
+    support = replace(DESK.addresses[0], policy=own)
+    world.apply(replace(DESK, addresses=(support, *DESK.addresses[1:]), policy=desk, **more))
+
+
+def dmarc(world: World, domain: str, wanted: str) -> None:
+    world.txt[f"_dmarc.{domain}"] = Answer(Found.YES, (f"v=DMARC1; p={wanted}".encode(),))
+
+
+def because(judged: Any) -> str:
+    return next(one.because for one in judged.notes if one.step == "admission")
+
+
+LISTS = (SenderList("partners", (STRANGER, "@firm.example", "@*.wide.example")),)
+LISTED = Policy("listed", lists=("partners",))
+
+
+@pytest.mark.parametrize(
+    ("own", "octets", "let_in"),
+    [
+        (Policy("anyone"), mail(STRANGER), True),
+        (Policy("authenticated"), aligned(STRANGER), True),
+        # From alone proves nothing, whichever way people are let in.
+        (Policy("authenticated"), mail(STRANGER), False),
+        (LISTED, mail(STRANGER), False),
+        (Policy("known_contacts"), mail(VERA), False),
+        (Policy("known_contacts"), aligned(VERA), True),
+        (Policy("known_contacts"), aligned(STRANGER), False),
+        (LISTED, aligned(STRANGER), True),
+        (LISTED, aligned("EVE@Elsewhere.Example"), True),
+        (LISTED, aligned("other@elsewhere.example"), False),
+        # A list that lets in names what it means: a domain is not those below it.
+        (LISTED, aligned("any@firm.example"), True),
+        (LISTED, aligned("any@below.firm.example"), False),
+        (LISTED, aligned("any@below.wide.example"), True),
+        (LISTED, aligned("any@deeply.below.wide.example"), True),
+        (LISTED, aligned("any@wide.example"), False),
+        # Several authors are nobody whom a list could name.
+        (LISTED, aligned(f"{STRANGER}, {CARL}"), False),
+    ],
+)
+def test_who_may_write_to_an_address(world: World, own: Policy, octets: bytes, let_in: bool) -> None:
+    policy(world, own, lists=LISTS)
+    judged = world.judged(octets)
+    assert (judged.refusal is None) == let_in, because(judged)
+    assert judged.refusal in (None, R550_NOT_ALLOWED)
+    assert f"accept_from = {own.accept_from} (address support@firm.example)" in because(judged)
+
+
+@pytest.mark.parametrize(
+    ("own", "desk", "said"),
+    [
+        (Policy(), Policy(), "accept_from = anyone (default)"),
+        (
+            Policy(),
+            Policy("authenticated"),
+            "accept_from = authenticated (the desk's [policy]), others = reject (default)",
+        ),
+        (Policy("anyone"), Policy("authenticated"), "accept_from = anyone (address support@firm.example)"),
+        # Each key for itself.
+        (Policy("authenticated"), Policy("anyone", "discard"), "others = discard (the desk's [policy])"),
+    ],
+)
+def test_what_an_address_does_not_say_the_desk_says(world: World, own: Policy, desk: Policy, said: str) -> None:
+    policy(world, own, desk=desk)
+    assert said in because(world.judged(mail(STRANGER)))
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "own", "expected"),
+    [
+        ("reject", Policy(), R550_DMARC),
+        ("quarantine", Policy(), "quarantine"),
+        ("none", Policy(), "accept"),
+        ("reject", Policy(dmarc_reject="quarantine"), "quarantine"),
+        ("reject", Policy(dmarc_reject="discard"), "discard"),
+        ("reject", Policy(dmarc_reject="accept"), "accept"),
+        ("none", Policy(dmarc_none="reject"), R550_DMARC),
+        # The hardest holds: whoever may not write is not let into the quarantine by a failure.
+        ("quarantine", Policy("authenticated"), R550_NOT_ALLOWED),
+        ("reject", Policy("authenticated", "quarantine"), R550_DMARC),
+    ],
+)
+def test_a_dmarc_failure_does_what_the_policy_says(world: World, asked_for: str, own: Policy, expected: Any) -> None:
+    policy(world, own)
+    dmarc(world, "elsewhere.example", asked_for)
+    judged = world.judged(mail(STRANGER))
+    assert (judged.refusal or judged.disposition) == expected
+    assert world.judged(aligned(STRANGER)).disposition == "accept"
+    if own == Policy():
+        assert f"elsewhere.example asks for {asked_for}: dmarc_{asked_for}" in str(judged.notes)
+
+
+def test_mail_that_a_list_passed_on_is_kept_and_not_refused(world: World) -> None:
+    dmarc(world, "elsewhere.example", "reject")
+    through = mail(STRANGER, list_id="<people.lists.example>")
+    assert world.judged(through).refusal == R550_DMARC
+    assert world.judged(sign(through, "lists.example")).disposition == "quarantine"
+
+
+def test_a_learnt_forwarder_costs_nobody_their_mail(world: World) -> None:
+    dmarc(world, "elsewhere.example", "reject")
+    world.vouched = True
+    assert world.judged(mail(STRANGER)).disposition == "accept"
+    # A refusal would be sent by the forwarder to whoever the mail names.
+    policy(world, Policy("authenticated"))
+    assert world.judged(mail(STRANGER)).disposition == "quarantine"
+    policy(world, Policy("known_contacts", "discard"))
+    assert world.judged(mail(STRANGER)).disposition == "discard"
+
+
+TAKEN_ALL = Policy(dmarc_reject="accept", dmarc_quarantine="accept", dmarc_none="accept")
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        # Nobody vouches, and whatever the policy is, a failure is taken as unproven.
+        (TAKEN_ALL, "accept"),
+        # One policy of several would refuse it.
+        (Policy(), R451_DNS),
+        (replace(TAKEN_ALL, dmarc_none="quarantine"), R451_DNS),
+        # It is refused whatever the answer.
+        (Policy("listed", lists=()), R550_NOT_ALLOWED),
+        # It is kept in any case, but a refusal would be harder.
+        (Policy("authenticated", "quarantine"), R451_DNS),
+        (Policy("authenticated", "quarantine", dmarc_reject="quarantine"), "quarantine"),
+    ],
+)
+def test_dns_is_waited_for_where_it_decides(world: World, own: Policy, expected: Any) -> None:
+    policy(world, own)
+    world.txt["_dmarc.elsewhere.example"] = Answer(Found.TEMPORARY)
+    judged = world.judged(mail(STRANGER))
+    assert (judged.refusal or judged.disposition) == expected, judged.notes
+
+
+BLOCKED = {
+    # What is blocked -> whom it stops, by (client, reverse-path, author).
+    "eve@elsewhere.example": [("192.0.2.1", CARL, STRANGER), ("192.0.2.1", "EVE@elsewhere.example", CARL)],
+    "@elsewhere.example": [("192.0.2.1", CARL, STRANGER), ("192.0.2.1", CARL, "x@deeply.below.elsewhere.example")],
+    "192.0.2.0/24": [("192.0.2.1", CARL, CARL), ("::ffff:192.0.2.1", None, CARL)],
+    "192.0.2.1": [("192.0.2.1", CARL, CARL)],
+    "2001:db8::/32": [("2001:db8:7::1", CARL, CARL)],
+    "@xn--mnchen-3ya.example": [("192.0.2.1", CARL, "eve@münchen.example")],
+    "@münchen.example": [("192.0.2.1", CARL, "eve@xn--mnchen-3ya.example")],
+}
+FREE = [("198.51.100.1", CARL, CARL), ("2001:db9::1", CARL, "eve@notelsewhere.example"), ("local", None, CARL)]
+
+
+@pytest.mark.parametrize("what", BLOCKED)
+def test_a_block_stops_whom_it_names_and_nobody_else(world: World, what: str) -> None:
+    with world.database.move(Move.APPLY) as unit:
+        assert blocks.add(unit, what, "sent filth", world.now)
+        assert not blocks.add(unit, what.upper(), "again", world.now)
+    policy(world)
+    for (peer, sender, author), is_stopped in [(one, True) for one in BLOCKED[what]] + [(one, False) for one in FREE]:
+        world.session = replace(world.session, peer=peer)
+        judged = world.judged(aligned(author) if author.isascii() else mail(author), sender=sender)
+        assert (judged.refusal == R550_NOT_ALLOWED) == is_stopped, (peer, sender, author)
+        if is_stopped:
+            assert "is blocked: " in because(judged)
+            assert "since 2026-11-22 (sent filth)" in because(judged)
+        assert world.judged(mail(author), POSTMASTER, sender=sender).refusal is None  # RFC 5321 §4.5.1
+
+
+def test_one_of_several_authors_who_is_blocked_is_enough(world: World) -> None:
+    with world.database.move(Move.APPLY) as unit:
+        blocks.add(unit, STRANGER, "", world.now)
+    policy(world)
+    assert world.judged(mail(f"{CARL}, {STRANGER}")).refusal == R550_NOT_ALLOWED
+    assert world.judged(mail(f"{CARL}, {VERA}")).refusal is None
+
+
+def test_a_mail_too_big_for_an_address_is_refused_there(world: World) -> None:
+    small = Policy(max_size=1000)
+    policy(world, small)
+    assert world.judged(mail(body="x" * 500)).disposition == "accept"
+    judged = world.judged(mail(body="x" * 1000))
+    assert judged.refusal == R552_TOO_BIG_FOR_ADDRESS
+    # Whoever takes it speaks for all.
+    both = world.judged(mail(body="x" * 1000), str(SUPPORT), "sales@firm.example")
+    assert [one.disposition for one in both.verdicts] == ["quarantine", "accept"]
+
+
+ATTACHED = (
+    "--b\r\nContent-Type: text/plain\r\n\r\nHello\r\n--b\r\nContent-Type: application/octet-stream\r\n"
+    'Content-Disposition: attachment; filename="run.exe"\r\n\r\nMZ\r\n--b--\r\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        (Policy(forbid_attachments=(".exe", ".js")), R554_ATTACHMENT),
+        (Policy(forbid_attachments=(".exe",), forbidden_attachment="quarantine"), "quarantine"),
+        (Policy(forbid_attachments=("application/octet-stream",), forbidden_attachment="discard"), "discard"),
+        (Policy(forbid_attachments=("application/*",)), R554_ATTACHMENT),
+        (Policy(forbid_attachments=(".js",)), "accept"),
+        (Policy(forbid_attachments=()), "accept"),
+    ],
+)
+def test_forbidden_attachments_have_a_disposition_of_their_own(world: World, own: Policy, expected: Any) -> None:
+    policy(world, own, desk=Policy(forbid_attachments=(".exe",)))
+    judged = world.judged(mail(body=ATTACHED, content_type='multipart/mixed; boundary="b"'))
+    assert (judged.refusal or judged.disposition) == expected
+
+
+def test_a_client_on_a_list_is_refused_as_the_operator_says(world: World) -> None:
+    world.dnsbl = (Dnsbl("soft.example", "quarantine"), Dnsbl("hard.example"))
+    policy(world)
+    assert world.judged(mail()).disposition == "accept"
+    world.hosts["1.2.0.192.soft.example"] = "127.0.0.2"
+    judged = world.judged(mail())
+    assert judged.disposition == "quarantine"
+    assert "the client 192.0.2.1 is listed by soft.example as 127.0.0.2" in judged.reason
+    world.hosts["1.2.0.192.hard.example"] = "127.0.0.4"
+    assert world.judged(mail()).refusal == R550_LISTED
+    assert world.judged(mail(), POSTMASTER).disposition == "accept"
+    # The forwarder of an address is known better than by any list.
+    world.vouched = True
+    assert world.judged(mail()).disposition == "accept"
+
+
+def test_annotating_takes_everything_and_says_what_would_have_been(world: World) -> None:
+    with world.database.move(Move.APPLY) as unit:
+        blocks.add(unit, STRANGER, "sent filth", world.now)
+    policy(world)
+    world.annotate = True
+    judged = world.judged(mail(STRANGER))
+    assert (judged.refusal, judged.disposition) == (None, "accept")
+    assert judged.reason.startswith("would have been reject: the author is blocked: eve@elsewhere.example since")
+
+
+def test_over_lmtp_each_recipient_hears_its_own_reason(world: World) -> None:
+    policy(world, Policy(max_size=1000))
+    world.session = replace(world.session, protocol="LMTP", peer="local")
+    judged = world.judged(mail(body="x" * 1000), str(SUPPORT), "vip@firm.example", "sales@firm.example")
+    assert [(one.recipient, one.response) for one in judged.refused] == [
+        ("support@firm.example", R552_TOO_BIG_FOR_ADDRESS),
+        ("vip@firm.example", R550_NOT_ALLOWED),
+    ]
+    assert [str(one.address) for one in judged.destinations] == ["sales@firm.example"]
+
+
+def test_what_a_command_adds_to_a_list_lets_in_and_survives_the_file(world: World) -> None:
+    policy(world, LISTED, lists=LISTS)
+    assert world.judged(aligned(VERA)).refusal == R550_NOT_ALLOWED
+    with world.database.move(Move.APPLY) as unit:
+        assert lists.add(unit, "partners", "@known.example", world.now)
+        assert not lists.add(unit, "partners", "@KNOWN.example", world.now)
+    policy(world, LISTED, lists=LISTS)
+    judged = world.judged(aligned(VERA))
+    assert judged.disposition == "accept"
+    assert "is @known.example of the list partners" in because(judged)
