@@ -3,8 +3,9 @@
 
 Enters: names as they stand in mail and the desk. Leaves: handlers.ports.Answer. Never raises for a name or for what the
 network says: one table maps each failure to a Found (dependencies G25), and whatever it lacks is TEMPORARY.
-Answers are kept for their TTL, "no" included (RFC 2308); temporary failures are never kept. Questions that are already
-on their way are shared, their number and the time of each are bounded.
+Answers are kept for their TTL, "no" included where the zone says how long (RFC 2308); temporary failures are never
+kept. Questions that are already on their way are shared; their number, the time of each and the size of each answer are
+bounded.
 """
 
 import asyncio
@@ -14,14 +15,18 @@ import socket
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
 import dns.asyncresolver
 import dns.exception
+import dns.message
 import dns.name
 import dns.nameserver
+import dns.query
 import dns.rdatatype
 import dns.resolver
 import dns.rrset
+import dns.ttl
 
 from handlers.ports import Answer, Found, Question
 
@@ -29,7 +34,8 @@ CACHED_ANSWERS = 10_000
 CACHED_OCTETS = 8_192  # a bigger answer is asked for again, so that a stranger's records cannot fill the memory
 LONGEST_POSITIVE_S = 86_400.0
 LONGEST_NEGATIVE_S = 900.0  # RFC 2308 §5 allows 1-3 hours; a new record shall be seen sooner
-QUESTIONS_AT_ONCE = 100
+QUESTIONS_AT_ONCE = 400  # many times what one mail may have on its way (gateway/looking_up.py)
+ANSWER_OCTETS = 16_384  # reading thousands of records takes a tenth of a second; no honest name has them
 NAME_CHARACTERS = 1_024  # no name of 255 octets is longer, with every octet escaped as \DDD (RFC 1035 §5.1)
 UDP_PAYLOAD_OCTETS = 1_232  # fits one packet on any path; what is bigger comes by TCP
 
@@ -47,6 +53,11 @@ _FOUND: tuple[tuple[type[Exception], Found], ...] = (
     (dns.exception.Timeout, Found.TEMPORARY),  # LifetimeTimeout among them
     (OSError, Found.TEMPORARY),  # TimeoutError among them
 )
+
+
+class AnswerTooBig(OSError):
+    """Not read: nothing of it may be relied upon."""
+
 
 _NAMESERVER = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^\s:\[\]]+))(?::(?P<port>[0-9]{1,5}))?|(?P<bare_v6>[0-9A-Fa-f:.]+)"
@@ -116,10 +127,12 @@ class DnsResolver:
                 name = _name(key[0])
                 reply = await self._stub.resolve(name, key[1], search=False, raise_on_no_answer=False)
             answer = Answer(Found.NO_DATA) if reply.rrset is None else Answer(Found.YES, _records(reply.rrset))
-            self._keep(key, answer, reply.chaining_result.minimum_ttl)
+            self._keep(key, answer, _ttl(reply.chaining_result))
         except dns.resolver.NXDOMAIN as error:
             answer = Answer(Found.NO_NAME)
             self._keep(key, answer, min(_ttls(error), default=0))
+        except dns.resolver.NoNameservers as error:
+            answer = Answer(_found_by_all(error))
         except Exception as error:
             answer = Answer(_found(error))
         finally:
@@ -184,7 +197,18 @@ def _host(name: dns.name.Name) -> str:
 
 def _ttls(error: dns.resolver.NXDOMAIN) -> list[int]:
     """How long each "no such name" holds (RFC 2308 §5)."""
-    return [response.resolve_chaining().minimum_ttl for response in error.kwargs.get("responses", {}).values()]
+    return [_ttl(response.resolve_chaining()) for response in error.kwargs.get("responses", {}).values()]
+
+
+def _ttl(found: dns.message.ChainingResult) -> int:
+    """A "no" without the zone's SOA says nothing of how long it holds, and is not kept (RFC 2308 §5)."""
+    return 0 if found.minimum_ttl == dns.ttl.MAX_TTL else found.minimum_ttl
+
+
+def _found_by_all(error: dns.resolver.NoNameservers) -> Found:
+    """What came of asking every nameserver; an answer too big for one is so for all."""
+    is_too_big = any(isinstance(one[3], AnswerTooBig) for one in error.kwargs.get("errors", ()))
+    return Found.MALFORMED if is_too_big else _found(error)
 
 
 def _found(error: Exception) -> Found:
@@ -202,13 +226,40 @@ def _stub(nameservers: tuple[str, ...], timeout_s: float) -> dns.asyncresolver.R
     else:
         try:
             stub.read_resolv_conf("/etc/resolv.conf")
+            stub.nameservers = [_Nameserver(str(address), 53) for address in stub.nameservers]
         except dns.resolver.NoResolverConfiguration:
-            stub.nameservers = ["127.0.0.1"]  # as resolv.conf(5) says
+            stub.nameservers = [_Nameserver("127.0.0.1", 53)]  # as resolv.conf(5) says
     stub.lifetime = timeout_s
     stub.timeout = timeout_s / 3  # a lost packet is asked for again
     stub.use_edns(0, 0, UDP_PAYLOAD_OCTETS)
     stub.cache = None
     return stub
+
+
+class _Nameserver(dns.nameserver.Do53Nameserver):
+    """A nameserver whose answers by TCP are looked at for their size before they are read."""
+
+    async def async_query(self, request: dns.message.QueryMessage, **about: Any) -> dns.message.Message:  # type: ignore[override]
+        """One question by UDP; by TCP where `max_size` says that the answer did not fit."""
+        if not about["max_size"]:
+            return await super().async_query(request, **about)
+        async with asyncio.timeout(about["timeout"]):
+            octets = await self._by_tcp(request.to_wire(prepend_length=True))
+        reply = dns.message.from_wire(octets)
+        if not request.is_response(reply):
+            raise dns.query.BadResponse
+        return reply
+
+    async def _by_tcp(self, question: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection(self.address, self.port)
+        try:
+            writer.write(question)
+            size = int.from_bytes(await reader.readexactly(2), "big")
+            if size > ANSWER_OCTETS:
+                raise AnswerTooBig(f"{size} octets")
+            return await reader.readexactly(size)
+        finally:
+            writer.transport.abort()
 
 
 def _nameserver(text: str) -> dns.nameserver.Do53Nameserver:
@@ -221,4 +272,4 @@ def _nameserver(text: str) -> dns.nameserver.Do53Nameserver:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as error:
         raise ValueError(f"the nameserver {text!r} has no address") from error
-    return dns.nameserver.Do53Nameserver(str(found[0][4][0]), int(form["port"] or 53))
+    return _Nameserver(str(found[0][4][0]), int(form["port"] or 53))

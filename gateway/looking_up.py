@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The questions that the checks of one mail want answered, asked of DNS: all that are known at once, within one bound.
 
-What has no answer when the time is up is a temporary error, for this mail alone.
+Enters: the checks and a resolver. Leaves: a book in which they miss nothing. What has no answer when the time is up is
+a temporary error, for this mail alone. A name that nobody answers for delays only the check that asked for it; and of
+one mail a few questions are on their way at a time, so that it takes little of what all mails share (gateway/dns.py).
 """
 
 import asyncio
@@ -10,26 +12,63 @@ from handlers.authentication import Checks
 from handlers.book import Book, Missing
 from handlers.ports import Answer, Found, Question, Resolver
 
+QUESTIONS_OF_ONE_MAIL = 20
+PATIENCE_S = 0.25  # with the slowest of several questions, before the checks go on with what has come
+
 
 async def look_up(checks: Checks, resolver: Resolver, timeout_s: float) -> Book:
     """A book in which the checks miss nothing."""
     book = Book(resolver.known)
-    deadline = asyncio.get_running_loop().time() + timeout_s
-    while True:
-        try:
-            checks.run(book)
-        except Missing as missing:
-            await _ask(missing.questions, book, resolver, deadline)
-        else:
-            return book
+    inquiry: _Inquiry | None = None
+    try:
+        while True:
+            try:
+                checks.run(book)
+            except Missing as missing:
+                inquiry = inquiry or _Inquiry(book, resolver, timeout_s)
+                await inquiry.ask(missing.questions)
+            else:
+                return book
+    finally:
+        if inquiry is not None:
+            inquiry.end()
 
 
-async def _ask(questions: tuple[Question, ...], book: Book, resolver: Resolver, deadline: float) -> None:
-    tasks = {asyncio.ensure_future(resolver.ask(one)): one for one in questions}
-    left = max(0.0, deadline - asyncio.get_running_loop().time())
-    done, late = await asyncio.wait(tasks, timeout=left)
-    for task in done:
-        book.write(tasks[task], task.result())
-    for task in late:
-        task.cancel()
-        book.write(tasks[task], Answer(Found.TEMPORARY))
+class _Inquiry:
+    """The questions of one mail that are on their way; each answer is written down when it comes."""
+
+    def __init__(self, book: Book, resolver: Resolver, timeout_s: float) -> None:
+        self._book, self._resolver = book, resolver
+        self._loop = asyncio.get_running_loop()
+        self._deadline = self._loop.time() + timeout_s
+        self._room = asyncio.Semaphore(QUESTIONS_OF_ONE_MAIL)
+        self._under_way: dict[Question, asyncio.Task[None]] = {}
+
+    async def ask(self, questions: tuple[Question, ...]) -> None:
+        """Returns when there is something new in the book."""
+        left = self._deadline - self._loop.time()
+        if left <= 0:
+            for one in questions:
+                self._book.write(one, Answer(Found.TEMPORARY))
+            return
+        for one in questions:
+            if one not in self._under_way:
+                self._under_way[one] = self._loop.create_task(self._answer(one))
+        tasks = set(self._under_way.values())
+        done, _ = await asyncio.wait(tasks, timeout=min(left, PATIENCE_S))
+        if not done:
+            left -= PATIENCE_S
+            done, _ = await asyncio.wait(tasks, timeout=max(0.0, left), return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()  # a bug of ours, if it raises
+
+    def end(self) -> None:
+        """Nobody waits for the rest."""
+        for task in self._under_way.values():
+            task.cancel()
+
+    async def _answer(self, one: Question) -> None:
+        async with self._room:
+            answer = await self._resolver.ask(one)
+        self._book.write(one, answer)
+        del self._under_way[one]

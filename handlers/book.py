@@ -4,7 +4,7 @@
 A check is a plain function of the mail and the book. Where a page is still empty it stops with Missing, which names the
 questions; whoever runs the checks asks them, writes the answers down and runs it again. So a check does no I/O, all
 questions that are known at once are asked at once, and with the answers that were stored the same mail can be judged
-again later. Bounded: beyond MAX_QUESTIONS every answer is a temporary error.
+again later. Bounded: beyond MAX_QUESTIONS, or MAX_OCTETS of answers, every answer is a temporary error.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from handlers.ports import Answer, Found, Question
 
 MAX_QUESTIONS = 250
+MAX_OCTETS = 250_000
+RECORD_OCTETS = 16  # what a record costs beside its text
 
 Known = Callable[[Question], Answer | None]
 
@@ -30,6 +32,7 @@ class Book:
     def __init__(self, known: Known = lambda _: None) -> None:
         self._known = known
         self._answers: dict[Question, Answer] = {}
+        self._octets = 0
 
     @property
     def answers(self) -> Mapping[Question, Answer]:
@@ -39,6 +42,7 @@ class Book:
     def write(self, question: Question, answer: Answer) -> None:
         """Note what DNS said."""
         self._answers[question] = answer
+        self._octets += sum(map(len, answer.records)) + RECORD_OCTETS * len(answer.records)
 
     def ask(self, kind: str, name: str) -> Answer:
         """The answer; raises Missing where it is not there yet."""
@@ -64,9 +68,10 @@ class Book:
     def _look(self, one: Question) -> Answer | None:
         answer = self._answers.get(one)
         if answer is None:
-            answer = Answer(Found.TEMPORARY) if len(self._answers) >= MAX_QUESTIONS else self._known(one)
+            is_full = len(self._answers) >= MAX_QUESTIONS or self._octets >= MAX_OCTETS
+            answer = Answer(Found.TEMPORARY) if is_full else self._known(one)
             if answer is not None:
-                self._answers[one] = answer
+                self.write(one, answer)
         return answer
 
 

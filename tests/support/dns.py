@@ -2,12 +2,14 @@
 """A DNS server for tests, over UDP and TCP on one loopback port, that serves a zone a test can change at any time.
 
 The zone is name -> type -> list of strings in presentation form; instead of a list, or of the whole entry of a name,
-`{"rcode": "NXDOMAIN" | "NODATA" | "SERVFAIL" | "TIMEOUT"}` scripts that outcome. TIMEOUT gets no answer at all.
-An absent name is NXDOMAIN, a name without the asked type is NODATA, a CNAME is followed.
+`{"rcode": "NXDOMAIN" | "NODATA" | "SERVFAIL" | "TIMEOUT"}` scripts that outcome. TIMEOUT gets no answer at all,
+GARBAGE and WRONG_ID one that is none. An absent name is NXDOMAIN, a name without the asked type is NODATA, a CNAME is
+followed. `delay_s` holds every answer back.
 """
 
 import socketserver
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping
 
@@ -41,6 +43,7 @@ class DnsZone:
     def __init__(self, zone: Mapping[str, Mapping] | None = None) -> None:
         self._lock = threading.Lock()
         self._zone: dict[str, dict] = {}
+        self.delay_s = 0.0
         self.queries: Counter[tuple[str, str]] = Counter()
         self.update(zone or {})
         self._servers = _open(self)
@@ -93,8 +96,14 @@ class DnsZone:
         with self._lock:
             self.queries[name, kind] += 1
             rcode = self._fill(answer, name, kind)
+        if self.delay_s:
+            time.sleep(self.delay_s)
         if rcode == "TIMEOUT":
             return None
+        if rcode == "GARBAGE":
+            return packet[:2] + b"\xff" * 40
+        if rcode == "WRONG_ID":
+            return bytes([packet[0] ^ 1]) + bytes(answer.pack())[1:]
         answer.header.rcode = getattr(RCODE, rcode)
         packed = answer.pack()
         if limit is None or len(packed) <= limit:

@@ -157,6 +157,22 @@ async def test_a_no_is_kept_for_the_zones_negative_ttl(resolver, nameserver, sec
     assert nameserver.asked[name, "TXT"] == 2
 
 
+async def test_a_no_of_which_the_zone_does_not_say_how_long_it_holds_is_not_kept():
+    async with Nameserver('only.example. 100 IN TXT "no SOA"') as server:  # RFC 2308 §5
+        resolver = DnsResolver((server.address,), 2.0)
+        for _ in range(2):
+            assert (await resolver.ask(question("TXT", "nobody.example"))).found is Found.NO_NAME
+        assert server.asked["nobody.example", "TXT"] == 2
+
+
+async def test_an_answer_too_big_for_any_use_is_not_read():
+    """A tenth of a second for each, if it were."""
+    async with Nameserver("\n".join(f"a.example. 9 IN A 10.0.{n // 250}.{n % 250}" for n in range(1500))) as server:
+        server.big.add("a.example")
+        resolver = DnsResolver((server.address,), 2.0)
+        assert await resolver.ask(question("A", "a.example")) == Answer(Found.MALFORMED)
+
+
 async def test_the_cache_forgets_the_least_recently_used_name(nameserver):
     resolver = DnsResolver((nameserver.address,), 2.0, cached_answers=2)
     for name in ("key.example", "alias.example", "key.example", "big.example", "key.example", "alias.example"):
