@@ -3,8 +3,7 @@
 
 Enters: the header sections of the parts, as handlers/mime_bounds.py meets them while the body streams. Leaves: a Files
 that answers which entry of ".exe", "application/x-msdownload", "audio/*" it matches. Octets are not looked at, archives
-are not opened. Bounded; never fails. Readers differ on which of several names counts (RFC 2231, encoded
-words): all of them do here.
+are not opened. Bounded; never fails. Readers differ on which of several names counts (RFC 2231, encoded words): all do.
 """
 
 import re
