@@ -67,7 +67,7 @@ def _tags(text: str) -> dict[str, str]:
 
 
 def _word(tags: Mapping[str, str], name: str) -> str:
-    """RFC 5234 §2.3: the words of the grammar are written in either case."""
+    """The words of the grammar (RFC 9989 §4.8) are written in either case."""
     return tags.get(name, "").lower()
 
 
