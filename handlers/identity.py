@@ -73,8 +73,9 @@ def claimed_author(head: Head) -> str:
 
 
 def _hides_another(head: Head) -> bool:
-    """Whether some reader could see one more From field: in a line that is none for us, or behind a lone CR or NUL."""
-    if _LINE_END_OF_SOME.search(head.content, 0, head.body_offset):
+    """Whether some reader could see one more From field: in what is none for us, or where lines end in two ways."""
+    lines, usual = (head.content.count(end, 0, head.body_offset) for end in (b"\n", b"\r\n"))
+    if lines > usual > 0 or _LINE_END_OF_SOME.search(head.content, 0, head.body_offset):
         return True
     return any(
         field.name != b"from" and _ALMOST_FROM.match(head.content, field.start, field.end) for field in head.fields

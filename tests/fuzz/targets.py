@@ -18,6 +18,7 @@ from handlers.mime_parts import parts, text
 from handlers.tokens import Keyring, Keys
 from storage.envelope import Envelope
 from storage.response import Response
+from tests.support.authorship import keep_the_law
 
 NAME = "gw.example"
 LIMIT = 200
@@ -97,6 +98,11 @@ def _read_people(head: headers.Head) -> None:
     classify(head, Envelope(None, ()), _KEYS)
 
 
+def authorship(octets: bytes) -> None:
+    """dmarc=pass is never given for a domain whose key or address did not vouch."""
+    keep_the_law(octets)
+
+
 def structure(octets: bytes) -> None:
     """Parts lie inside their parents, and every leaf has a text."""
     found = parts(octets)
@@ -116,6 +122,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "content": content,
     "mail_and_rcpt": mail_and_rcpt,
     "header_section": header_section,
+    "authorship": authorship,
     "structure": structure,
 }
 

@@ -107,7 +107,8 @@ def test_what_can_be_read_in_two_ways_is_nobody(value: bytes) -> None:
         b"From: a@b.example\r\nFr\x0bom : c@d.example\r\n\r\n",
         b"From: a@b.example\r\n\xef\xbb\xbfFROM: c@d.example\r\n\r\n",
         b'From: a@b.example\r\n"From": c@d.example\r\n\r\n',
-        # A lone CR ends a line for some, a NUL everything.
+        # A lone CR ends a line for some, a lone LF for others, a NUL everything.
+        b"From: a@b.example\n\r\nFrom: c@d.example\r\n\r\n",
         b"Subject: x\rFrom: c@d.example\r\nFrom: a@b.example\r\n\r\n",
         b"Subject: x\x00\r\nFrom: a@b.example\r\n\r\n",
     ],
