@@ -26,7 +26,6 @@ import dns.query
 import dns.rdatatype
 import dns.resolver
 import dns.rrset
-import dns.ttl
 
 from handlers.ports import Answer, Found, Question
 
@@ -127,7 +126,7 @@ class DnsResolver:
                 name = _name(key[0])
                 reply = await self._stub.resolve(name, key[1], search=False, raise_on_no_answer=False)
             answer = Answer(Found.NO_DATA) if reply.rrset is None else Answer(Found.YES, _records(reply.rrset))
-            self._keep(key, answer, _ttl(reply.chaining_result))
+            self._keep(key, answer, _ttl(reply.response))
         except dns.resolver.NXDOMAIN as error:
             answer = Answer(Found.NO_NAME)
             self._keep(key, answer, min(_ttls(error), default=0))
@@ -197,12 +196,14 @@ def _host(name: dns.name.Name) -> str:
 
 def _ttls(error: dns.resolver.NXDOMAIN) -> list[int]:
     """How long each "no such name" holds (RFC 2308 §5)."""
-    return [_ttl(response.resolve_chaining()) for response in error.kwargs.get("responses", {}).values()]
+    return [_ttl(response) for response in error.kwargs.get("responses", {}).values()]
 
 
-def _ttl(found: dns.message.ChainingResult) -> int:
+def _ttl(response: dns.message.QueryMessage) -> int:
     """A "no" without the zone's SOA says nothing of how long it holds, and is not kept (RFC 2308 §5)."""
-    return 0 if found.minimum_ttl == dns.ttl.MAX_TTL else found.minimum_ttl
+    found = response.resolve_chaining()
+    is_known = found.answer is not None or any(one.rdtype == dns.rdatatype.SOA for one in response.authority)
+    return found.minimum_ttl if is_known else 0
 
 
 def _found_by_all(error: dns.resolver.NoNameservers) -> Found:
