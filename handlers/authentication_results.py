@@ -64,7 +64,7 @@ def _dkim(found: DkimResult) -> str:
 
 
 def _dmarc(found: DmarcResult) -> str:
-    """The properties that are registered for it (RFC 7489, RFC 9989)."""
+    """The properties that are registered for it (RFC 9989)."""
     policy = f"policy.dmarc={found.policy}" if found.policy in _POLICIES else ""
     return _clause("dmarc", found.result, found.reason, _domain("header.from", found.domain), policy)
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from dkim.util import InvalidTagValueList, parse_tag_value
 
+from storage.address import a_labels
+
 ALGORITHMS = {b"rsa-sha256": "rsa", b"ed25519-sha256": "ed25519"}
 MAX_SIGNED_NAMES = 500
 FUTURE_LEEWAY_S = 36000  # as dkimpy: clocks that show another zone's hour are common
@@ -121,7 +123,7 @@ def times_of(tags: dict[bytes, bytes], now: int) -> None:
 
 def domain_of(tags: dict[bytes, bytes]) -> tuple[str, str]:
     """The domain and the selector, d= and s=; raises Unusable."""
-    domain, selector = tags[b"d"].lower(), tags[b"s"].lower()
+    domain, selector = _in_a_labels(tags[b"d"]), _in_a_labels(tags[b"s"])
     if not _NAME.fullmatch(domain[:MAX_DOMAIN_OCTETS]) or not _NAME.fullmatch(selector[:MAX_DOMAIN_OCTETS]):
         raise Unusable("d= or s= is not a domain name")
     name = b"%b._domainkey.%b" % (selector, domain)
@@ -130,13 +132,23 @@ def domain_of(tags: dict[bytes, bytes]) -> tuple[str, str]:
     return domain.decode(), selector.decode()
 
 
+def _in_a_labels(name: bytes) -> bytes:
+    """A name as DNS has it, where it is written in U-labels too (RFC 8616 §5); what is no name stays none."""
+    if name.isascii() or len(name) > MAX_DOMAIN_OCTETS:
+        return name.lower()
+    try:
+        return a_labels(name.decode()).encode("ascii", "replace")
+    except UnicodeError:
+        return name
+
+
 def _identity(tags: dict[bytes, bytes], domain: str) -> str:
     """RFC 6376 §3.5: i= is in d= or below it; absent, it is @d."""
-    identity = tags.get(b"i", b"@" + domain.encode())
-    _, at, host = identity.lower().rpartition(b"@")
+    local, at, host = tags.get(b"i", b"@" + domain.encode()).rpartition(b"@")
+    host = _in_a_labels(host)
     if not at or not (host == domain.encode() or host.endswith(b"." + domain.encode())):
         raise Unusable("i= is not within d=")
-    return identity.decode("ascii", "replace")
+    return f"{local.decode('utf-8', 'replace')}@{host.decode('ascii', 'replace')}"
 
 
 def _names(tags: dict[bytes, bytes]) -> tuple[bytes, ...]:

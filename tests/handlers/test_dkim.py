@@ -96,6 +96,16 @@ def test_a_strict_key_signs_for_its_own_domain_only() -> None:
     assert outcome(below, found(record("t=y:s; "))) == ("permerror", "key does not allow i= below d=")
 
 
+def test_a_domain_in_u_labels_is_asked_for_in_a_labels() -> None:
+    tags = "v=1; a=rsa-sha256; d=b\u00fccher.example; s=\u00fc1; i=@Post.B\u00fccher.example; h=from; bh=AAAA; b=AAAA"
+    mail = b"DKIM-Signature: " + tags.encode() + b"\r\n" + MAIL
+    assert signatures_of(scan(mail), DkimPolicy(), now()).questions() == (
+        question("TXT", "xn--1-dha._domainkey.xn--bcher-kva.example"),
+    )
+    (result,) = judged(mail, {})
+    assert (result.domain, result.identity) == ("xn--bcher-kva.example", "@post.xn--bcher-kva.example")
+
+
 def test_small_keys_are_a_matter_of_policy() -> None:
     mail = signed(bits=1024)
     assert outcome(mail, found(record(bits=1024))) == ("pass", "")
