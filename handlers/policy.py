@@ -4,7 +4,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from handlers import classification, upstream
+from handlers import classification, dmarc_words, upstream
 from handlers.admission import admit
 from handlers.arrival import Incoming
 from handlers.book import Book
@@ -31,6 +31,8 @@ Step = Callable[[Incoming, Bench], Incoming]
 def _authenticate(mail: Incoming, bench: Bench) -> Incoming:
     found = mail.checks.run(bench.book)
     mail = replace(mail, authentication=found, aligned=found.aligned)
+    if mail.author is not None:
+        mail = mail.noting("dmarc", *dmarc_words.explained(found.dmarc))
     if found.upstream.result == "none":
         return mail
     return mail.noting("upstream", *upstream.explained(found.upstream, mail.session.peer))

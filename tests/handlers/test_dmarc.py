@@ -7,6 +7,7 @@ import pytest
 
 from handlers.book import Book, Missing
 from handlers.dmarc import discover, evaluate
+from handlers.dmarc_words import explained
 from handlers.ports import Answer, Found
 from handlers.results import Authentication, DkimResult, DmarcResult, SpfResult
 from storage.address import Address
@@ -296,3 +297,26 @@ def test_any_answer_of_dns_gives_some_result() -> None:
             verdict = evaluate(Address("a", author), SpfResult("pass", "b.com"), [DkimResult("pass", "c.com")], book)
             assert verdict.result in ("fail", "none", "temperror", "permerror", "pass")
             assert (verdict.result == "pass") is (found is Found.YES and author.endswith(".com"))
+
+
+@pytest.mark.parametrize(
+    ("author", "zone", "vouching", "decided", "because"),
+    [
+        ("example.com", {}, [], "no policy", "no record is published"),
+        ("example.com", {}, ["dkim:example.com"], "no policy",
+         "no record is published; dkim of example.com is of the author's very domain"),
+        ("example.com", {"_dmarc.example.com": TIMEOUT}, [], "no policy", "no answer for _dmarc.example.com"),
+        ("example.com", RELAXED, [], "policy reject", "the record at _dmarc.example.com says so"),
+        ("a.example.com", {"_dmarc.example.com": txt("v=DMARC1; p=reject; t=y")}, ["spf:b.example.com"],
+         "policy quarantine",
+         "the record at _dmarc.example.com, which stands above a.example.com, says so and t=y has lowered it;"
+         " spf of b.example.com is within the author's organization example.com"),
+        ("my.example.com", {"_dmarc.my.example.com": txt("v=DMARC1; p=none")}, ["dkim:example.com"], "policy none",
+         "the record at _dmarc.my.example.com says so; by the public suffix list example.com and my.example.com are one"
+         " organisation, by their DMARC records two, which is a remark and decides nothing"),
+    ],
+)  # fmt: skip
+def test_the_trace_says_which_record_decided(
+    author: str, zone: dict[str, Any], vouching: Vouching, decided: str, because: str
+) -> None:
+    assert explained(judged(author, vouching, ZoneBook(zone))) == (decided, because)
