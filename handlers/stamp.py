@@ -28,7 +28,7 @@ def put_stamp(mail: Incoming, office: Office) -> Incoming:
     stamp = b"".join(
         (
             _results(mail, office),
-            received_spf_field(office.name, mail.authentication.spf, mail.session, mail.envelope),
+            _received_spf(mail, office),
             _received(mail, office),
             fold(b"X-Casegate-Message", mail.id.encode()),
         )
@@ -41,6 +41,13 @@ def put_stamp(mail: Incoming, office: Office) -> Incoming:
 def _results(mail: Incoming, office: Office) -> bytes:
     with_arc = office.authentication.dkim.arc
     return results_field(office.authserv_id, mail.authentication, mail.session, mail.envelope, with_arc=with_arc)
+
+
+def _received_spf(mail: Incoming, office: Office) -> bytes:
+    """Nothing where a filter brought the mail: its client's address is not ours to tell."""
+    if mail.authentication.upstream.result != "none":
+        return b""
+    return received_spf_field(office.name, mail.authentication.spf, mail.session, mail.envelope)
 
 
 def _received(mail: Incoming, office: Office) -> bytes:

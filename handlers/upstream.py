@@ -26,7 +26,7 @@ MAX_SIGNATURES = 8
 Network = IPv4Network | IPv6Network
 
 _LOOPBACK: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-_SPF = ("none", "neutral", "pass", "fail", "softfail", "policy", "temperror", "permerror")
+_SPF = ("none", "neutral", "pass", "fail", "softfail", "temperror", "permerror")
 _MAY_BE_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,}")
 _DOTTED = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 
