@@ -22,7 +22,6 @@ from gateway.cli_output import Item, print_json, print_list, print_text, with_js
 from gateway.clock import SystemClock
 from gateway.config import Config
 from gateway.reception import Reception
-from gateway.roles import probe_terms
 from handlers import probes
 from handlers.signing import Signer
 from storage import addresses, desk, ways
@@ -231,7 +230,8 @@ def _probe(config: Config, database: Database, way: Way, patience_s: float) -> i
     clock = SystemClock()
     keys, pem = opening.open_keys(config, database)
     office = Reception(config, keys, database).fresh_office()
-    sender = probes.Sender(office, Signer(pem, config.dkim.selector, clock), probe_terms(config), clock.now())
+    terms = probes.Terms(config.addresses.probe_every, config.addresses.probe_patience)
+    sender = probes.Sender(office, Signer(pem, config.dkim.selector, clock), terms, clock.now())
     with database.move(Move.PROBE) as unit:
         name = probes.send(unit, way, sender, probes.VERIFY)
     click.echo(f"A probe is on its way to {way.address}")

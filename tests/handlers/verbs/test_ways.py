@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mail held against the way that its address has learnt, addresses that are not verified yet, old ones that lead on."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage import addresses, desk, ways
+from storage.address import parse
+from storage.desk_values import RoutingAddress
+from storage.response import R451_DNS, R451_TRY_LATER, R550_NO_SUCH_ADDRESS
+from storage.states import Move
+from storage.ways import Way
+from tests.support.forwarding import GOOGLE, INTAKE_ADDRESS, KEY, MICROSOFT, OTHER, OWN, Yard, forwarded_desk
+from tests.support.office import ACKNOWLEDGE, CARL, mail, sign
+
+NOWHERE = "192.0.2.99"  # a host without a name
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Iterator[Yard]:
+    made = Yard(f"sqlite:///{tmp_path}/casegate.db")
+    yield made
+    made.close()
+
+
+def from_carl(**fields: str) -> bytes:
+    return sign(mail(f"Carl <{CARL}>", **fields), "customer.example")
+
+
+def judged(yard: Yard, peer: str, to: str = INTAKE_ADDRESS) -> Any:
+    yard.peer(peer)
+    return yard.judged(from_carl(), to)
+
+
+def said(judged_: Any) -> list[str]:
+    return [one.decided for one in judged_.notes if one.step == "way"]
+
+
+def test_before_it_is_verified_an_address_takes_nothing_and_its_intake_lets_mail_wait(yard: Yard):
+    assert yard.rcpt(KEY) == R550_NO_SUCH_ADDRESS
+    assert judged(yard, OWN).refusal == R451_TRY_LATER
+    yard.verified()
+    assert judged(yard, OWN).refusal is None
+    assert judged(yard, OWN, KEY).refusal is None
+    assert yard.rcpt("in-aaaaaaaaaaaaaaaa@gw.example") == R550_NO_SUCH_ADDRESS
+    assert yard.rcpt(INTAKE_ADDRESS.replace("gw.example", "firm.example")) == R550_NO_SUCH_ADDRESS
+
+
+# Who learnt it -> by whom it comes, to which address -> what is decided, is the author's proof kept, is it vouched for.
+WAYS = [
+    (OWN, OWN, INTAKE_ADDRESS, "vouched", True, True),
+    (OWN, OTHER, INTAKE_ADDRESS, "unauthenticated", False, False),
+    (OWN, NOWHERE, INTAKE_ADDRESS, "unauthenticated", False, False),
+    (OWN, OWN, KEY, "unauthenticated", False, False),
+    (OWN, GOOGLE, INTAKE_ADDRESS, "unauthenticated", False, False),
+    # A host without a name is known by its address.
+    (NOWHERE, NOWHERE, INTAKE_ADDRESS, "vouched", True, True),
+    # Anybody can rent a mailbox in a pool.
+    (GOOGLE, GOOGLE, INTAKE_ADDRESS, "learnt", True, False),
+    (GOOGLE, MICROSOFT, INTAKE_ADDRESS, "unauthenticated", False, False),
+    (GOOGLE, OWN, INTAKE_ADDRESS, "unauthenticated", False, False),
+    (GOOGLE, GOOGLE, KEY, "unauthenticated", False, False),
+]
+
+
+@pytest.mark.parametrize(("learnt", "peer", "to", "decided", "aligned", "vouched"), WAYS)
+def test_mail_is_held_against_the_learnt_way(
+    yard: Yard, learnt: str, peer: str, to: str, decided: str, aligned: bool, vouched: bool
+):
+    yard.verified(learnt)
+    found = judged(yard, peer, to)
+    assert (said(found), found.aligned, found.vouched) == ([decided], aligned, vouched)
+    assert (found.refusal, found.disposition) == (None, "accept")  # never refused for the way alone
+
+
+def test_a_changed_pool_is_no_reason_to_doubt_mail_once_a_probe_came_by_it(yard: Yard):
+    yard.verified(GOOGLE)
+    assert judged(yard, MICROSOFT).aligned is False
+    yard.heartbeat(MICROSOFT)
+    found = judged(yard, MICROSOFT)
+    assert (said(found), found.aligned, found.vouched) == (["moved"], True, False)
+
+
+def test_a_changed_host_stays_another_way_until_it_is_verified(yard: Yard):
+    yard.verified(OWN)
+    yard.heartbeat(OTHER)
+    assert said(judged(yard, OTHER)) == ["unauthenticated"]
+    yard.verified(OTHER)
+    assert said(judged(yard, OTHER)) == said(judged(yard, OWN)) == ["vouched"]
+
+
+def test_where_dns_does_not_name_the_host_mail_that_it_would_matter_for_waits(yard: Yard):
+    yard.verified(GOOGLE)
+    yard.silent.add(OTHER)
+    assert judged(yard, OTHER).refusal == R451_DNS
+    yard.peer(OTHER)
+    assert yard.judged(mail(), INTAKE_ADDRESS).refusal is None
+
+
+def test_a_host_learnt_while_dns_was_silent_vouches_for_nobody(yard: Yard):
+    yard.silent.add(OWN)
+    yard.verified(OWN)
+    found = judged(yard, OWN)
+    assert (said(found), found.aligned, found.vouched) == (["learnt"], True, False)
+
+
+def test_unauthenticated_mail_is_nobodys_proof(yard: Yard):
+    yard.verified()
+    yard.peer(OTHER)
+    message = yard.receive(from_carl(), INTAKE_ADDRESS)
+    assert (message.proof, message.case is None) == ("unproven", False)
+    assert yard.sent("acknowledgement") == []
+    yard.peer(OWN)
+    message = yard.receive(from_carl(), INTAKE_ADDRESS)
+    assert message.proof == "proven"
+    assert len(yard.sent("acknowledgement")) == 1
+    assert message.case.routing_address == KEY
+
+
+def test_an_operators_word_is_enough_and_binds_nothing(yard: Yard):
+    value = forwarded_desk()
+    yard.apply(replace(value, addresses=(replace(value.addresses[0], verified=True),)))
+    found = judged(yard, NOWHERE, KEY)
+    assert (said(found), found.aligned, found.vouched) == ([], True, False)
+    assert judged(yard, NOWHERE).refusal is None  # to the intake as well: nothing has been learnt
+
+
+def test_a_direct_or_hosted_way_needs_no_word(yard: Yard):
+    yard.put(Way("sales2@firm.example", "sales2@firm.example", "direct", is_verified=True))
+    with yard.database.move(Move.ADDRESS) as unit:
+        assert addresses.add(unit, RoutingAddress(parse("sales2@firm.example"), "sales"))
+        assert not addresses.add(unit, RoutingAddress(parse("sales3@firm.example"), "nosuch"))
+    yard.look()
+    assert judged(yard, NOWHERE, "sales2@firm.example").aligned
+
+
+def alias(yard: Yard, old: str, new: str) -> None:
+    with yard.database.move(Move.ADDRESS) as unit:
+        addresses.retire(unit, old)
+        ways.put_alias(unit, old, old, new, "command")
+    yard.look()
+
+
+def test_an_old_address_leads_on_with_its_forward_and_its_cases(yard: Yard):
+    yard.verified()
+    first = yard.carl(INTAKE_ADDRESS)
+    with yard.database.move(Move.ADDRESS) as unit:
+        desk_value = RoutingAddress(parse("help@firm.example"), "support", verified=True, acknowledge=ACKNOWLEDGE)
+        addresses.add(unit, desk_value)
+    alias(yard, KEY, "help@firm.example")
+    message = yard.receive(from_carl(), INTAKE_ADDRESS)
+    assert message.case.routing_address == "help@firm.example"
+    assert len(yard.sent("acknowledgement")) == 2
+    again = yard.receive(from_carl(in_reply_to=yard.sent("acknowledgement")[0].message_id.join("<>")), INTAKE_ADDRESS)
+    assert again.case.number == first.case.number
+    assert yard.heartbeat(OTHER).startswith("changed: it comes by other")
+    assert KEY in yard.office.inside
+
+
+def test_applying_keeps_what_commands_added_and_export_writes_it_down(yard: Yard):
+    with yard.database.move(Move.ADDRESS) as unit:
+        addresses.add(unit, RoutingAddress(parse("help@firm.example"), "support", verified=True))
+        ways.put_alias(unit, "old@firm.example", "Old@firm.example", "help@firm.example", "command")
+    yard.apply(forwarded_desk())
+    assert yard.rcpt("old@firm.example") != R550_NO_SUCH_ADDRESS
+    with yard.database.read() as unit:
+        exported = desk.export(unit)
+    (help_,) = [one for one in exported.addresses if one.address.local == "help"]
+    assert (help_.aliases, help_.verified) == ((parse("Old@firm.example"),), True)
+    with yard.database.move(Move.APPLY) as unit:
+        assert desk.apply(unit, exported) == []
+        assert desk.apply(unit, forwarded_desk()) == [
+            "address help@firm.example: retired",
+            "alias old@firm.example: removed",
+        ]
+
+
+def test_the_desk_file_adds_moves_and_removes_aliases(yard: Yard):
+    first, *others = forwarded_desk().addresses
+    named = replace(first, aliases=(parse("info@firm.example"),), verified=True)
+    with yard.database.move(Move.APPLY) as unit:
+        value = replace(forwarded_desk(), addresses=(named, *others))
+        assert "alias info@firm.example: added" in desk.apply(unit, value)
+        assert desk.apply(unit, value) == []
+        moved = replace(value, addresses=(replace(named, aliases=()), replace(others[0], aliases=named.aliases)))
+        assert "alias info@firm.example: changed" in desk.apply(unit, moved)
+        own = RoutingAddress(parse("info@firm.example"), "support", verified=True)
+        assert "alias info@firm.example: removed" in desk.apply(unit, replace(value, addresses=(first, own)))
