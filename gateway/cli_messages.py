@@ -30,6 +30,8 @@ from handlers import quotes, reading
 from storage import content, listing, messages
 from storage.database import Unit
 
+SHOWN_RECIPIENTS = 20  # of one report; --json has all
+
 
 @click.group()
 def message() -> None:
@@ -144,6 +146,7 @@ def shown_item(unit: Unit, message_id: str) -> Item:
     """One message as `message show --json` gives it; raises NotFound."""
     row = _required(unit, message_id)
     item = message_item(row, listing.attempts_of_message(unit, row.seq))
+    item["report"] = json.loads(row.report) if row.report else None
     try:
         return item | _reading_item(content.load(unit, row.content_id))
     except content.ContentDropped:
@@ -199,21 +202,46 @@ def _recipient_item(row: Any) -> Item:
     }
 
 
+def _words_of(found: Any) -> str:
+    """One check in one line."""
+    named = (
+        f" for {found['domain']}" if found.get("domain") else f" by {found['sealer']}" if found.get("sealer") else ""
+    )
+    policy = f", p={found['policy']}" if found.get("policy") else ""
+    reason = f" ({found['reason']})" if found.get("reason") else ""
+    return f"{found['result']}{named}{policy}{reason}"
+
+
+def _checks(authentication: Any) -> Item:
+    """The results by name; of several signatures each has its line."""
+    signatures = authentication["dkim"] or [{"result": "none"}]
+    return {
+        "spf": _words_of(authentication["spf"]),
+        **{f"dkim {at}" if at > 1 else "dkim": _words_of(one) for at, one in enumerate(signatures, 1)},
+        "dmarc": _words_of(authentication["dmarc"]),
+        "arc": _words_of(authentication["arc"]),
+    }
+
+
 def _print_message(item: Any) -> None:
+    checks = _checks(item["authentication"])
     shown = {
         **item,
         "reverse_path": item["envelope"]["reverse_path"] or "<>",
         "recipients": item["envelope"]["recipients"],
-        "dkim": [f"{one['result']} ({one['domain']})" for one in item["authentication"]["dkim"]],
-        **{name: item["authentication"][name]["result"] for name in ("spf", "dmarc", "arc")},
+        **checks,
         "peer": item["session"]["peer"],
     }
     first = ("id", "direction", "received_at", "thread_id", "case", "state")
     envelope = ("reverse_path", "recipients", "peer", "from_name", "from", "to", "cc", "subject")
-    verdicts = ("classification", "disposition", "reason", "proof", "spf", "dkim", "dmarc", "arc")
+    verdicts = ("classification", "disposition", "reason", "proof", *checks)
     print_fields(shown, (*first, *envelope, *verdicts))
     for one in item["attachments"]:
         print_fields({"attachment": f"{one['name'] or '-'} ({one['type']}, {one['size']} octets)"}, ("attachment",))
+    for one in (item["report"] or {}).get("recipients", ())[:SHOWN_RECIPIENTS]:
+        hard = ", hard" if one["hard"] else ""
+        words = f"{one['address'] or 'somebody'} {one['action']} {one['status']} ({one['reason']}{hard})"
+        print_fields({item["report"]["kind"]: words}, (item["report"]["kind"],))
     for one in item["attempts"]:
         words = f"{one['at']} {one['kind']} to {one['recipient']}: {one['outcome']} {one['response']}"
         print_fields({"attempt": words}, ("attempt",))

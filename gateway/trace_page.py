@@ -42,6 +42,9 @@ _RESULTS = {
 _CLASSES = {
     "person": "a person's mail",
     "auto-reply": "an automatic answer",
+    "out-of-office": "somebody's notice that they are away",
+    "complaint": "a recipient's complaint about our mail",
+    "calendar": "an invitation or an answer to one",
     "bounce": "a report that mail could not be delivered",
     "list": "mail that went to many",
     "loop": "our own mail coming back, or mail that goes in circles",
@@ -183,6 +186,12 @@ def _kind(document: Document) -> Iterator[str]:
     word = document["classification"]
     yield f"{word}: {_CLASSES.get(word, 'see docs/classification.md')}"
     yield from _notes(document, lambda step: step in _KIND)
+    reported = (document["report"] or {}).get("recipients", ())
+    for one in reported[:MOST_RECORDS]:
+        said = " ".join(_safe(one[name]) for name in ("action", "status", "reason") if one.get(name))
+        yield f"It speaks of {_safe(one.get('address') or 'somebody')}: {said}"
+    if len(reported) > MOST_RECORDS:
+        yield f"and of {len(reported) - MOST_RECORDS} more: see --json"
 
 
 def _decisions(document: Document) -> Iterator[str]:
