@@ -48,11 +48,6 @@ class Address:
         """The one form of all spellings of a mailbox; its domain is in A-labels."""
         return f"{self.local_key}@{self.host}"
 
-    @property
-    def dns_key(self) -> str:
-        """The key."""
-        return self.key
-
     @cached_property
     def local_key(self) -> str:
         """The local part in lower case and NFC (RFC 6532 §3.1), quoted only where it has to be (RFC 5321 §4.1.2)."""

@@ -40,7 +40,6 @@ def test_names_that_idna_2003_made_one_stay_two():
 )
 def test_two_spellings_of_a_local_part_are_one_mailbox_and_each_stays_as_it_was_sent(one, other):
     assert parse(one).key == parse(other).key == key_of(one) == parse(parse(one).key).key
-    assert parse(one).key == parse(other).key
     assert (str(parse(one)), str(parse(other))) == (one, other)
 
 
