@@ -8,7 +8,7 @@ import pytest
 from redis.exceptions import RedisError
 
 from tests.crash.house import House
-from tests.crash.ledger import CUSTOMER_DOMAIN
+from tests.crash.ledger import CUSTOMER_DOMAIN, HELD_ADDRESS
 from tests.support.dkim import Signer
 from tests.support.dns import DnsZone
 from tests.support.fake_mx import FakeMx
@@ -19,7 +19,9 @@ STACKS = (
     pytest.param("postgres", id="postgres-rq", marks=(pytest.mark.postgres, pytest.mark.redis)),
 )
 ONE_OF_EACH = {"mx": {"processes": 1}, "queue": {"workers": 1, "sweep_period": "300ms", "lease": "2s"}}
-ACKNOWLEDGING_DESK = {**DESK, "address": [{**DESK["address"][0], "acknowledge": "We have your mail."}]}
+_OPEN = {**DESK["address"][0], "acknowledge": "We have your mail."}
+_HELD = {**_OPEN, "address": HELD_ADDRESS, "accept_from": "known_contacts", "others": "quarantine"}
+ACKNOWLEDGING_DESK = {**DESK, "address": [_OPEN, _HELD]}
 
 Build = Callable[..., House]
 

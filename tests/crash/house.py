@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from click.testing import CliRunner
 from sqlalchemy import select
 
+from gateway.cli import cli
 from storage.database import Database
 from storage.schema import message
 from storage.states import KILL_VARIABLE
@@ -86,6 +88,12 @@ class House:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), KILL_VARIABLE: kill_at}
         done = subprocess.run(command, env=environment, input=stdin.encode(), capture_output=True, timeout=CALL_S)
         assert done.returncode == -signal.SIGKILL, (done.returncode, done.stderr)
+
+    def refused_call(self, code: int, *arguments: str) -> str:
+        """What a call of the command line says that must end with this code."""
+        done = CliRunner().invoke(cli, ["-c", str(self.installation.file), *arguments])
+        assert done.exit_code == code, (done.exit_code, done.output)
+        return done.stderr
 
     # --- looking ---------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from tests.support.waiting import wait_until
 
 CUSTOMER_DOMAIN = "customer.example"
 ROUTING_ADDRESS = "support@firm.example"
+HELD_ADDRESS = "held@firm.example"  # quarantines strangers' mail
 DATE = "Sun, 22 Nov 2026 10:00:00 +0000"
 LARGE_OCTETS = 600_000  # three chunks, written ahead of the promise
 

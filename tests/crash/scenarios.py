@@ -8,15 +8,15 @@ It returns how many contents its death left `arriving`.
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 
 from storage import content, desk, sessions
-from storage.schema import case, digest, outbox_recipient
+from storage.schema import case, digest, message, outbox_recipient
 from storage.schema import content as contents
 from storage.schema_desk import contact_address
 from storage.states import Move
 from tests.crash.house import House
-from tests.crash.ledger import LARGE_OCTETS
+from tests.crash.ledger import HELD_ADDRESS, LARGE_OCTETS, Sent
 from tests.support.installation import PASSWORD
 from tests.support.waiting import wait_until
 
@@ -24,6 +24,7 @@ Scenario = Callable[[House, str], int]
 
 ANOTHER_PASSWORD = "another-password-of-a-test"
 LONG_AGO = timedelta(days=6)
+A_YEAR = timedelta(days=365)
 
 
 def arrive(house: House, side: str) -> int:
@@ -99,6 +100,48 @@ def shunt(house: House, side: str) -> int:
     subject = sent.content.partition(b"Subject: ")[2].partition(b"\r\n")[0].decode()
     assert subject in house.look(lambda unit: unit.execute(waiting).scalars().all())
     return 0
+
+
+def release(house: House, side: str) -> int:
+    """An operator lets a mail in: it is held or on its way, and releasing it again brings nothing twice."""
+    sent = _held(house)
+    house.dying_call(f"release:{side}:1", "quarantine", "release", sent.id)
+    if side == "before":
+        assert house.message(sent).state == "quarantined"
+        house.installation.call("quarantine", "release", sent.id)
+    assert sent.id in house.refused_call(1, "quarantine", "release", sent.id)
+    wait_until(lambda: house.message(sent).state == "routed", "the released mail to be routed")
+    return 0
+
+
+def drop(house: House, side: str) -> int:
+    """An operator drops a mail: all of it is there or nothing, and neither comes back by a repeated delivery."""
+    sent = _held(house, LARGE_OCTETS)
+    house.dying_call(f"drop:{side}:1", "quarantine", "drop", sent.id)
+    assert house.message(sent).state == ("quarantined" if side == "before" else "dropped")
+    if side == "before":
+        house.installation.call("quarantine", "drop", sent.id)
+    assert "dropped it" in house.refused_call(1, "quarantine", "release", sent.id)
+    house.ledger.send(sent)
+    return 0
+
+
+def expire(house: House, side: str) -> int:
+    """What was held for too long goes, whichever sweep does it."""
+    sent = _held(house)
+    with house.database.move(Move.ACCEPT) as unit:
+        unit.execute(update(message).where(message.c.id == sent.id).values(held_at=datetime.now(UTC) - A_YEAR))
+    with house.dying("worker", f"expire:{side}:1"):
+        pass
+    wait_until(lambda: house.message(sent).state == "dropped", "the mail to expire")
+    return 0
+
+
+def _held(house: House, octets: int = 0) -> Sent:
+    """A stranger's mail in quarantine."""
+    sent = house.ledger.send(house.ledger.mail(octets, to=HELD_ADDRESS))
+    assert house.message(sent).state == "quarantined"
+    return sent
 
 
 def assign(house: House, side: str) -> int:
@@ -215,6 +258,9 @@ SCENARIOS: dict[Move, Scenario] = {
     Move.CLAIM: claim,
     Move.ROUTE: route,
     Move.SHUNT: shunt,
+    Move.RELEASE: release,
+    Move.DROP: drop,
+    Move.EXPIRE: expire,
     Move.ASSIGN: assign,
     Move.TAKE: take,
     Move.SETTLE: settle,
