@@ -10,9 +10,12 @@ import pytest
 from handlers import intake, proof
 from handlers.ports import Answer, Found
 from storage import messages
+from storage.address import parse
 from storage.content import packed
+from storage.desk_values import Contact
+from storage.response import R451_DNS
 from storage.states import Move
-from tests.support.office import ANN, CARL, World, customer_address, field, mail, sign
+from tests.support.office import ANN, CARL, DESK, World, customer_address, field, mail, sign
 
 SIGNED = sign(mail(), "customer.example")
 
@@ -62,7 +65,6 @@ UNLIKELY = {
     "DMARC is published": lambda world: world.txt.update({"_dmarc.customer.example": txt("v=DMARC1; p=none")}),
     "DMARC is published above": lambda world: world.txt.update({"_dmarc.example": txt("v=DMARC1; p=none; psd=y")}),
     "DMARC is published badly": lambda world: world.txt.update({"_dmarc.customer.example": txt("v=DMARC1")}),
-    "DMARC is not answered": lambda world: world.txt.update({"_dmarc.customer.example": Answer(Found.TEMPORARY)}),
     "the domain has passed": lambda world: world.receive(SIGNED),
 }
 
@@ -74,6 +76,14 @@ def test_a_condition_that_is_missing_makes_another_case(world: World, change: Ca
     again = by_reply_address(world, first)
     assert (again.proof, again.link_kind) == ("unproven", "possibly_belongs_to")
     assert again.case.number > 1
+
+
+def test_without_an_answer_about_dmarc_nobody_is_likely(world: World) -> None:
+    first = opened(world)
+    world.txt["_dmarc.customer.example"] = Answer(Found.TEMPORARY)
+    assert world.judged(mail(), customer_address(first.token)).refusal == R451_DNS
+    world.annotate = True
+    assert by_reply_address(world, first).proof == "unproven"
 
 
 def test_a_pointer_that_is_no_evidence_makes_another_case(world: World) -> None:
@@ -109,7 +119,7 @@ def by_forwarder(world: World, first: SimpleNamespace) -> SimpleNamespace:
 def test_a_dedicated_forwarder_vouches_up_to_likely(world: World) -> None:
     first = world.carl()
     world.txt["customer.example"] = txt("v=spf1 -all")
-    world.txt["_dmarc.customer.example"] = txt("v=DMARC1; p=reject")
+    world.txt["_dmarc.customer.example"] = txt("v=DMARC1; p=none")
     second = by_forwarder(world, first)
     assert (second.case.number, second.proof) == (first.case.number, "likely")
     assert by_reply_address(world, first).proof == "unproven"
@@ -128,6 +138,12 @@ def test_a_contact_is_the_same_in_u_labels_and_a_labels(world: World) -> None:
     first = world.receive(sign(mail(one), "xn--bcher-kva.example"), sender=None)
     second = world.receive(sign(mail(other, x_casegate_thread=first.token), "xn--bcher-kva.example"), sender=None)
     assert (second.proof, second.case.number) == ("proven", first.case.number)
+
+
+def test_a_known_contact_is_known_by_either_spelling_of_the_domain(world: World) -> None:
+    world.apply(replace(DESK, contacts=(Contact("Jo", (parse("jo@bücher.example"),)),)))
+    octets = sign(mail("JO@xn--bcher-kva.example"), "xn--bcher-kva.example")
+    assert world.judged(octets, "vip@firm.example", sender=None).disposition == "accept"
 
 
 @pytest.mark.postgres
