@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from gateway.clock import SystemClock
 from gateway.config import Config
 from handlers.signing import Signer
+from storage.address import BadAddress, parse
 from storage.desk_values import Desk
 
 STRING_OCTETS = 255  # of one string in a TXT record, RFC 1035 §3.3.14
@@ -54,6 +55,6 @@ def _dkim(config: Config, dkim_pem: bytes, domains: Iterable[str]) -> Iterator[s
 def _ascii(domain: str) -> str:
     """A-labels; nothing for an address literal or a name that has none."""
     try:
-        return domain.encode("idna").decode() if not domain.startswith("[") else ""
-    except UnicodeError:
+        return parse(f"x@{domain}").host if not domain.startswith("[") else ""
+    except BadAddress:
         return ""

@@ -28,6 +28,7 @@ import dns.resolver
 import dns.rrset
 
 from handlers.ports import Answer, Found, Question
+from storage.address import BadAddress, parse
 
 CACHED_ANSWERS = 10_000
 CACHED_OCTETS = 8_192  # a bigger answer is asked for again, so that a stranger's records cannot fill the memory
@@ -47,6 +48,7 @@ _FOUND: tuple[tuple[type[Exception], Found], ...] = (
     (dns.name.NameTooLong, Found.MALFORMED),
     (dns.name.BadEscape, Found.MALFORMED),
     (dns.name.IDNAException, Found.MALFORMED),
+    (BadAddress, Found.MALFORMED),
     (UnicodeError, Found.MALFORMED),
     (dns.resolver.NoNameservers, Found.TEMPORARY),
     (dns.exception.Timeout, Found.TEMPORARY),  # LifetimeTimeout among them
@@ -174,7 +176,8 @@ def _name(text: str) -> dns.name.Name:
     """The name to ask for, from the root: no search list; raises what the table knows as MALFORMED."""
     if len(text) > NAME_CHARACTERS:
         raise dns.name.NameTooLong
-    name = dns.name.from_text(text)
+    # Not by dnspython, which knows IDNA 2003 alone: it has one name for what are two (storage/address.py).
+    name = dns.name.from_text(text if text.isascii() else parse(f"x@{text}").host)
     if name == dns.name.root:
         raise dns.name.EmptyLabel
     return name

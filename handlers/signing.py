@@ -24,6 +24,7 @@ from handlers.dkim_signature import is_domain
 from handlers.headers import scan
 from handlers.line_ends import LineEnds
 from handlers.ports import Clock
+from storage.address import BadAddress, parse
 
 FROZEN = (
     b"from",
@@ -153,8 +154,8 @@ def _private_key(pem: bytes) -> rsa.RSAPrivateKey:
 def _ascii(domain: str) -> bytes:
     """The domain as d= wants it: A-labels in lower case."""
     try:
-        name = domain.lower().encode("idna")
-    except UnicodeError:
+        name = parse(f"x@{domain}").host.encode()
+    except BadAddress:
         name = b""
     if not is_domain(name.decode()):
         raise SigningFailed(f"{domain[:80]!r} is not a domain")

@@ -213,9 +213,4 @@ class Transaction:
 
 
 def _a_labels(address: Address) -> bytes | None:
-    if not address.local.isascii():
-        return None
-    try:
-        return address.local.encode() + b"@" + address.domain.encode("idna")
-    except UnicodeError:
-        return None
+    return f"{address.local}@{address.host}".encode() if address.local.isascii() else None

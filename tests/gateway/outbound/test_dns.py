@@ -23,6 +23,8 @@ both.example. 100 IN AAAA 2001:db8::1
 four.example. 100 IN A 192.0.2.2
 big.example. 100 IN TXT "by TCP"
 xn--bcher-kva.example. 100 IN TXT "books"
+xn--fa-hia.example. 100 IN TXT "barrel"
+fass.example. 100 IN TXT "another's"
 """
 
 
@@ -61,6 +63,7 @@ def resolver(nameserver, seconds):
         ("alias.example", Found.YES, {b"v=DKIM1; p=abc", b"second"}),
         # U-labels are asked for as A-labels (RFC 5890)
         ("bücher.example", Found.YES, {b"books"}),
+        ("faß.example", Found.YES, {b"barrel"}),
         ("four.example", Found.NO_DATA, set()),
         ("nobody.example", Found.NO_NAME, set()),
         # none of these can be put into a question

@@ -355,6 +355,11 @@ class TestParameters:
         await smarthost(far).send(departure("bob@bücher.example"))
         assert "RCPT TO:<bob@xn--bcher-kva.example>" in far.commands
 
+    async def test_no_domain_becomes_another_one_on_its_way_out(self, far):
+        """IDNA 2003 wrote fass.example, whose owner is another (RFC 5891)."""
+        await smarthost(far).send(departure("bob@faß.example"))
+        assert "RCPT TO:<bob@xn--fa-hia.example>" in far.commands
+
     async def test_only_the_address_beyond_ascii_fails_at_a_host_without_smtputf8(self):
         with FakeMx({"EHLO": "502 5.5.1 what"}) as far:
             responses = await smarthost(far).send(departure("jürgen@far.example", BOB))
