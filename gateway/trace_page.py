@@ -37,7 +37,16 @@ _RESULTS = {
     "softfail": "probably not, says the domain",
     "policy": "not good enough for our policy",
     "temperror": "DNS did not answer",
-    "permerror": "what the domain published cannot be used",
+    "permerror": "it cannot be evaluated",
+}
+_MEANINGS = {
+    ("SPF", "pass"): "this host may send for that domain",
+    ("SPF", "fail"): "this host may not send for that domain",
+    ("DKIM", "pass"): "the signature holds",
+    ("DKIM", "fail"): "the signature is broken",
+    ("DMARC", "pass"): "the author's domain vouches",
+    ("DMARC", "fail"): "the author's domain does not vouch",
+    ("ARC", "pass"): "those who passed it on say so, which proves nothing",
 }
 _CLASSES = {
     "person": "a person's mail",
@@ -50,10 +59,10 @@ _CLASSES = {
     "loop": "our own mail coming back, or mail that goes in circles",
 }
 _PROOFS = {
-    "proven": "somebody vouches for the author, who takes part in the thread or begins it",
-    "likely": "a participant with evidence, whose domain offers no way to prove it: marked unverified",
-    "third_party": "an author who is proven and does not take part, or a report: changes nothing in the case",
-    "unproven": "nothing proves that the author may write in a thread that is there",
+    "proven": "the author is proven",
+    "likely": "a participant whose domain offers no way to prove it: marked unverified",
+    "third_party": "somebody else's mail about it: it changes nothing there",
+    "unproven": "nothing proves who the author is",
 }
 _DISPOSITIONS = {
     "accept": "accepted",
@@ -148,8 +157,7 @@ def _vouches(document: Document) -> Iterator[str]:
     for one in found["dkim"] or [{"result": "none"}]:
         selector = f", selector {_safe(one['selector'])}" if one.get("selector") else ""
         yield _result("DKIM", one, selector)
-    wish = f", which asks to {_safe(dmarc['policy'])} what fails" if dmarc.get("policy") else ""
-    yield _result("DMARC", dmarc, wish)
+    yield _result("DMARC", dmarc, f", p={_safe(dmarc['policy'])}" if dmarc.get("policy") else "")
     if found.get("arc", {}).get("result", "none") != "none":
         yield _result("ARC", found["arc"], "")
     yield from _notes(document, lambda step: step in _VOUCH)
@@ -163,8 +171,9 @@ def _result(name: str, found: Document, beside: str) -> str:
     """One check in one line."""
     domain = f" for {_safe(found['domain'])}" if found.get("domain") else ""
     reason = f" ({_safe(found['reason'])})" if found.get("reason") else ""
-    meaning = _RESULTS.get(found.get("result", ""), "")
-    return f"{name} {found.get('result', '-')}{domain}{beside}: {meaning or 'see docs/authentication.md'}{reason}"
+    word = str(found.get("result", "-"))
+    meaning = _MEANINGS.get((name, word)) or _RESULTS.get(word, "see docs/authentication.md")
+    return f"{name} {word}{domain}{beside}: {meaning}{reason}"
 
 
 def _lookups(lookups: list[Document]) -> Iterator[str]:
@@ -184,8 +193,10 @@ def _lookups(lookups: list[Document]) -> Iterator[str]:
 
 def _kind(document: Document) -> Iterator[str]:
     word = document["classification"]
-    yield f"{word}: {_CLASSES.get(word, 'see docs/classification.md')}"
-    yield from _notes(document, lambda step: step in _KIND)
+    signs = [note["because"] for note in document["notes"] if note["step"] == "classification"]
+    because = f", because {_safe('; '.join(signs), _LONGEST_REASON)}" if signs else ""
+    yield f"{word}: {_CLASSES.get(word, 'see docs/classification.md')}{because}"
+    yield from _notes(document, lambda step: step in _KIND and step != "classification")
     reported = (document["report"] or {}).get("recipients", ())
     for one in reported[:MOST_RECORDS]:
         said = " ".join(_safe(one[name]) for name in ("action", "status", "reason") if one.get(name))

@@ -14,7 +14,7 @@ from handlers import intake
 from handlers.arrival import Incoming, Note
 from storage.response import Response
 
-RESULTS = ("spf", "helo", "dmarc", "arc", "iprev")
+RESULTS = ("spf", "helo", "dmarc", "arc", "iprev", "upstream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,22 @@ def then(row: Any, notes: Sequence[Note], thread: Judgement) -> Judgement:
     why |= reasons(notes) | {"disposition": row.reason}
     for one in json.loads(row.recipients):
         said[f"for {one['address']}"] = one.get("disposition", row.disposition)
-    if was_released(notes):
+    if was_released(row, notes):
         held = {name: "quarantine" for name in said if name.startswith("for ") and said[name] == "accept"}
         return Judgement({**said, **held, "disposition": "quarantine"}, why)
     return Judgement({**said, **thread.said}, why)
 
 
-def was_released(notes: Iterable[Note]) -> bool:
-    """Whether an operator has let the mail in (handlers/releasing.py)."""
-    return any(one.step == "quarantine" and one.decided == "released" for one in notes)
+def was_released(row: Any, notes: Iterable[Note]) -> bool:
+    """Whether an operator has let this message in (handlers/releasing.py); of a share the rest is another message."""
+    told = any(one.step == "quarantine" and one.decided == "released" for one in notes)
+    return told and all(one.get("disposition") != "quarantine" for one in json.loads(row.recipients))
+
+
+def held_back(judgement: Judgement) -> Judgement:
+    """A refusal beside recipients that took the mail, who are not in this message: it was held instead."""
+    held = {name: "quarantine" if said in ("reject", "defer") else said for name, said in judgement.said.items()}
+    return Judgement(held, judgement.why)
 
 
 def now(mail: Incoming, unknown: Mapping[str, str], thread: Judgement) -> Judgement:

@@ -74,6 +74,8 @@ def replay(row: Any, pieces: Pieces, place: Place) -> Replayed:
         after = judgement.refused_to_all(unknown)
     else:
         after = judgement.now(mail, unknown, _thread_now(row, mail, facts, place))
+    if judgement.was_released(row, told.notes):
+        after = judgement.held_back(after)
     return Replayed(judgement.differences(before, after), tuple(book.missed))
 
 

@@ -326,3 +326,20 @@ def test_the_document_is_one_also_where_it_is_empty(keyed, world: World):
         "different": 0,
         "failed": 0,
     }
+
+
+RELEASED = [
+    # Held as a whole, and as the share of one of two recipients: judging alone it would be refused, and was held then.
+    ("held@firm.example",),
+    ("vip@firm.example", "support@firm.example"),
+]
+
+
+@pytest.mark.parametrize("recipients", RELEASED)
+def test_what_an_operator_released_counts_as_held(keyed, world: World, recipients):
+    held = world.accept(mail("Eve <eve@evil.example>"), *recipients, sender="eve@evil.example")
+    keyed.out("quarantine", "release", held)
+    document = keyed.json("message", "replay", "--since", "3650d")
+    assert (document["messages"], document["judged"]) == ([], len(recipients))
+    ids = [one["id"] for one in keyed.json("message", "list")]
+    assert any("released" in keyed.out("message", "explain", one) for one in ids)
