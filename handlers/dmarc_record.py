@@ -9,6 +9,7 @@ pct, rf and ri are historic and read by nobody.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 _VERSION = re.compile(rb"[vV][ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)")
 _NAME = re.compile(r"[A-Za-z]+")
@@ -18,6 +19,7 @@ _URI = re.compile(r"(?!mailto:)[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?#\[\]@$&'
 _SIZE = re.compile(r"![0-9]+[kmgt]?\Z", re.IGNORECASE)  # obsolete, and to be passed over
 _REQUESTS = frozenset({"none", "quarantine", "reject"})
 _MAX_OCTETS = 16_384
+_USUAL_OCTETS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,10 @@ class Record:
 
 def parse(text: bytes) -> Record | None:
     """Read one TXT record; None where it does not begin with this version (RFC 9989 §4.7 "v")."""
+    return _remembered(text) if len(text) <= _USUAL_OCTETS else _read(text)
+
+
+def _read(text: bytes) -> Record | None:
     begin = _VERSION.match(text)
     if begin is None:
         return None
@@ -54,6 +60,9 @@ def parse(text: bytes) -> Record | None:
         testing=_word(tags, "t") == "y",
         usable=usable,
     )
+
+
+_remembered = lru_cache(maxsize=1024)(_read)  # a walk is begun again after each answer, and many domains say the same
 
 
 def _tags(text: str) -> dict[str, str]:
