@@ -125,7 +125,7 @@ class MimeBounds:
 
     def _open(self, section: bytes) -> None:
         """A part begins; what follows is its body, or the header section of the mail that it holds."""
-        is_mail = self._see is not None and self._look_at(section, self._see)
+        is_mail = self._see is not None and self._look_at(section, self._see) and not self.exceeded
         self._chain.append(_boundary(section))
         self._learn()
         self._step = self._header if is_mail else self._body
