@@ -4,7 +4,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from handlers import classification, dmarc_words, upstream
+from handlers import classification, dmarc_words, spf, upstream
 from handlers.admission import admit
 from handlers.arrival import Incoming
 from handlers.book import Book
@@ -31,6 +31,8 @@ Step = Callable[[Incoming, Bench], Incoming]
 def _authenticate(mail: Incoming, bench: Bench) -> Incoming:
     found = mail.checks.run(bench.book)
     mail = replace(mail, authentication=found, aligned=found.aligned)
+    if found.spf.result != "none" and found.upstream.result == "none":
+        mail = mail.noting("spf", *spf.explained(found.spf, mail.session.peer))
     if mail.author is not None:
         mail = mail.noting("dmarc", *dmarc_words.explained(found.dmarc))
     if found.upstream.result == "none":
@@ -39,8 +41,8 @@ def _authenticate(mail: Incoming, bench: Bench) -> Incoming:
 
 
 def _classify(mail: Incoming, bench: Bench) -> Incoming:
-    found = classification.classify(mail.head, mail.envelope, bench.office.keys)
-    return replace(mail, classification=found)
+    sign = classification.explained(mail.head, mail.envelope, bench.office.keys)
+    return replace(mail, classification=sign.found).noting("classification", sign.found.value, sign.because)
 
 
 ON_ARRIVAL: tuple[Step, ...] = (

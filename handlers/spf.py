@@ -38,6 +38,14 @@ def check_helo(subject: Subject, book: Book) -> SpfResult:
     return _check(subject, (_POSTMASTER, subject.session.helo.removesuffix(".").lower()), book)
 
 
+def explained(found: SpfResult, peer: str) -> tuple[str, str]:
+    """The result and why, in words for the trace."""
+    if found.reason:
+        return found.result, f"{found.domain}: {found.reason}"
+    matched = "nothing in it matches" if found.mechanism == "default" else f"{found.mechanism} matches"
+    return found.result, f"in the record of {found.domain}, {matched} {peer}"
+
+
 def _check(subject: Subject, identity: tuple[str, str], book: Book) -> SpfResult:
     domain = identity[1]
     peer = address_of(subject.session.peer)

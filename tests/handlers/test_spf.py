@@ -142,6 +142,21 @@ def test_what_matched_and_what_went_wrong_is_said():
 
 
 @pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (
+            SpfResult("pass", "a.example", "ip4:192.0.2.0/24"),
+            "in the record of a.example, ip4:192.0.2.0/24 matches 192.0.2.1",
+        ),
+        (SpfResult("neutral", "a.example", "default"), "in the record of a.example, nothing in it matches 192.0.2.1"),
+        (SpfResult("temperror", "a.example", reason="DNS has no answer"), "a.example: DNS has no answer"),
+    ],
+)
+def test_the_trace_says_what_decided(found, words):
+    assert spf.explained(found, PEER) == (found.result, words)
+
+
+@pytest.mark.parametrize(
     ("at", "explanation"),
     [
         (txt("%{i} is not one of %{d}'s"), "192.0.2.1 is not one of a.example's"),
