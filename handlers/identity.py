@@ -25,6 +25,7 @@ _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"|\[[^\[\]]*\]', re.DOTALL)
 _SURROGATE_OF_ZERO = 0xDC00  # PEP 383: an octet that is no UTF-8 is this plus its value
 _STRAY = re.compile("[\udc80-\udcff]")
 _DISPUTABLE = re.compile(r"[@>\\]")
+_DISPUTED_LOCAL = re.compile(r'^"(?=.*[@<>,;\\])')  # who looks for an address in the quotes finds one
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _LINE_END_OF_SOME = re.compile(rb"\r(?!\n)|\x00")
 _BETWEEN = rb"[^A-Za-z0-9:]*"
@@ -49,7 +50,8 @@ def author(head: Head) -> Mailbox | None:
     found, defects = _read(_with_readable_name(value))
     if len(found) != 1 or any(not _is_harmless(defect) for defect in defects):
         return None
-    return _mailbox(*found[0])
+    one = _mailbox(*found[0])
+    return None if one is None or _DISPUTED_LOCAL.search(one.address.local) else one
 
 
 def mailboxes(head: Head, name: bytes) -> tuple[Mailbox, ...]:

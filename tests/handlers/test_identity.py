@@ -29,6 +29,7 @@ def from_field(value: bytes) -> Mailbox | None:
         (b"bob@b.example <bob@b.example>", "bob@b.example", "bob@b.example"),
         # RFC 6532: UTF-8 in both parts.
         ("Böb <böb@bücher.example>".encode(), "Böb", "böb@bücher.example"),
+        (b'"bob roe"@b.example', "", '"bob roe"@b.example'),
         # Names of old programs, unencoded: Latin-1, beside UTF-8, quoted; what Latin-1 does not show.
         (b"J\xf6rg <j@b.example>", "Jörg", "j@b.example"),
         (b'"M\xfcller, J\xc3\xb6rg" <j@b.example>', "Müller, Jörg", "j@b.example"),
@@ -65,6 +66,10 @@ def test_one_undisputed_mailbox_is_the_author(value: bytes, name: str, address: 
         b"<a@b.example> <c@d.example>",
         b"<a@b.example> c@d.example",
         b"a@b.example c@d.example",
+        # A quoted local part that holds an address for whoever does not know quotes.
+        b'"alice@good.example"@evil.example',
+        b'Alice <"<alice@good.example>"@evil.example>',
+        b'<"alice@good.example, x"@evil.example>',
         # A NUL ends a string for some readers only.
         b"alice@good.example\x00 <bob@evil.example>",
         b"<alice@good.example\x00@evil.example>",
