@@ -193,10 +193,13 @@ def _lookups(lookups: list[Document]) -> Iterator[str]:
 
 def _kind(document: Document) -> Iterator[str]:
     word = document["classification"]
-    signs = [note["because"] for note in document["notes"] if note["step"] == "classification"]
+    of_kind = [note for note in document["notes"] if note["step"] in _KIND]
+    signs = [note["because"] for note in of_kind if note["decided"] == word and note["because"]]
     because = f", because {_safe('; '.join(signs), _LONGEST_REASON)}" if signs else ""
     yield f"{word}: {_CLASSES.get(word, 'see docs/classification.md')}{because}"
-    yield from _notes(document, lambda step: step in _KIND and step != "classification")
+    for note in of_kind:
+        if note["decided"] != word:
+            yield f"At first it was taken for {_safe(note['decided'])}: {_safe(note['because'], _LONGEST_REASON)}"
     reported = (document["report"] or {}).get("recipients", ())
     for one in reported[:MOST_RECORDS]:
         said = " ".join(_safe(one[name]) for name in ("action", "status", "reason") if one.get(name))

@@ -39,7 +39,7 @@ class Difference:
 def then(row: Any, notes: Sequence[Note], thread: Judgement) -> Judgement:
     """As it was stored; what an operator has released since was quarantined by judging."""
     said, why = _results(json.loads(row.authentication))
-    said |= {"classification": row.classification, "disposition": row.disposition}
+    said |= {"classification": _class_then(row, notes), "disposition": row.disposition}
     why |= reasons(notes) | {"disposition": row.reason}
     for one in json.loads(row.recipients):
         said[f"for {one['address']}"] = one.get("disposition", row.disposition)
@@ -47,6 +47,11 @@ def then(row: Any, notes: Sequence[Note], thread: Judgement) -> Judgement:
         held = {name: "quarantine" for name in said if name.startswith("for ") and said[name] == "accept"}
         return Judgement({**said, **held, "disposition": "quarantine"}, why)
     return Judgement({**said, **thread.said}, why)
+
+
+def _class_then(row: Any, notes: Sequence[Note]) -> str:
+    """The class at the arrival; the job may have read more of the content since (handlers/refining.py)."""
+    return next((one.decided for one in notes if one.step == "classification"), str(row.classification))
 
 
 def was_released(row: Any, notes: Iterable[Note]) -> bool:

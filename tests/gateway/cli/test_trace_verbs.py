@@ -168,7 +168,7 @@ def mix(world: World) -> dict[str, str]:
         "softened": world.accept(
             mail("Eve <eve@evil.example>"), "vip@firm.example", "support@firm.example", sender="eve@evil.example"
         ),
-        "bounce": world.accept(mail("Mail System <mailer-daemon@other.example>"), sender=None),
+        "bounce": world.receive(mail("Mail System <mailer-daemon@other.example>"), sender=None).id,
         "large": world.receive(sign(mail(body="long line\r\n" * 60_000), "customer.example")).id,
     }
 
