@@ -62,7 +62,7 @@ class MxReceiver:
 
     async def recipient(self, session: Session, envelope: Envelope, recipient: Address) -> Response:
         found = destination(await self.office(), recipient, self.clock.now())
-        if found == R550_NO_SUCH_ADDRESS:
+        if found == R550_NO_SUCH_ADDRESS or (isinstance(found, Destination) and not found.is_in_use):
             found = destination(await self._reception.newest(), recipient, self.clock.now())
         if isinstance(found, Response):
             return found
