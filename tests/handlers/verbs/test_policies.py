@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may write: policies of an address and of the desk, lists, blocks, DMARC, size, attachments, in a whole office."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from gateway.rates import SharedRates
 from handlers.ports import Answer, Found
 from handlers.subject import Dnsbl
 from storage import blocks, lists
 from storage.desk_values import Policy, SenderList
 from storage.response import (
+    R450_OVER_RATE,
     R451_DNS,
     R550_DMARC,
     R550_LISTED,
     R550_NOT_ALLOWED,
+    R550_OVER_RATE,
     R552_TOO_BIG_FOR_ADDRESS,
     R554_ATTACHMENT,
 )
@@ -285,3 +289,50 @@ def test_what_a_command_adds_to_a_list_lets_in_and_survives_the_file(world: Worl
     judged = world.judged(aligned(VERA))
     assert judged.disposition == "accept"
     assert "is @known.example of the list partners" in because(judged)
+
+
+@pytest.fixture
+def counted(world: World) -> Iterator[World]:
+    """With counters; each mail is one of two in an hour for its author, three for its domain, five in all."""
+    rates = SharedRates()
+    world.rates = rates
+    policy(world, Policy(rate_author="2/h", rate_domain="3/h", rate_total="5/h"))
+    yield world
+    rates.close()
+
+
+def test_over_its_rate_an_author_comes_again_later(counted: World) -> None:
+    carl, dora = (lambda: aligned(CARL)), (lambda: aligned("dora@customer.example"))
+    assert [counted.judged(carl()).refusal for _ in range(3)] == [None, None, R450_OVER_RATE]
+    assert [counted.judged(dora()).refusal for _ in range(2)] == [None, R450_OVER_RATE]  # the domain's third, fourth
+    assert [counted.judged(aligned(VERA)).refusal for _ in range(2)] == [None, None]
+    refused = counted.judged(aligned("new@other.example"))  # the sixth in all
+    assert refused.refusal == R450_OVER_RATE
+    words = "too much mail of all proven authors: rate_total = 5/h (address support@firm.example), over_rate = defer"
+    assert words in because(refused)
+    counted.clock.advance(3600)
+    assert counted.judged(carl()).refusal is None
+
+
+def test_a_stranger_cannot_use_up_what_a_customer_may_send(counted: World) -> None:
+    """In Carl's name from one network, in every name, and from there to all that is unproven."""
+    counted.session = replace(counted.session, peer="198.51.100.66")
+    stopped = [counted.judged(mail(CARL)).refusal for _ in range(20)]
+    assert stopped == [None, None, *[R450_OVER_RATE] * 18]
+    stopped = [counted.judged(mail(f"x{number}@customer.example")).refusal for number in range(20)]
+    assert stopped == [None, *[R450_OVER_RATE] * 19]
+    # Carl, without a signature, from his own host; and with one.
+    counted.session = replace(counted.session, peer="192.0.2.1")
+    assert counted.judged(mail(CARL)).refusal is None
+    assert [counted.judged(aligned(CARL)).refusal for _ in range(2)] == [None, None]
+
+
+def test_what_is_refused_or_for_the_postmaster_counts_for_nobody(counted: World) -> None:
+    policy(counted, Policy("authenticated", rate_author="1/h", over_rate="reject"))
+    for _ in range(3):
+        assert counted.judged(mail(CARL)).refusal == R550_NOT_ALLOWED
+        assert counted.judged(aligned(CARL), POSTMASTER).refusal is None
+    assert [counted.judged(aligned(CARL)).refusal for _ in range(2)] == [None, R550_OVER_RATE]
+    # Each address counts for itself; whoever takes it speaks for all.
+    both = counted.judged(aligned(CARL), str(SUPPORT), "sales@firm.example")
+    assert [one.disposition for one in both.verdicts] == ["quarantine", "accept"]

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a mail says of its files, by whatever trick it says it."""
+
+import pytest
+
+from handlers.attachments import Files, MimeFiles
+from handlers.mime_bounds import MAX_SECTION_OCTETS, MimeLimits
+from tests.support.cost import seconds
+
+ENTRIES = (".exe", ".tar.gz", ".ps1", "application/x-msdownload", "audio/*")
+
+
+def looked_at(content: bytes, piece: int = 7, limits: MimeLimits = MimeLimits()) -> Files:  # noqa: B008
+    """The files of a mail whose body comes in pieces."""
+    section, _, body = content.partition(b"\r\n\r\n")
+    files = MimeFiles(section + b"\r\n", limits)
+    for at in range(0, len(body), piece):
+        files.feed(body[at : at + piece])
+    return files.finish()
+
+
+def with_part(fields: str) -> bytes:
+    """A mail whose second part has these fields."""
+    return (
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello, run.exe is here: name=run.exe\r\n--b\r\n"
+        f"{fields}\r\n\r\nAAAA\r\n--b--\r\n"
+    ).encode("utf-8", "surrogateescape")
+
+
+FORBIDDEN = [
+    'Content-Disposition: attachment; filename="run.exe"',
+    "Content-Disposition: attachment; filename=run.exe",
+    'Content-Type: application/octet-stream; name="run.exe"',
+    # Letter case, of the field too.
+    'cOnTeNt-dIsPoSiTiOn: attachment; FileName="RUN.EXE"',
+    # The last extension is what a system goes by.
+    'Content-Disposition: attachment; filename="invoice.pdf.exe"',
+    'Content-Disposition: attachment; filename="invoice.pdf                                   .exe"',
+    # Systems drop dots and blanks at the end of a name.
+    'Content-Disposition: attachment; filename="run.exe. . "',
+    # Two names: some readers take one, some the other.
+    'Content-Type: text/plain; name="run.exe"\r\nContent-Disposition: attachment; filename="note.txt"',
+    'Content-Type: text/plain; name="note.txt"\r\nContent-Disposition: attachment; filename="run.exe"',
+    'Content-Disposition: attachment; filename="note.txt"; filename="run.exe"',
+    "Content-Disposition: attachment; filename=\"run.exe\"; filename*=utf-8''note.txt",
+    'Content-Disposition: attachment; filename="note.txt"\r\nContent-Disposition: attachment; filename="run.exe"',
+    # RFC 2231: octets in percent form, in pieces, pieces out of order.
+    "Content-Disposition: attachment; filename*=utf-8''run%2Eexe",
+    'Content-Disposition: attachment; filename*0="run."; filename*1=exe',
+    'Content-Disposition: attachment; filename*1=exe; filename*0="run."',
+    "Content-Disposition: attachment; filename*0*=utf-8''run%2E; filename*1=exe",
+    # Encoded words, which RFC 2047 forbids here.
+    'Content-Disposition: attachment; filename="=?utf-8?B?cnVuLmV4ZQ==?="',
+    'Content-Type: application/octet-stream; name="=?iso-8859-1?Q?run=2Eexe?="',
+    # Folded.
+    'Content-Disposition: attachment;\r\n\tfilename="run.exe"',
+    # Signs that nobody sees, or that turn the direction: "annexe.txt" on a screen.
+    'Content-Disposition: attachment; filename="ann\u202etxt.exe"',
+    'Content-Disposition: attachment; filename="run.e\u200bxe"',
+    'Content-Disposition: attachment; filename="run.\uff45\uff58\uff45"',
+    # A path.
+    'Content-Disposition: attachment; filename="c:\\\\temp\\\\run.exe"',
+    'Content-Disposition: attachment; filename="../../run.exe"',
+    # Never closed.
+    'Content-Disposition: attachment; filename="run.exe',
+    # A name longer than a file system takes keeps its end.
+    f'Content-Disposition: attachment; filename="{"a" * 500}.exe"',
+    'Content-Disposition: inline; filename="backup.tar.gz"',
+    # By type, whatever the name is; of two types, either.
+    'Content-Type: application/x-msdownload; name="note.txt"',
+    "Content-Type: Audio/X-Wav",
+    "Content-Type: text/plain\r\nContent-Type: application/x-msdownload",
+]
+
+
+@pytest.mark.parametrize("fields", FORBIDDEN)
+def test_a_forbidden_file_is_known_by_all_that_it_says(fields: str) -> None:
+    found = looked_at(with_part(fields))
+    assert found.is_complete
+    assert found.forbidden(ENTRIES).startswith("the attachment ")
+
+
+ALLOWED = [
+    'Content-Disposition: attachment; filename="note.txt"',
+    # Extensions are whole ones, and the last ones.
+    'Content-Disposition: attachment; filename="notexe"',
+    'Content-Disposition: attachment; filename="run.exe.txt"',
+    'Content-Disposition: attachment; filename="backup.gz"',
+    'Content-Disposition: attachment; filename=""',
+    # Other parameters, and words about files, are no names.
+    'Content-Type: text/plain; charset="run.exe"',
+    'X-Filename: filename="run.exe"',
+    "Content-Type: application/x-msdownload-not",
+    "Content-Description: run.exe",
+]
+
+
+@pytest.mark.parametrize("fields", ALLOWED)
+def test_what_only_looks_like_one_is_let_in(fields: str) -> None:
+    assert looked_at(with_part(fields)).forbidden(ENTRIES) == ""
+
+
+EXE = b'Content-Disposition: attachment; filename="run.exe"\r\n\r\nMZ\r\n'
+WITHIN = {
+    "the mail itself": EXE,
+    "an attached mail": b"Content-Type: message/rfc822\r\n\r\nSubject: x\r\n" + EXE,
+    "a part of an attached mail": b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n"
+    b"Content-Type: message/rfc822\r\n\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n"
+    + EXE
+    + b"--i--\r\n--a--\r\n",
+    "behind an attached mail": b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n"
+    b"Content-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nhi\r\n--a\r\n" + EXE + b"--a--\r\n",
+    "an attached mail in an attached mail": b"Content-Type: message/rfc822\r\n\r\nContent-Type: message/global\r\n\r\n"
+    + EXE,
+    "a digest": b"Content-Type: multipart/digest; boundary=a\r\n\r\n--a\r\n\r\n" + EXE + b"--a--\r\n",
+}
+
+
+@pytest.mark.parametrize("where", WITHIN)
+@pytest.mark.parametrize("piece", [1, 3, 10_000])
+def test_files_are_found_wherever_they_are(where: str, piece: int) -> None:
+    assert looked_at(WITHIN[where], piece).forbidden(ENTRIES) == "the attachment 'run.exe' is .exe"
+
+
+HIDDEN = {
+    # More mails in each other than the limit of depth.
+    "depth": b"Content-Type: message/rfc822\r\n\r\n" * 60 + EXE,
+    # The field that names it stands behind more fields than are read.
+    "fields": b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n"
+    + b"X: "
+    + b"x" * MAX_SECTION_OCTETS
+    + b"\r\n"
+    + EXE
+    + b"--a--\r\n",
+    "parts": b"Content-Type: multipart/mixed; boundary=a\r\n\r\n"
+    + b"".join(b"--a\r\nContent-Type: text/plain; name=%d\r\n\r\n" % n for n in range(1200))
+    + b"--a\r\n"
+    + EXE,
+}
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+def test_what_cannot_be_looked_at_counts_as_forbidden(how: str) -> None:
+    found = looked_at(HIDDEN[how], 10_000)
+    assert not found.is_complete
+    assert found.forbidden(ENTRIES).startswith("it has more parts")
+
+
+@pytest.mark.parametrize("stuff", [b'\\"', b"; name=a", b"; filename*0*=a''%41", b'"', b"=?utf-8?Q?a?= ", b"\r\n "])
+def test_looking_is_linear(stuff: bytes) -> None:
+    def cost(octets: int) -> float:
+        section = b'Content-Type: a/b; name="' + stuff * (octets // len(stuff))
+        content = b"Content-Type: multipart/mixed; boundary=a\r\n\r\n" + (b"--a\r\n" + section + b"\r\n\r\n") * 20
+        return seconds(lambda: looked_at(content, 10_000))
+
+    assert cost(12_000) < 30 * cost(3_000)
