@@ -68,7 +68,7 @@ def _mail_from(sender: str) -> str:
 
 def _wrong(suite: Suite, test: Mapping[str, Any]) -> str:
     """What differs from what the test allows; empty where nothing does."""
-    shown = suite.send(mail(), peer=test["host"].lower(), helo=test["helo"], raw_mail_from=_mail_from(test["mailfrom"]))
+    shown = suite.send(mail(), peer=test["host"], helo=test["helo"], raw_mail_from=_mail_from(test["mailfrom"]))
     if "authentication" not in shown:
         return shown["response"]
     found, allowed = shown["authentication"]["spf"], test["result"]
