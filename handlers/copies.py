@@ -13,6 +13,7 @@ from handlers.edits.reply_header import bracketed, mailbox_octets, references_oc
 from handlers.edits.splice import whole_line
 from handlers.headers import MAX_FIELDS, MAX_HEADER_OCTETS, Field, Head, Span, decode_text, encode_unstructured, fold
 from handlers.identity import Mailbox
+from handlers.loops import loop_mark
 from storage.address import Address
 
 UNVERIFIED = "[unverified]"
@@ -88,6 +89,7 @@ def _own_fields(plan: CopyPlan) -> list[bytes]:
         fold(b"From", mailbox_octets(_marked(plan))),
         fold(b"Reply-To", str(plan.reply_to).encode()),
         fold(b"Message-ID", bracketed(plan.message_id)),
+        loop_mark(plan.message_id),
     ]
     if plan.in_reply_to:
         written.append(fold(b"In-Reply-To", bracketed(plan.in_reply_to)))

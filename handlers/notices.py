@@ -14,6 +14,7 @@ from email.utils import format_datetime
 from handlers.edits.reply_header import bracketed, mailbox_octets, references_octets
 from handlers.headers import encode_unstructured, fold
 from handlers.identity import Mailbox
+from handlers.loops import loop_mark
 from handlers.reports import Action, Fate, Report, said, text_part, written
 from storage.address import Address
 
@@ -77,6 +78,7 @@ def acknowledgement(plan: AcknowledgementPlan) -> bytes:
         fold(b"Subject", f"Case {plan.case_number} [{plan.thread_id}]".encode()),
         fold(b"Date", format_datetime(plan.date).encode()),
         fold(b"Message-ID", bracketed(plan.message_id)),
+        loop_mark(plan.message_id),
     ]
     if plan.in_reply_to:
         section.append(fold(b"In-Reply-To", bracketed(plan.in_reply_to)))
@@ -137,6 +139,7 @@ def _section(plan: NoticePlan | ConfirmationPlan, subject: str) -> bytes:
             fold(b"Subject", encode_unstructured(subject)),
             fold(b"Date", format_datetime(plan.date).encode()),
             fold(b"Message-ID", bracketed(plan.message_id)),
+            loop_mark(plan.message_id),
             fold(b"Auto-Submitted", b"auto-replied"),  # RFC 3464 §2: as other automatic answers
             fold(b"X-Casegate-Thread", plan.thread_id.encode()),
             b"MIME-Version: 1.0\r\n",

@@ -14,6 +14,7 @@ from handlers.edits.recipients import KEEP, edit_mailboxes
 from handlers.edits.structure import clean_field
 from handlers.headers import Field, Head, decode_text, encode_phrase, encode_unstructured, fold, scan
 from handlers.identity import Mailbox
+from handlers.loops import loop_mark
 from storage.address import key_of
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def _own_fields(plan: "ReplyPlan") -> list[bytes]:
     if plan.reply_to is not None:
         written.append(fold(b"Reply-To", str(plan.reply_to).encode()))
     written.append(fold(b"Message-ID", bracketed(plan.message_id)))
+    written.append(loop_mark(plan.message_id))
     if plan.in_reply_to:
         written.append(fold(b"In-Reply-To", bracketed(plan.in_reply_to)))
     if plan.references:

@@ -62,7 +62,7 @@ def test_only_listed_fields_stay_and_ours_are_written():
     )
     assert rewritten(content, signature="") == (
         b"From: Firm Support <support@firm.example>\r\nReply-To: r.abc@gw.example\r\nMessage-ID: <new@gw.example>\r\n"
-        b"In-Reply-To: <first@customer.example>\r\n"
+        b"X-Casegate-Loop: <new@gw.example>\r\nIn-Reply-To: <first@customer.example>\r\n"
         b"References: <root@customer.example> <first@customer.example>\r\nX-Casegate-Thread: JXA6PDRNQ2SO\r\n"
         b"Subject:  Re:\r\n  odd \t spacing\r\nDATE: then\r\nX-Priority: 1\r\n"
         b"To: Carl Customer <carl@customer.example>\r\n\r\nhi\r\n"
