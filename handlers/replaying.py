@@ -22,7 +22,7 @@ from handlers.judgement import Difference, Judgement
 from handlers.office import Lookups, Office
 from handlers.policy import Bench, judge
 from handlers.ports import Answer, Found, Question
-from storage.address import parse
+from storage.address import parse, tolerated
 from storage.envelope import Envelope, Session, Wish
 from storage.threads import Author, Candidate, Pointer
 from storage.trace import Facts, facts_of
@@ -121,7 +121,7 @@ def envelope_of(row: Any) -> Envelope:
     stored = json.loads(row.recipients)
     wishes = tuple(Wish(tuple(one.get("notify", ())), one.get("orcpt", "")) for one in stored)
     recipients = tuple(parse(one["address"]) for one in stored)
-    reverse_path = parse(row.reverse_path) if row.reverse_path else None
+    reverse_path = tolerated(row.reverse_path) if row.reverse_path else None  # policy.mode may have been "annotate"
     return Envelope(reverse_path, recipients, row.id, row.ret, row.envid, wishes)
 
 
