@@ -343,3 +343,20 @@ def test_what_an_operator_released_counts_as_held(keyed, world: World, recipient
     assert (document["messages"], document["judged"]) == ([], len(recipients))
     ids = [one["id"] for one in keyed.json("message", "list")]
     assert any("released" in keyed.out("message", "explain", one) for one in ids)
+
+
+@pytest.mark.postgres
+def test_postgresql_explains_and_judges_alike(installation, postgres_url):
+    installation.file.write_text(f'{installation.file.read_text()}[database]\nurl = "{postgres_url}"\n')
+    world = World(postgres_url)
+    settings = config.load(installation.file, {})
+    database = opening.open_store(settings)
+    opening.open_keys(settings, database)
+    database.close()
+    mails = mix(world)
+    world.close()
+    assert "It began thread" in installation.out("message", "explain", mails["first"])
+    document = installation.json("message", "replay", "--since", "3650d")
+    assert (document["messages"], document["judged"]) == ([], len(mails))
+    changed = installation.json("message", "replay", "--since", "3650d", "--desk", strict(installation))["messages"]
+    assert {item["id"] for item in changed} >= {mails["first"], mails["held"]}
