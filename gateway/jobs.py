@@ -19,12 +19,13 @@ from typing import TypeVar
 from gateway.bell import Bell
 from gateway.reception import Reception
 from handlers import probes, received, releasing, routing
+from handlers.classification import Class
 from handlers.office import Office
 from handlers.ports import Clock
-from handlers.received import Received
+from handlers.received import Arrived, Received
 from handlers.signing import Signer
 from handlers.work import Work
-from storage import cases, content, messages, quarantine, ways
+from storage import cases, content, messages, quarantine, refined, ways
 from storage import probes as lost
 from storage.commit_group import GroupCommitter
 from storage.database import Database, Unit, is_ill
@@ -113,7 +114,7 @@ class Jobs:
         for _ in range(EXPIRIES):
             ids = self._write(Move.EXPIRE, lambda unit: quarantine.expire(unit, now - keep, note))
             for message_id in ids:
-                log.info("message %s has expired in quarantine, its content is deleted", message_id)
+                log.info("message %s has expired in quarantine", message_id)
             if len(ids) < quarantine.EXPIRE_AT_ONCE:
                 break
 
@@ -167,7 +168,9 @@ class Jobs:
     def _read(self, message_id: str) -> Received:
         """Before the commit group, whose lock must not wait for a large body to be hashed."""
         with self._database.read() as unit:
-            return received.read(content.pieces(lambda: nullcontext(unit), messages.content_id_of(unit, message_id)))
+            brief = refined.brief_of(unit, message_id)
+            arrived = Arrived(Class(brief.classification), not brief.reverse_path)
+            return received.read(content.pieces(lambda: nullcontext(unit), brief.content_id), arrived)
 
     def _fail(self, message_id: str, attempts: int, error: BaseException) -> None:
         try:

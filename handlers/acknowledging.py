@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from handlers import tokens
-from handlers.classification import Class, may_answer
+from handlers.automatic import may_answer
+from handlers.classification import Class
 from handlers.identity import Mailbox
 from handlers.notices import AcknowledgementPlan, acknowledgement
 from handlers.work import Work
@@ -26,24 +27,41 @@ CUSTOMER_ADDRESS_LIFE = timedelta(days=365)
 
 
 def acknowledge(unit: Unit, case: Any, work: Work) -> None:
-    """Write the acknowledgement into the outbox if everything speaks for it."""
+    """Write the acknowledgement into the outbox if everything speaks for it; else the timeline says what does not."""
     address = work.office.routing_addresses.get(key_of(case.routing_address))
-    if address is None or not address.value.acknowledge or not _is_due(work):
+    if address is None or not address.value.acknowledge:
+        return
+    because = _why_not(unit, case, work)
+    if because:
+        cases.add_event(unit, case.id, Event("casegate", "not_acknowledged", {"because": because}), work.now)
         return
     author = parse(work.row.author_address)
-    if author.key in work.office.inside:
-        return
-    if not cases.may_acknowledge(unit, case.id, author.key, work.now - A_DAY, MOST_A_DAY):
-        return
     cases.note_acknowledgement(unit, case.id, author.key, work.now)
     outbox.put(unit, _outgoing(case, address, author, work), work.now)
     cases.add_event(unit, case.id, Event("casegate", "acknowledged", {"to": str(author)}), work.now)
 
 
+def _why_not(unit: Unit, case: Any, work: Work) -> str:
+    """What speaks against it, or nothing."""
+    row = work.row
+    if row.proof != "proven":
+        return "nothing proves who the author is"
+    if row.classification != Class.PERSON.value:
+        return "no person wrote it"
+    if not _is_due(work):
+        return "it asks for silence, or nobody reads what is sent to its author"
+    key = parse(row.author_address).key
+    if key in work.office.inside:
+        return "the author has one of our own addresses"
+    if not cases.may_acknowledge(unit, case.id, key, work.now - A_DAY, MOST_A_DAY):
+        return f"the author has had {MOST_A_DAY} within a day"
+    return ""
+
+
 def _is_due(work: Work) -> bool:
     """RFC 3834 §2: only a person's mail that leaves room for an answer, and only where the author is proven."""
     is_persons = work.row.classification == Class.PERSON.value and work.row.proof == "proven"
-    return is_persons and may_answer(work.mail.head, work.row.reverse_path)
+    return is_persons and may_answer(work.mail.head, work.row.reverse_path, work.office.keys.host)
 
 
 def _outgoing(case: Any, address: AddressRow, author: Any, work: Work) -> Outgoing:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from handlers.admission_rules import OF_POSTMASTER, OF_REPORTS, RULES, Asked, Ruling, is_report_to_us
 from handlers.arrival import Incoming, Refused
-from handlers.classification import Class
+from handlers.classification import AUTOMATIC, Class
 from handlers.destinations import Destination, Kind
 from handlers.office import Lookups, Office
 from handlers.rates import Rates, budgets
@@ -153,7 +153,7 @@ def _stopped(mail: Incoming, office: Office) -> Incoming | None:
     """Mail that would come round again is kept for people to see, in either mode, and never worked."""
     if mail.classification is Class.LOOP:
         disposition, reason = "quarantine", _LOOP
-    elif mail.classification is Class.AUTO_REPLY and mail.author is not None and _is_agent(mail, office):
+    elif mail.classification in AUTOMATIC and mail.author is not None and _is_agent(mail, office):
         disposition, reason = "discard", _OF_AGENT
     else:
         return None

@@ -28,7 +28,7 @@ from storage.outbox import Outgoing
 AGENT_ADDRESS_LIFE = timedelta(days=365)
 
 _VERIFIED = frozenset({"proven"})
-_PEOPLE = frozenset({Class.PERSON.value, Class.LIST.value})
+_PEOPLE = frozenset({Class.PERSON.value, Class.LIST.value, Class.CALENDAR.value})
 _SILENCE = b"X-Auto-Response-Suppress: OOF, AutoReply\r\n"
 
 

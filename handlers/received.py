@@ -2,13 +2,17 @@
 """A received mail as routing needs it: its header section, and what a signature says of its body.
 
 Enters: the pieces of a content, the body's read once and not kept, so a mail of 25 MB costs no more memory than its
-header section. Leaves: the header section, scanned, and the body's digest. Fails as the pieces fail.
+header section, and the beginning of what may be a report. Leaves: the header section, scanned, the body's digest, and
+the class by content where that was asked for. Fails as the pieces fail.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from handlers.bounces.notice import MAX_OCTETS
+from handlers.classification import Class
 from handlers.headers import WIDEST, Head, scan
+from handlers.refining import Refined, refine, wanted
 from handlers.section import SectionReader
 from handlers.signing import Body, BodyReader
 
@@ -19,12 +23,45 @@ class Received:
 
     head: Head
     body: Body
+    refined: Refined | None = None
 
 
-def read(pieces: Iterable[bytes]) -> Received:
-    """Read a mail to its end."""
-    section, body = SectionReader(WIDEST.octets), BodyReader()
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What the header section and the envelope told when it came."""
+
+    was: Class
+    is_null: bool
+
+
+def read(pieces: Iterable[bytes], arrived: Arrived | None = None) -> Received:
+    """Read a mail to its end; with `arrived` its class is looked at again."""
+    section, body, beginning = SectionReader(WIDEST.octets), BodyReader(), _Beginning(arrived)
     for piece in pieces:
+        beginning.feed(section, piece)
         body.feed(section.feed(piece))
     head = scan(section.section)
-    return Received(replace(head, body_offset=section.body_offset), body.finish())
+    found = replace(head, body_offset=section.body_offset)
+    refined = refine(head, beginning.octets, arrived.was, is_null=arrived.is_null) if arrived is not None else None
+    return Received(found, body.finish(), refined)
+
+
+class _Beginning:
+    """The first octets, as many as the header section asks for once it is known."""
+
+    def __init__(self, arrived: Arrived | None) -> None:
+        self._arrived = arrived
+        self._kept = bytearray()
+        self._wanted = MAX_OCTETS if arrived is not None else 0
+        self._is_known = arrived is None
+
+    @property
+    def octets(self) -> bytes:
+        return bytes(self._kept)
+
+    def feed(self, section: SectionReader, piece: bytes) -> None:
+        if not self._is_known and section.is_known and self._arrived is not None:
+            self._is_known = True
+            self._wanted = wanted(scan(section.section), self._arrived.was, is_null=self._arrived.is_null)
+        if len(self._kept) < self._wanted:
+            self._kept += piece[: self._wanted - len(self._kept)]

@@ -12,11 +12,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from handlers import acknowledging, confirming, copying, probes, received
+from handlers import acknowledging, confirming, copying, probes, received, reported
 from handlers.classification import Class
 from handlers.office import Office
 from handlers.work import Work
-from storage import cases, content, messages, threads
+from storage import cases, content, messages, refined, threads
 from storage.address import key_of
 from storage.cases import Event, Opening
 from storage.database import Unit
@@ -26,7 +26,7 @@ from storage.states import MessageState
 ORDER_WAIT = timedelta(seconds=1)  # how long a mail waits for an earlier one of its thread
 
 _CUSTOMER_WROTE = frozenset({"proven", "likely"})
-_PEOPLE = frozenset({Class.PERSON.value, Class.LIST.value})
+_PEOPLE = frozenset({Class.PERSON.value, Class.LIST.value, Class.CALENDAR.value})
 _CLOSED = cases.CLOSED_STATUSES
 
 
@@ -40,6 +40,7 @@ def route(unit: Unit, work: Work) -> bool:
     if _must_wait(unit, row):
         messages.put_back(unit, row.id, now + ORDER_WAIT)
         return False
+    work = _refined(unit, work)
     case = cases.of_thread(unit, row.thread_id)
     is_new = case is None
     if case is None:
@@ -57,8 +58,20 @@ def route(unit: Unit, work: Work) -> bool:
     if is_new:
         acknowledging.acknowledge(unit, case, work)
     confirming.confirm(unit, case, work)
+    if work.mail.refined is not None and work.mail.refined.report is not None:
+        reported.tell(unit, work, work.mail.refined.report)
     messages.finish(unit, row.seq, MessageState.ROUTED)
     return True
+
+
+def _refined(unit: Unit, work: Work) -> Work:
+    """The work with the class that the content gives (handlers/refining.py), written down where it tells anything."""
+    seen = work.mail.refined
+    if seen is None or (seen.found.value == work.row.classification and not seen.data):
+        return work
+    changed = seen.found.value != work.row.classification
+    note = ("report", seen.found.value, seen.because) if changed or seen.because else None
+    return replace(work, row=refined.keep(unit, work.row, refined.Found(seen.found.value, seen.data, note)))
 
 
 def assign_waiting(unit: Unit, case_id: int, work: Work) -> bool:
@@ -202,8 +215,13 @@ def _note_arrival(unit: Unit, case: Any, work: Work, *, is_new: bool) -> None:
     actor = f"contact:{row.author_address}" if row.author_address else "contact:unknown"
     told = {"message": row.id, "class": row.classification, "proof": row.proof}
     cases.add_event(unit, case.id, Event(actor, "message", told), work.now)
-    wakes = row.proof in _CUSTOMER_WROTE and row.classification in _PEOPLE
+    wakes = row.proof in _CUSTOMER_WROTE and row.classification in _PEOPLE and not _is_calendar_answer(row)
     if not is_new and wakes and case.status not in ("new", "open"):
         cases.set_status(unit, case.id, "open")
         change = {"before": case.status, "after": "open"}
         cases.add_event(unit, case.id, Event("casegate", "status", change), work.now)
+
+
+def _is_calendar_answer(row: Any) -> bool:
+    """Calendars answer invitations by themselves (RFC 5546 §3.2.3); whoever invites, or calls off, is a person."""
+    return row.classification == Class.CALENDAR.value and '"method":"REPLY"' in row.report.replace(" ", "")

@@ -58,6 +58,7 @@ class Notice:
     returned: Head | None
     behind: str
     types: frozenset[str]
+    top: str
 
     @property
     def returned_message_id(self) -> str:
@@ -81,6 +82,7 @@ def read_notice(content: bytes) -> Notice:
         returned=scan(given_back, HeaderLimits()) if given_back else None,
         behind=(given_back or rest)[:MAX_BEHIND].decode("utf-8", "replace").replace("\r\n", "\n"),
         types=frozenset(part.about.type for part in found[:50]),
+        top=found[0].about.type,
     )
 
 

@@ -20,20 +20,27 @@ from handlers.bounces.values import Action, Kind, Recipient, Report
 from handlers.bounces.verdict import MAX_READ, Finding, judge_all
 from handlers.headers import Head, decode_text
 
+_CLOUD = re.compile(rb"amazon", re.IGNORECASE)  # a name that anyone can write: what it says is data, and moves nothing
 _ALONE = re.compile(rf"\s*<{ADDRESS}>:\s*$")  # a mail system that only lists the addresses
 
 
 def read_report(content: bytes, *, by_nobody: bool) -> Report | None:
     """What the mail reports; `by_nobody`: it came with the null reverse-path (RFC 5321 §4.5.5)."""
     notice = read_notice(content)
-    complaint = read_complaint(notice)
-    if complaint is not None:
-        return complaint
+    if by_nobody or notice.top == "multipart/report" or signs.by_complainer(notice.head):
+        complaint = read_complaint(notice)
+        if complaint is not None:
+            return complaint
     formal = [read_status(text) for text in notice.statuses]
-    if any(part.findings for part in formal):
+    if any(part.findings for part in formal) and _may_be_formal(notice, by_nobody=by_nobody):
         return _formal(notice, formal)
-    notification = read_notification(notice)
+    notification = read_notification(notice) if _CLOUD.search(notice.head.first(b"from") or b"") else None
     return notification if notification is not None else _informal(notice, content, by_nobody=by_nobody)
+
+
+def _may_be_formal(notice: Notice, *, by_nobody: bool) -> bool:
+    """A report that a person forwards as an attachment reports nothing to us."""
+    return by_nobody or notice.top == "multipart/report" or signs.in_header(notice.head).by_system
 
 
 def _formal(notice: Notice, formal: list[StatusPart]) -> Report:

@@ -46,6 +46,7 @@ _WORDS = re.compile(
     r"failed recipients?|mailbox unavailable|smtp error|requested action not taken",
     re.IGNORECASE,
 )
+_COMPLAINER = re.compile(r"feedback|\bfbl\b|complaint|abuse|\bstaff@hotmail|\bscomp\b|spam|junk", re.IGNORECASE)
 _OWN_SUBJECT = re.compile(r"^\s*(?:re|aw|fwd?|wg|tr|antw)\s*:", re.IGNORECASE)
 
 
@@ -61,12 +62,15 @@ class Signs:
 
     @property
     def are_sure(self) -> bool:
-        """Two independent signs, one of them from the header section."""
-        return (
-            self.declared
-            or (self.in_words and (self.by_system or self.in_subject or self.by_nobody))
-            or (self.by_system and self.in_subject)
-        )
+        """Two independent signs; where an answer would reach somebody, one of them is that a mail system wrote it."""
+        if not self.by_nobody:
+            return self.by_system and (self.in_words or self.in_subject or self.declared)
+        return self.declared or self.in_words or (self.by_system and self.in_subject)
+
+
+def by_complainer(head: Head) -> bool:
+    """Whether the author bears the name of a feedback loop or an abuse desk."""
+    return _COMPLAINER.search(decode_text((head.first(b"from") or b"")[:500])) is not None
 
 
 def in_header(head: Head) -> Signs:

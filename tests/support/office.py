@@ -16,6 +16,7 @@ from handlers import intake, proof, received, replies, routing, tokens
 from handlers.arrival import Incoming
 from handlers.assembling import assemble
 from handlers.book import Book
+from handlers.classification import Class
 from handlers.destinations import Destination, destination
 from handlers.headers import scan
 from handlers.inspection import Inspection, Limits
@@ -23,6 +24,7 @@ from handlers.office import Office
 from handlers.policy import Bench, judge
 from handlers.ports import Answer, Found, Question
 from handlers.rates import Rates, Uncounted
+from handlers.received import Arrived
 from handlers.signing import Signer
 from handlers.subject import AuthenticationPolicy, Dnsbl
 from handlers.tokens import Keyring, Keys
@@ -194,7 +196,8 @@ class World:
 
     def work(self, unit: object, row: object = None) -> Work:
         pieces = content.pieces(lambda: nullcontext(unit), row.content_id) if row is not None else ()
-        return Work(row, received.read(pieces), self.office, self.signer, self.now)
+        arrived = Arrived(Class(row.classification), not row.reverse_path) if row is not None else None
+        return Work(row, received.read(pieces, arrived), self.office, self.signer, self.now)
 
     def receive(self, octets: bytes, *recipients: str, sender: str | None = CARL) -> SimpleNamespace:
         """Accept and route; how it ended."""
