@@ -69,10 +69,10 @@ PRIVATE = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", 
 USERS = {"postfix": 101, "postdrop": 102}
 
 
-def run(root: Root, port: int, settings: str) -> None:
+def run(root: Root, port: int, settings: str, services: str = "") -> None:
     """Start a Postfix that takes mail on this port, with an empty queue and these settings beside MAIN_CF."""
     root.write("/etc/postfix/main.cf", MAIN_CF + settings)
-    root.write("/etc/postfix/master.cf", MASTER_CF.format(port=port))
+    root.write("/etc/postfix/master.cf", MASTER_CF.format(port=port) + services)
     root.make("/var/lib/postfix", "postfix")
     root.make("/var/spool/postfix", "root")
     root.make("/var/spool/postfix/pid", "root")
