@@ -8,15 +8,24 @@ hypothesis (test_targets.py).
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 from gateway import paths
 from gateway.line_law import CommandLines, Content, Fault
-from handlers import headers
+from handlers import arc, headers
+from handlers.authentication_results import results_field
+from handlers.book import Book
 from handlers.classification import classify
+from handlers.dkim import DkimPolicy, signatures_of
+from handlers.dkim_signature import is_domain
 from handlers.identity import author, claimed_author, mailboxes
 from handlers.mime_parts import parts, text
+from handlers.ports import Answer, Found
+from handlers.results import Authentication
+from handlers.results_reading import read_field
+from handlers.subject import AuthenticationPolicy, Subject
 from handlers.tokens import Keyring, Keys
-from storage.envelope import Envelope
+from storage.envelope import Envelope, Session
 from storage.response import Response
 from tests.support.authorship import keep_the_law
 
@@ -24,6 +33,13 @@ NAME = "gw.example"
 LIMIT = 200
 LINE_LIMIT = 120
 
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+_NO_ENDS = re.compile(rb"[\r\n\0]+")
+_TAGS = "i=1; a=rsa-sha256; d=a.example; s=s1; b=AAAA"
+_SETS = (
+    f"ARC-Seal: {_TAGS}; cv=none\r\nARC-Message-Signature: {_TAGS}; h=from; bh=AAAA\r\n"
+    "ARC-Authentication-Results: i=1; a.example; none\r\nFrom: a@a.example\r\n\r\n"
+).encode()
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _STRAY = re.compile(rb"\r(?!\n)|(?<!\r)\n|\0")
 
@@ -103,6 +119,37 @@ def authorship(octets: bytes) -> None:
     keep_the_law(octets)
 
 
+def signatures(octets: bytes) -> None:
+    """Whatever a signature or an ARC set says, it has a result, and what we write of it can be read."""
+    name = (b"DKIM-Signature", b"ARC-Seal", b"ARC-Message-Signature", b"ARC-Authentication-Results")[len(octets) % 4]
+    found = _checked(headers.scan(_NO_ENDS.sub(b" ", octets).join((name + b": ", b"\r\n")) + _SETS))
+    assert {one.result for one in found.dkim} | {found.arc.result} <= {"permerror", "temperror", "fail", "none"}, found
+    written = results_field(NAME, found, Session("s", "192.0.2.1"), Envelope(None, ()), with_arc=True)
+    read = read_field(headers.scan(written).first(b"authentication-results") or b"")
+    assert read is not None, written
+    assert [one.result for one in read.clauses if one.method == "dkim"] == [one.result for one in found.dkim] or [
+        "none"
+    ]
+
+
+def results(octets: bytes) -> None:
+    """A field of somebody else names no domain that does not stand in it."""
+    read = read_field(octets)
+    for clause in read.clauses if read is not None else ():
+        for name in clause.said:
+            domain = clause.domain(name)
+            assert not domain or (is_domain(domain) and domain.encode() in octets.lower()), domain
+
+
+def _checked(head: headers.Head) -> Authentication:
+    """DKIM and ARC, where DNS knows no key."""
+    policy = DkimPolicy(arc=True)
+    found = signatures_of(head, policy, NOW)
+    subject = Subject(Session("s", "192.0.2.1"), Envelope(None, ()), head, None, found, AuthenticationPolicy(policy))
+    chain = arc.check(subject, Book(lambda _: Answer(Found.NO_NAME)))
+    return Authentication(dkim=found.verify({}), arc=chain)
+
+
 def structure(octets: bytes) -> None:
     """Parts lie inside their parents, and every leaf has a text."""
     found = parts(octets)
@@ -123,6 +170,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "mail_and_rcpt": mail_and_rcpt,
     "header_section": header_section,
     "authorship": authorship,
+    "signatures": signatures,
+    "results": results,
     "structure": structure,
 }
 
