@@ -42,13 +42,13 @@ def acknowledge(unit: Unit, case: Any, work: Work) -> None:
 
 
 def _why_not(unit: Unit, case: Any, work: Work) -> str:
-    """What speaks against it, or nothing."""
+    """What speaks against it (RFC 3834 §2: only a person's mail that leaves room for an answer), or nothing."""
     row = work.row
     if row.proof != "proven":
         return "nothing proves who the author is"
     if row.classification != Class.PERSON.value:
         return "no person wrote it"
-    if not _is_due(work):
+    if not may_answer(work.mail.head, row.reverse_path, work.office.keys.host):
         return "it asks for silence, or nobody reads what is sent to its author"
     key = parse(row.author_address).key
     if key in work.office.inside:
@@ -56,12 +56,6 @@ def _why_not(unit: Unit, case: Any, work: Work) -> str:
     if not cases.may_acknowledge(unit, case.id, key, work.now - A_DAY, MOST_A_DAY):
         return f"the author has had {MOST_A_DAY} within a day"
     return ""
-
-
-def _is_due(work: Work) -> bool:
-    """RFC 3834 §2: only a person's mail that leaves room for an answer, and only where the author is proven."""
-    is_persons = work.row.classification == Class.PERSON.value and work.row.proof == "proven"
-    return is_persons and may_answer(work.mail.head, work.row.reverse_path, work.office.keys.host)
 
 
 def _outgoing(case: Any, address: AddressRow, author: Any, work: Work) -> Outgoing:

@@ -70,3 +70,22 @@ def test_an_address_without_a_text_acknowledges_nothing(world: World) -> None:
     world.apply(replace(DESK, addresses=(replace(DESK.addresses[0], acknowledge=""),)))
     world.carl()
     assert world.sent("acknowledgement") == []
+
+
+def test_the_timeline_says_why_there_is_none(world: World) -> None:
+    def because(number: int) -> list[str]:
+        return [told["because"] for _, kind, told in world.case(number).events if kind == "not_acknowledged"]
+
+    world.receive(mail())
+    world.carl(auto_submitted="auto-generated")
+    world.carl(x_auto_response_suppress="All")
+    assert because(1) == ["nothing proves who the author is"]
+    assert because(2) == ["no person wrote it"]
+    assert because(3) == ["it asks for silence, or nobody reads what is sent to its author"]
+    for _ in range(6):
+        world.carl()
+    assert because(8) == []
+    assert because(9) == ["the author has had 5 within a day"]
+    # An address that wants none has nothing to explain.
+    other = world.carl("sales@firm.example")
+    assert because(other.case.number) == []
