@@ -43,15 +43,21 @@ def print_json(document: object) -> None:
     click.echo(json.dumps(document, indent=2))
 
 
-def print_list(items: Sequence[Item], columns: Sequence[str], *, as_json: bool, limit: int | None = None) -> None:
-    """A list as JSON, or as a table whose last line says how many there are."""
+def print_list(
+    items: Sequence[Item], columns: Sequence[str], *, as_json: bool, limit: int | None = None, below: str = ""
+) -> None:
+    """A list as JSON, or as a table whose last line says how many there are; `below` each row goes what is long."""
     if as_json:
         print_json(items)
         return
     most = limit or HUMAN_LIMIT
     shown = items[:most] if limit or len(items) == most + 1 else items
-    for line in table(columns, [[_cell(name, item[name]) for name in columns] for item in shown]):
+    titles, *lines = table(columns, [[_cell(name, item[name]) for name in columns] for item in shown])
+    click.echo(titles)
+    for item, line in zip(shown, lines, strict=True):
         click.echo(line)
+        if below:
+            click.echo(_GAP * 2 + _fit(plain(item[below]), COLUMNS - 2 * len(_GAP)).rstrip())
     more = len(shown) < len(items)
     click.echo(f"{len(shown)} newest shown; --limit N shows more" if more else f"{len(shown)} in all")
 

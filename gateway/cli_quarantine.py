@@ -80,7 +80,7 @@ def list_(operator: Operator, author: str, recipient: str, as_json: bool, limit:
         rows = quarantine.newest(unit, rows_wanted(limit, as_json=as_json), Filter(author, recipient))
         tally = quarantine.tally(unit)
     items = [_item(row, keep) for row in rows]
-    print_list(items, ("id", "received_at", "from", "recipients", "reason"), as_json=as_json, limit=limit)
+    print_list(items, ("id", "received_at", "from", "recipients"), as_json=as_json, limit=limit, below="reason")
     if not as_json:
         click.echo(_counted(tally))
 
@@ -265,7 +265,7 @@ def _seen(row: Any, octets: bytes) -> Item:
     """What the mail says: an excerpt of its text, the names of its attachments, its header section."""
     read = reading.read(octets)
     head = scan(octets)
-    fields = [[field.name.decode("ascii", "replace"), _value(head, field)] for field in head.fields[:MAX_FIELDS]]
+    fields = [_named(head.raw(field)) for field in head.fields[:MAX_FIELDS]]
     stored = json.loads(row.authentication)
     return {
         "to": [address for _, address in json.loads(row.to_)],
@@ -279,9 +279,10 @@ def _seen(row: Any, octets: bytes) -> Item:
     }
 
 
-def _value(head: Any, field: Any) -> str:
-    raw = head.raw(field)[:MAX_FIELD_CHARACTERS]
-    return " ".join(decode_text(raw.partition(b":")[2]).split())
+def _named(raw: bytes) -> list[str]:
+    """A field's name as it was written, and its value, decoded and unfolded."""
+    name, _, value = raw[:MAX_FIELD_CHARACTERS].partition(b":")
+    return [name.decode("ascii", "replace").strip(), " ".join(decode_text(value).split())]
 
 
 def _counted(tally: Tally) -> str:
@@ -315,6 +316,8 @@ def _print(item: Any) -> None:
         if value or name == "subject":
             _print_wrapped(name, plain(value))
     for step, decided, because in item["notes"]:
+        if decided == quarantine.HELD:
+            continue  # that is what "why" says
         _print_wrapped("decided", plain(f"{step}: {decided}: {because}"))
     click.echo()
     for name, value in item["headers"]:

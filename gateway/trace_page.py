@@ -214,6 +214,8 @@ def _decisions(document: Document) -> Iterator[str]:
         noted = [note["because"].removeprefix(about) for note in document["notes"] if note["because"].startswith(about)]
         why = "; ".join(dict.fromkeys(filter(None, [*noted, one["reason"]])))
         word = _DISPOSITIONS.get(one["disposition"], one["disposition"])
+        if one["disposition"] == "accept" and one["reason"]:  # only who holds a mail has a reason of its own
+            word = "held in quarantine until it was released"
         yield f"{_safe(one['address'])}: {word}" + (f", because {_safe(why, _LONGEST_REASON)}" if why else "")
     if document["disposition"] != "accept" and document["reason"]:
         yield f"In all {_DISPOSITIONS.get(document['disposition'], '-')}: {_safe(document['reason'], _LONGEST_REASON)}"

@@ -99,7 +99,7 @@ def test_a_held_mail_is_shown_with_its_reason_and_the_authors_claim(installation
     item = installation.json("quarantine", "show", message_id)
     assert item.keys() == KEYS | LONG_KEYS
     assert item["attachments"] == [{"name": "a.zip", "type": "application/zip", "size": 2}]
-    assert ["from", f"Eve <{EVE}>"] in item["headers"]
+    assert ["From", f"Eve <{EVE}>"] in item["headers"]
     assert "Buy now" in item["text"]
     assert "script" not in item["text"]
     told = installation.out("quarantine", "show", message_id)
@@ -140,6 +140,15 @@ def test_a_released_mail_is_routed_as_if_accepted_now(installation, world: World
     assert shown["dispositions"] == {HELD: "accept"}
     assert "released from quarantine" in shown["reason"]
     assert installation.json("quarantine", "list") == []
+
+
+def test_the_story_of_a_released_mail_tells_why_it_was_held_and_who_let_it_in(installation, world: World):
+    message_id = held(world)
+    installation.out("quarantine", "release", message_id)
+    told = " ".join(installation.out("message", "explain", message_id).split())
+    assert f"{HELD}: held in quarantine until it was released, because the author" in told
+    assert "quarantine: released, because an operator let it in on" in told
+    assert "0 of 1 would be otherwise" in installation.out("message", "replay", message_id)
 
 
 def test_a_share_is_released_as_a_message_of_its_own(installation, world: World):
