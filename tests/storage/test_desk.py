@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage import contacts, desk, desk_version, migrate
+from storage import blocks, contacts, desk, desk_version, lists, migrate
 from storage.address import parse
+from storage.blocks import Block
 from storage.database import Database
-from storage.desk_values import Agent, Contact, Desk, Policy, RoutingAddress, Team
+from storage.desk_values import Agent, Contact, Desk, Policy, RoutingAddress, SenderList, Team
 from storage.states import Move
-from tests.storage.given import applied, the_desk
+from tests.storage.given import NOW, applied, the_desk
 
 BASE = the_desk()
 SALES = Team("sales", "Firm Sales", parse("sales@firm.example"))
@@ -56,6 +57,21 @@ CHANGES = {
         replace(BASE, addresses=(replace(BASE.addresses[0], policy=Policy("known_contacts", "discard")),)),
         ["address support@firm.example: accept_from, others changed"],
     ),
+    "more of an address's policy": (
+        replace(
+            BASE, addresses=(replace(BASE.addresses[0], policy=Policy(max_size=1000, lists=(), rate_total="1/s")),)
+        ),
+        ["address support@firm.example: lists, max_size, rate_total changed"],
+    ),
+    "the desk's policy": (
+        replace(BASE, policy=Policy("authenticated", dmarc_none="quarantine", forbid_attachments=(".exe",))),
+        ["policy: accept_from, dmarc_none, forbid_attachments changed"],
+    ),
+    "a list": (
+        replace(BASE, lists=(SenderList("partners", ("@partner.example",)),)),
+        ["list partners: added", "list partners: @partner.example added"],
+    ),
+    "a block": (replace(BASE, blocks=(Block("@spam.example", "why"),)), ["block @spam.example: added"]),
     "an address no more": (replace(BASE, addresses=()), ["address support@firm.example: retired"]),
     "a contact's name": (
         replace(BASE, contacts=(Contact("Charles", BASE.contacts[0].addresses),)),
@@ -169,3 +185,36 @@ def test_an_address_that_an_agent_once_had_stays_private_until_a_contact_has_it(
     applied(database, replace(BASE, agents=(moved,), contacts=(*BASE.contacts, back)))
     with database.read() as unit:
         assert desk.snapshot(unit).past_addresses == (BASE.agents[1].address.key,)
+
+
+def test_a_list_that_was_retired_comes_back_with_what_commands_added(database: Database) -> None:
+    named = replace(BASE, lists=(SenderList("partners", ("@partner.example",)),))
+    applied(database, named)
+    with database.move(Move.APPLY) as unit:
+        assert lists.add(unit, "partners", "@new.example", NOW)
+        assert lists.remove(unit, "partners", "@partner.example").source == "file"
+        with pytest.raises(LookupError):
+            lists.add(unit, "friends", "@new.example", NOW)
+    applied(database)
+    with database.read() as unit:
+        assert desk.snapshot(unit).lists == {}
+    assert applied(database, named) == ["list partners: taken back", "list partners: @partner.example added"]
+    with database.read() as unit:
+        assert desk.snapshot(unit).lists["partners"].entries == {"@new.example", "@partner.example"}
+
+
+def test_every_change_of_a_block_or_list_is_a_new_version(database: Database) -> None:
+    """By which each process learns within a second that the desk is another one."""
+    applied(database, replace(BASE, lists=(SenderList("partners"),)))
+    seen = []
+    for change in (
+        lambda unit: blocks.add(unit, "192.0.2.0/24", "", NOW),
+        lambda unit: blocks.remove(unit, "192.0.2.0/24"),
+        lambda unit: lists.add(unit, "partners", "x@y.example", NOW),
+        lambda unit: lists.remove(unit, "partners", "x@y.example"),
+    ):
+        with database.move(Move.APPLY) as unit:
+            assert change(unit)
+            assert not change(unit)  # done before
+            seen.append(desk_version.version(unit))
+    assert seen == [2, 3, 4, 5]
