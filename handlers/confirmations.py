@@ -7,16 +7,17 @@ The words differ by language, so only what all languages share is read: author, 
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import unescape
 
+from handlers import reading
 from handlers.arrival import Incoming
-from handlers.headers import decode_text
 from handlers.received import Received
 
 TEXT_OCTETS = 256 * 1024
 
-_ADDRESS = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
+_ADDRESS = re.compile(r"[A-Za-z0-9._%+'*-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,14 @@ def provider(mail: Incoming) -> str:
     return next((one.name for one in _PROVIDERS if key in one.authors and _is_signed(mail, one)), "")
 
 
-def read(provider_name: str, mail: Received, body: bytes) -> Question:
-    """What is asked; `body` is the body's octets, transfer encodings decoded or not."""
+def read(provider_name: str, mail: Received, body: bytes, own_host: str) -> Question:
+    """What is asked; `body` is the body's octets, `own_host` the domain of our own addresses."""
     one = next(each for each in _PROVIDERS if each.name == provider_name)
-    subject = decode_text(mail.head.first(b"subject") or b"")
-    text = unescape(body[:TEXT_OCTETS].decode("utf-8", "replace"))
+    found = reading.read(mail.head.content[: mail.head.body_offset] + body[:TEXT_OCTETS])
+    text = f"{found.text}\n{unescape(found.html or '')}"
     link = one.link.search(text)
-    return Question(_account(subject, text), _code(one, subject, text), link[0].rstrip(".,;)") if link else "")
+    account = _account((found.subject, text), own_host)
+    return Question(account, _code(one, found.subject, text), link[0].rstrip(".,;)") if link else "")
 
 
 def provider_of(author_address: str) -> str:
@@ -100,7 +102,7 @@ def _code(one: _Provider, subject: str, text: str) -> str:
     return ""
 
 
-def _account(subject: str, text: str) -> str:
-    """The mailbox that is to be forwarded: the first address of the subject, else of the text."""
-    found = _ADDRESS.search(subject) or _ADDRESS.search(text)
-    return found[0] if found else ""
+def _account(places: Iterable[str], own_host: str) -> str:
+    """The mailbox that is to be forwarded: the first address that is not ours; Microsoft masks it."""
+    found = (one[0] for place in places for one in _ADDRESS.finditer(place))
+    return next((one for one in found if not one.lower().endswith(f"@{own_host}")), "")

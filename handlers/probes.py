@@ -203,7 +203,7 @@ def _recipients(work: Work) -> list[Address]:
 def _keep_question(unit: Unit, work: Work) -> None:
     """A forwarder asks whether it may: the operator finds the answer at the address. The log has no secret."""
     name = confirmations.provider_of(work.row.author_address)
-    asked = confirmations.read(name, work.mail, _body(unit, work))
+    asked = confirmations.read(name, work.mail, _body(unit, work), work.office.keys.host)
     at = work.row.received_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     kept = Confirmation(name, asked.account, asked.code, asked.link, at)
     public = [one.key for one in _recipients(work) if one.key in work.office.routing_addresses]

@@ -11,7 +11,7 @@ from handlers.ports import Answer, Found, Question
 from handlers.probes import HEARTBEAT, VERIFY, Sender, Terms
 from storage import desk, outbox, ways
 from storage import probes as rows
-from storage.desk_values import Desk, RoutingAddress
+from storage.desk_values import Desk
 from storage.envelope import Session
 from storage.states import Move
 from storage.ways import Way
@@ -21,6 +21,7 @@ INTAKE = "in-abcdefghijklmnop"
 INTAKE_ADDRESS = f"{INTAKE}@gw.example"
 KEY = SUPPORT.key
 OWN, OTHER, GOOGLE, MICROSOFT = "192.0.2.10", "192.0.2.11", "192.0.2.20", "192.0.2.30"
+NOBODY = "192.0.2.99"  # a host without a name
 NAMES = {
     OWN: "mail.forwarder.example",
     OTHER: "other.forwarder.example",
@@ -49,6 +50,10 @@ class Yard(World):
         with self.database.move(Move.ADDRESS) as unit:
             ways.put(unit, way, "MX of firm.example: elsewhere", self.now)
         self.look()
+
+    def word(self) -> None:
+        """The operator speaks for the address, and nothing is known of its way."""
+        self.apply(DESK)
 
     def look(self) -> None:
         """Read the desk anew, as every process does within a second."""
@@ -120,7 +125,3 @@ class Yard(World):
         """What a worker's sweep sends."""
         with self.database.move(Move.PROBE) as unit:
             return probes.send_due(unit, Sender(self.office, self.signer, TERMS, self.now))
-
-
-def addresses(*values: RoutingAddress) -> Desk:
-    return replace(DESK, addresses=values)

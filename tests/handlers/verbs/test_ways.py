@@ -14,10 +14,8 @@ from storage.desk_values import RoutingAddress
 from storage.response import R451_DNS, R451_TRY_LATER, R550_NO_SUCH_ADDRESS
 from storage.states import Move
 from storage.ways import Way
-from tests.support.forwarding import GOOGLE, INTAKE_ADDRESS, KEY, MICROSOFT, OTHER, OWN, Yard, forwarded_desk
+from tests.support.forwarding import GOOGLE, INTAKE_ADDRESS, KEY, MICROSOFT, NOBODY, OTHER, OWN, Yard, forwarded_desk
 from tests.support.office import ACKNOWLEDGE, CARL, mail, sign
-
-NOWHERE = "192.0.2.99"  # a host without a name
 
 
 @pytest.fixture
@@ -54,11 +52,11 @@ def test_before_it_is_verified_an_address_takes_nothing_and_its_intake_lets_mail
 WAYS = [
     (OWN, OWN, INTAKE_ADDRESS, "vouched", True, True),
     (OWN, OTHER, INTAKE_ADDRESS, "unauthenticated", False, False),
-    (OWN, NOWHERE, INTAKE_ADDRESS, "unauthenticated", False, False),
+    (OWN, NOBODY, INTAKE_ADDRESS, "unauthenticated", False, False),
     (OWN, OWN, KEY, "unauthenticated", False, False),
     (OWN, GOOGLE, INTAKE_ADDRESS, "unauthenticated", False, False),
     # A host without a name is known by its address.
-    (NOWHERE, NOWHERE, INTAKE_ADDRESS, "vouched", True, True),
+    (NOBODY, NOBODY, INTAKE_ADDRESS, "vouched", True, True),
     # Anybody can rent a mailbox in a pool.
     (GOOGLE, GOOGLE, INTAKE_ADDRESS, "learnt", True, False),
     (GOOGLE, MICROSOFT, INTAKE_ADDRESS, "unauthenticated", False, False),
@@ -124,9 +122,9 @@ def test_unauthenticated_mail_is_nobodys_proof(yard: Yard):
 def test_an_operators_word_is_enough_and_binds_nothing(yard: Yard):
     value = forwarded_desk()
     yard.apply(replace(value, addresses=(replace(value.addresses[0], verified=True),)))
-    found = judged(yard, NOWHERE, KEY)
+    found = judged(yard, NOBODY, KEY)
     assert (said(found), found.aligned, found.vouched) == ([], True, False)
-    assert judged(yard, NOWHERE).refusal is None  # to the intake as well: nothing has been learnt
+    assert judged(yard, NOBODY).refusal is None  # to the intake as well: nothing has been learnt
 
 
 def test_a_direct_or_hosted_way_needs_no_word(yard: Yard):
@@ -135,7 +133,7 @@ def test_a_direct_or_hosted_way_needs_no_word(yard: Yard):
         assert addresses.add(unit, RoutingAddress(parse("sales2@firm.example"), "sales"))
         assert not addresses.add(unit, RoutingAddress(parse("sales3@firm.example"), "nosuch"))
     yard.look()
-    assert judged(yard, NOWHERE, "sales2@firm.example").aligned
+    assert judged(yard, NOBODY, "sales2@firm.example").aligned
 
 
 def alias(yard: Yard, old: str, new: str) -> None:
