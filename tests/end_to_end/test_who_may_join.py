@@ -116,5 +116,6 @@ def test_an_unsigned_first_mail_is_taken_marked_and_not_acknowledged(world: Worl
 
     assert ann.inbox(words).field("Subject") == "[unverified] Hello"
     assert world.installation.message(message_id)["proof"] == "unproven"
-    assert [event["kind"] for event in nobody.case()["timeline"]] == ["created", "message", "assigned"]
+    kinds = [event["kind"] for event in nobody.case()["timeline"]]
+    assert kinds == ["created", "message", "assigned", "not_acknowledged"]
     assert world.installation.maildir(nobody.address) == []
