@@ -42,7 +42,7 @@ READ_OCTETS = 65_536
 _STDIN = 0
 _NULL = ("", "<>", "mailer-daemon")  # the last is what Postfix and Sendmail write for the null reverse-path
 _CODES = (("5.1.7", DATA_ERROR), ("5.1.", NO_SUCH_RECIPIENT), ("5.7.", NOT_ALLOWED), ("5.6.", DATA_ERROR))
-_TOO_BIG = "5.3.4"
+_TOO_BIG = ("5.3.4", "5.2.3")  # for us, for the address
 
 
 class Unfinished(Exception):
@@ -141,7 +141,7 @@ def _code(refusal: Response) -> int:
     """What a caller is to make of a refusal."""
     if not refusal.is_permanent:
         return TRY_LATER
-    if refusal.enhanced == _TOO_BIG:
+    if refusal.enhanced in _TOO_BIG:
         return DATA_ERROR
     return next((code for prefix, code in _CODES if refusal.enhanced.startswith(prefix)), UNAVAILABLE)
 
