@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Received octets come back as they were, or not at all."""
 
+import random
 import zlib
+from base64 import encodebytes
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
@@ -13,6 +15,7 @@ from storage import content, migrate, schema
 from storage.database import Database
 from storage.states import Move
 from tests.storage.given import NOW
+from tests.support.cost import seconds
 
 SIZES = {
     # a mail may be empty
@@ -24,7 +27,15 @@ SIZES = {
     # the first octet of a second chunk
     "one octet more": b"x" * content.CHUNK_OCTETS + b"y",
     "a megabyte": bytes(range(256)) * 4096,
+    # no repeats to be found
+    "base64": encodebytes(random.Random(1).randbytes(content.CHUNK_OCTETS)),
 }
+
+
+def test_what_holds_no_repeats_is_packed_in_half_the_time_and_no_larger() -> None:
+    chunk = SIZES["base64"][: content.CHUNK_OCTETS]
+    assert len(content.pack(chunk)) <= len(zlib.compress(chunk, 1))
+    assert seconds(lambda: content.pack(chunk)) < seconds(lambda: zlib.compress(chunk, 1)) / 2
 
 
 @pytest.mark.parametrize("size", SIZES)
