@@ -8,7 +8,8 @@ import pytest
 
 from gateway import keys
 from gateway.cli_output import cells
-from storage import blocks, listing
+from storage import blocks, listing, quarantine
+from storage.threads import ThreadRace
 from tests.support.office import World, mail
 
 DOCUMENT = Path(__file__).parent.parent.parent.parent / "docs" / "quarantine.md"
@@ -251,3 +252,51 @@ def test_the_documentation_names_every_key(installation, world: World):
     text = DOCUMENT.read_text("utf-8")
     item = installation.json("quarantine", "show", message_id)
     assert [key for key in item if f"`{key}`" not in text] == []
+
+
+@pytest.mark.parametrize("verb", ["release", "drop", "block"])
+def test_whoever_comes_second_by_an_instant_changes_nothing(
+    installation, world: World, monkeypatch: pytest.MonkeyPatch, verb: str
+):
+    message_id = held(world)
+    lock = quarantine.lock
+
+    def after_another(unit, wanted: str):
+        quarantine.drop(unit, lock(unit, wanted), ("quarantine", "dropped", "somebody was faster"))
+        return lock(unit, wanted)
+
+    monkeypatch.setattr(quarantine, "lock", after_another)
+    assert "it is dropped: somebody was faster" in installation.refused(1, "quarantine", verb, message_id)
+    assert blocked(world) == []
+    assert row(world, message_id).state == "dropped"
+
+
+def test_a_release_that_meets_the_arrival_of_its_own_thread_is_tried_again(
+    installation, world: World, monkeypatch: pytest.MonkeyPatch
+):
+    message_id = held(world)
+    real, tries = quarantine.release, []
+
+    def at_the_second_try(*about):
+        tries.append(about)
+        if len(tries) == 1:
+            raise ThreadRace
+        return real(*about)
+
+    monkeypatch.setattr(quarantine, "release", at_the_second_try)
+    assert "released" in installation.out("quarantine", "release", message_id)
+    assert len(tries) == 2
+
+
+@pytest.mark.postgres
+def test_postgresql_holds_and_releases_the_same(installation, postgres_url):
+    installation.file.write_text(f'{installation.file.read_text()}[database]\nurl = "{postgres_url}"\n')
+    world = World(postgres_url)
+    first, share = held(world), held(world, OPEN, HELD)
+    assert [one["id"] for one in installation.json("quarantine", "list", "--for", HELD)] == [share, first]
+    assert installation.json("quarantine", "show", share)["accepted_for"] == [OPEN]
+    assert len(installation.out("quarantine", "release", first, share).splitlines()) == 2
+    last = held(world)
+    assert "is blocked" in installation.out("quarantine", "block", last)
+    assert installation.out("quarantine", "list").splitlines()[-1] == "nothing is held"
+    world.close()

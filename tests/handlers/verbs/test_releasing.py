@@ -175,3 +175,21 @@ def test_a_mail_whose_address_is_gone_is_released_all_the_same(world: World) -> 
     world.apply(replace(DESK, addresses=tuple(one for one in DESK.addresses if str(one.address) != HELD)))
     release(world, message_id)
     assert world.message(message_id).state == "routed"
+
+
+def test_over_lmtp_only_those_who_hold_it_are_released_not_those_who_refused(world: World) -> None:
+    world.session = replace(world.session, protocol="LMTP", peer="local")
+    message_id = world.accept(from_carl(), "vip@firm.example", HELD, OPEN)
+    with world.database.read() as unit:
+        assert quarantine.holders(quarantine.by_id(unit, message_id)) == [HELD]
+    made = world.message(release(world, message_id))
+    assert [one["address"] for one in json.loads(made.recipients)] == [HELD]
+
+
+def test_each_holder_has_its_reason(world: World) -> None:
+    message_id = world.accept(mail(f"Eve <{EVE}>"), "vip@firm.example", HELD, OPEN, sender=EVE)
+    with world.database.read() as unit:
+        told = releasing.why(quarantine.by_id(unit, message_id))
+    assert "vip@firm.example: " in told
+    assert f"{HELD}: " in told
+    assert OPEN not in told
