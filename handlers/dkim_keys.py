@@ -17,6 +17,7 @@ from handlers.dkim_signature import Signature, Unusable, octets_of, tags_of
 
 MAX_RECORD_OCTETS = 8192  # a 16384-bit key has 2.8 KB
 MAX_EXPONENT = 2**32
+_OTHERS = (b"v=spf1", b"v=DMARC1")  # a wildcard brings them to every name; exp= and sp= look like a key's p=
 _PADDING, _HASH = PKCS1v15(), Prehashed(SHA256())
 
 PublicKey = RSAPublicKey | Ed25519PublicKey
@@ -28,7 +29,7 @@ class NotAccepted(Exception):
 
 def find_key(records: tuple[bytes, ...], signature: Signature, min_bits: int, max_bits: int) -> PublicKey:
     """The one key at the signature's name; raises Unusable or NotAccepted."""
-    candidates = [record for record in records if b"p=" in record or b"DKIM1" in record]
+    candidates = [one for one in records if (b"p=" in one or b"DKIM1" in one) and not one.startswith(_OTHERS)]
     if len(candidates) != 1:  # RFC 6376 §3.6.2.2: several have no defined result
         raise Unusable("more than one key record" if candidates else "no key record")
     if len(candidates[0]) > MAX_RECORD_OCTETS:

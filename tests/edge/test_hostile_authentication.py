@@ -5,6 +5,8 @@ The cost is processor time of the MX process alone, measured from outside; ARC i
 limits. What DNS may do is tried elsewhere.
 """
 
+import random
+from base64 import encodebytes
 from collections.abc import Iterator
 
 import pytest
@@ -65,6 +67,11 @@ def large(line: str) -> bytes:
     return mail(CARL, SUPPORT, "Large", line * (LARGE // (len(line) + line.count("\n"))))
 
 
+RANDOM = (
+    encodebytes(random.Random(1).randbytes(1_000_000)).decode() * 24
+)  # beyond the window in which zlib finds repeats
+
+
 def results(value: bytes) -> bytes:
     return b"Authentication-Results: " + value + b"\r\n" + PLAIN
 
@@ -97,6 +104,7 @@ HOSTILE = [
     pytest.param(lambda: EIGHT + large(" " * 900_000 + "x\n"), dkim(*NO_KEY), id="long lines of spaces"),
     pytest.param(lambda: EIGHT + large("\t \t \n"), dkim(*NO_KEY), id="tabs and spaces before line ends"),
     pytest.param(lambda: EIGHT + large("w  x\ty \n"), dkim(*NO_KEY), id="many short runs of spaces"),
+    pytest.param(lambda: EIGHT + mail(CARL, SUPPORT, "Large", RANDOM * 24), dkim(*NO_KEY), id="34 MB of base64"),
     pytest.param(lambda: EIGHT + large("\n"), dkim(*NO_KEY), id="empty lines"),
     pytest.param(
         signature("d.example", more="; z=" + "b \r\n " * 30_000 + "x") + PLAIN, dkim("permerror"), id="z= of many lines"

@@ -61,6 +61,7 @@ def test_the_keys_to_fetch_are_known_beforehand_and_once() -> None:
         (Answer(Found.YES, (b"v=spf1 -all",)), ("permerror", "no key record")),
         # Another TXT record at the name does no harm, a second key has no defined result.
         (Answer(Found.YES, (b"v=spf1 -all", record())), ("pass", "")),
+        (Answer(Found.YES, (b"v=spf1 exp=a.example -all", b"v=DMARC1; p=none", record())), ("pass", "")),
         (Answer(Found.YES, (record(), record())), ("permerror", "more than one key record")),
         (Answer(Found.YES, (b"v=DKIM1; k=rsa",)), ("permerror", "key record has no p=")),
         (Answer(Found.YES, (b"v=DKIM1; p=",)), ("permerror", "key revoked")),
