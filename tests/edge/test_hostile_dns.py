@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """DNS in hostile hands: each mail has its verdict, soon after the bound and for less than a second of processor time.
 
-The bound is a quarter of an installation's, so that ten seconds there are far more than needed. Whoever is not the
+The bound is half an installation's, so that ten seconds there are far more than needed. Whoever is not the
 sender is not kept waiting.
 """
 
@@ -26,9 +26,9 @@ POINTER = "200.2.0.192.in-addr.arpa"
 
 @pytest.fixture(scope="module")
 def listener(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    """With a quarter of the time that an installation has for each mail."""
+    """With half the time that an installation has for each mail."""
     zone = DnsZone()
-    bounds = {"dns": {"timeout": "1250ms"}, "authentication": {"timeout": "2s"}}
+    bounds = {"dns": {"timeout": "2500ms"}, "authentication": {"timeout": "4s"}}
     with Suite(tmp_path_factory.mktemp("hostile"), zone, **bounds) as made:
         yield made
     zone.close()
@@ -76,7 +76,7 @@ HOSTS = [f"h{m}.m{n}.example" for n in range(10) for m in range(10)]
         ({"a.example": {"TXT": {"rcode": "WRONG_ID"}}}, "temperror"),
         ({"a.example": {"CNAME": ["b.example"]}, "b.example": {"CNAME": ["a.example"]}}, "temperror"),
         # more than anybody needs: of records, of text, of texts
-        ({"a.example": {"TXT": ["v=spf1 a -all"], "A": many_addresses(4000)}}, "permerror"),
+        ({"a.example": {"TXT": ["v=spf1 a -all"], "A": many_addresses(1500)}}, "permerror"),
         ({"a.example": {"TXT": ["v=spf1 " + "ip4:10.0.0.1 " * 4000 + "-all"]}}, "permerror"),
         ({"a.example": {"TXT": ["v=spf1 -all"] + [f"other {n}" for n in range(1500)]}}, "permerror"),
         (TEN_NAMES | {host: {"A": many_addresses(900)} for host in HOSTS}, "temperror"),
@@ -95,7 +95,7 @@ def test_each_mail_has_its_verdict_in_time(suite, zone, result):
 
 def test_dns_that_is_slow_about_everything_ends_in_temporary_errors(suite):
     suite.zone.update(chain(8))
-    suite.zone.delay_s = 0.5
+    suite.zone.delay_s = 1.0
     began = time.monotonic()
     shown = suite.send(mail(), reverse_path="carl@a.example")
     assert time.monotonic() - began < WALL_S
@@ -119,12 +119,15 @@ def test_a_silent_name_does_not_keep_the_author_from_being_looked_up(suite):
             "a.example": {"TXT": SILENT},
             POINTER: {"PTR": SILENT},
             "s1._domainkey.a.example": {"TXT": SILENT},
+            **{f"s{n}._domainkey.b.example": {"TXT": SILENT} for n in range(8)},
             "_dmarc.bank.example": {"TXT": ["v=DMARC1; p=reject"]},
         }
     )
     octets = sign(mail("Bank <service@mail.www.bank.example>"), "a.example")
+    signature = octets.partition(b"From:")[0].replace(b"a.example", b"b.example")
+    octets = b"".join(signature.replace(b"s=s1;", b"s=s%d;" % n) for n in range(7)) + octets
     found = suite.send(octets, reverse_path="carl@a.example")["authentication"]
-    assert found["spf"]["result"] == found["dkim"][0]["result"] == "temperror"
+    assert {found["spf"]["result"], *(one["result"] for one in found["dkim"])} == {"temperror"}
     assert (found["dmarc"]["record_domain"], found["dmarc"]["policy"]) == ("bank.example", "reject")
 
 
@@ -144,7 +147,7 @@ def test_while_many_mails_wait_for_silent_names_another_is_served(suite):
     wait_until(lambda: suite.zone.total >= 12 * 10, "every hostile mail waits")
     began = time.monotonic()
     found = suite.send(sign(mail(), "customer.example"), reverse_path="carl@customer.example")["authentication"]
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 2.0
     assert found["spf"]["result"] == found["dkim"][0]["result"] == found["iprev"]["result"] == "pass"
     for one in hostile:
         one.join()

@@ -36,6 +36,16 @@ def test_received_tells_who_brought_the_mail_and_how(world: World, session: Sess
     assert received.decode().startswith(f"Received: {expected}")
 
 
+def test_one_received_spf_is_ours_and_none_pretends_to_be(world: World) -> None:
+    forged = b"Received-SPF: pass (gw.example: yes) receiver=gw.example\r\n"
+    others = b"Received-SPF: pass (mx.other.example: yes) receiver=mx.other.example\r\n"
+    octets = forged + others + mail()
+    judged = world.judged(octets)
+    assert judged.stamp.count(b"Received-SPF: ") == 1
+    assert judged.stamp.index(b"Received-SPF: none (gw.example:") < judged.stamp.index(b"\r\nReceived: ")
+    assert judged.left_out == ((0, len(forged)),)
+
+
 @pytest.mark.parametrize(
     ("protocol", "tls", "expected"),
     [
