@@ -2,11 +2,12 @@
 """Held mail: who asks finds it, one word decides it, and nothing of it happens twice."""
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from handlers.proof import decide
 from storage import content, listing, messages, migrate, quarantine
@@ -18,6 +19,7 @@ from storage.quarantine import Filter, Release
 from storage.schema import content_chunk, digest, message
 from storage.states import MessageState, Move
 from tests.storage.given import CONTENT, NOW, accept, arrival, author
+from tests.storage.test_migrations import _set_up_as_first_released
 
 HELD, OPEN = "held@firm.example", "support@firm.example"
 NOTE = ("quarantine", "dropped", "somebody said so")
@@ -68,6 +70,16 @@ def test_what_is_held_is_counted_and_found_newest_first(database: Database) -> N
     assert [one.id for one in found] == ["share", "second", "first"]
     assert [quarantine.is_share(one) for one in found] == [True, False, False]
     assert [quarantine.holders(one) for one in found] == [[HELD]] * 3
+
+
+def test_mail_that_an_older_version_quarantined_is_held_too(connect: Callable[[], Database]) -> None:
+    old = connect()
+    _set_up_as_first_released(old)
+    with old.alone(), old.engine.begin() as connection:
+        connection.execute(text("UPDATE message SET state = 'quarantined'"))
+    migrate.upgrade(old)
+    with old.read() as unit:
+        assert quarantine.tally(unit) == quarantine.Tally(1, NOW)
 
 
 def test_a_release_makes_it_an_accepted_mail_that_is_due(database: Database) -> None:
