@@ -88,7 +88,8 @@ def _counted(one: _Ruled, rates: Rates) -> _Ruled:
     asked = one.asked
     if one.disposition not in _TAKEN or asked.to.is_postmaster or is_report_to_us(asked.mail, asked.to):
         return one
-    wanted = budgets(asked.mail, asked.rules, _routing_address(asked) or one.address)
+    name = str(asked.row.value.address) if asked.row is not None else "addresses that are no more"
+    wanted = budgets(asked.mail, asked.rules, name)
     spent = rates.take(wanted, asked.mail.received_at) if wanted else None
     if spent is None:
         return one

@@ -7,7 +7,7 @@ last (handlers/rates.py).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from handlers.admission_policy import POSTMASTER, Effective
 from handlers.arrival import Incoming
@@ -52,7 +52,7 @@ class Asked:
 
     @property
     def rules(self) -> Effective:
-        return POSTMASTER if self.to.is_postmaster or self.row is None else self.office.policy_of(self.row)
+        return POSTMASTER if self.to.is_postmaster else self.office.policy_of(self.row)
 
     @property
     def is_forwarded(self) -> bool:
@@ -137,7 +137,17 @@ def by_author(asked: Asked) -> Ruling | None:
     words = f"{_why_not(asked)}: {asked.rules.words('accept_from')}, {asked.rules.words('others')}"
     if policy.others == "reject" and mail.vouched and not mail.aligned:
         return Ruling("quarantine", f"{words}; kept, for its forwarder would send a refusal to whoever it names")
+    if policy.others == "reject" and _is_doubted_for_its_way(asked):
+        return Ruling("quarantine", f"{words}; kept, for the author is proven and only the way is another than learnt")
     return Ruling(policy.others, words)
+
+
+def _is_doubted_for_its_way(asked: Asked) -> bool:
+    """The way alone is no reason to refuse (handlers/ways.py)."""
+    mail = asked.mail
+    if mail.aligned or not mail.authentication.aligned:
+        return False
+    return bool(_let_in(replace(asked, mail=replace(mail, aligned=True))))
 
 
 def _let_in(asked: Asked) -> str:

@@ -12,6 +12,7 @@ from handlers.subject import AuthenticationPolicy
 from handlers.tokens import Keys
 from storage.address import Address, key_of
 from storage.desk import AddressRow, Snapshot
+from storage.desk_values import Policy
 from storage.ways import Way
 
 
@@ -57,9 +58,13 @@ class Office:
             key: effective(row.value.policy, desk.policy, str(row.value.address)) for key, row in desk.addresses.items()
         }
 
-    def policy_of(self, row: AddressRow) -> Effective:
-        """The same of one address."""
-        return self.policies[row.value.address.key]
+    @cached_property
+    def _default_policy(self) -> Effective:
+        return effective(Policy(), self.desk.policy, "")
+
+    def policy_of(self, row: AddressRow | None) -> Effective:
+        """The same of one address; the desk's where the address is no more."""
+        return self._default_policy if row is None else self.policies[row.value.address.key]
 
     def makes(self, address: Address) -> bool:
         """Whether this is an address of the sort that we make: in our own domain, and none of the desk's."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.rates import SharedRates
+from handlers import tokens
 from handlers.ports import Answer, Found
 from handlers.subject import Dnsbl
 from storage import blocks, lists
@@ -23,7 +24,7 @@ from storage.response import (
     R554_ATTACHMENT,
 )
 from storage.states import Move
-from tests.support.office import CARL, DESK, SUPPORT, World, mail, sign
+from tests.support.office import CARL, DESK, KEYS, SUPPORT, World, customer_address, mail, sign
 
 VERA, STRANGER = "vera@known.example", "eve@elsewhere.example"
 NOTHING = Policy()
@@ -336,3 +337,25 @@ def test_what_is_refused_or_for_the_postmaster_counts_for_nobody(counted: World)
     # Each address counts for itself; whoever takes it speaks for all.
     both = counted.judged(aligned(CARL), str(SUPPORT), "sales@firm.example")
     assert [one.disposition for one in both.verdicts] == ["quarantine", "accept"]
+
+
+def test_a_signed_address_obeys_the_address_its_case_came_in_by_else_the_desk(counted: World) -> None:
+    found = counted.carl()
+    reply = customer_address(found.token)
+    # Carl's second mail within the hour at support@, and his third.
+    assert [counted.judged(aligned(CARL), reply).refusal for _ in range(2)] == [None, R450_OVER_RATE]
+    dmarc(counted, "elsewhere.example", "reject")
+    assert counted.judged(mail(STRANGER), reply).refusal == R550_DMARC
+    nobodys = customer_address(tokens.new_thread_id(KEYS))
+    assert counted.judged(mail(STRANGER), nobodys).refusal == R550_DMARC
+    assert counted.judged(aligned(STRANGER), nobodys).refusal is None
+    policy(counted, desk=Policy("known_contacts"))
+    assert counted.judged(aligned(STRANGER), nobodys).refusal == R550_NOT_ALLOWED
+    # A report about our own mail meets blocks and nothing else.
+    report = counted.sent("copy")[0].reverse_path
+    bounce = mail("MAILER-DAEMON@elsewhere.example", content_type="multipart/report; report-type=delivery-status")
+    assert counted.judged(bounce, report, sender=None).refusal is None
+    with counted.database.move(Move.APPLY) as unit:
+        blocks.add(unit, "192.0.2.0/24", "", counted.now)
+    policy(counted)
+    assert counted.judged(bounce, report, sender=None).refusal == R550_NOT_ALLOWED
