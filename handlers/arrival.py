@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """One inbound mail while it is judged: each step of handlers/policy.py gives it back with one thing more."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from handlers.attachments import Files
 from handlers.authentication import Checks
@@ -76,6 +78,10 @@ class Incoming:
     left_out: tuple[Span, ...] = ()
     notes: tuple[Note, ...] = ()
 
-    def noting(self, step: str, decided: str, because: str) -> "Incoming":
-        """The mail with one line more in its trace."""
-        return replace(self, notes=(*self.notes, Note(step, decided, because)))
+    def noting(self, step: str, decided: str, because: str, **changes: Any) -> "Incoming":
+        """The mail with one line more in its trace, and what else the step found."""
+        return replace(self, notes=(*self.notes, Note(step, decided, because)), **changes)
+
+    def noting_all(self, notes: Iterable[Note], **changes: Any) -> "Incoming":
+        """The same with any number of lines."""
+        return replace(self, notes=(*self.notes, *notes), **changes)

@@ -6,10 +6,9 @@ by hash; the mail's own Message-ID is among them, so that a first mail that come
 """
 
 import re
-from dataclasses import replace
 
 from handlers import tokens
-from handlers.arrival import Incoming
+from handlers.arrival import Incoming, Note
 from handlers.classification import Class
 from handlers.destinations import Destination, Kind
 from handlers.headers import Head, decode_text, message_ids
@@ -38,8 +37,8 @@ def find_pointers(mail: Incoming, office: Office) -> Incoming:
         "a thread ID that stands in it for all to see": [Pointer(thread_token=text) for text in shown],
     }
     said = "; ".join(kind for kind, pointers in kinds.items() if kind and pointers)
-    told = mail.noting("pointers", "found", said) if said else mail
-    return replace(told, pointers=tuple(dict.fromkeys(one for pointers in kinds.values() for one in pointers)))
+    notes = [Note("pointers", "found", said)] if said else []
+    return mail.noting_all(notes, pointers=tuple(dict.fromkeys(one for found in kinds.values() for one in found)))
 
 
 def _of_destination(mail: Incoming, one: Destination) -> Pointer:

@@ -2,17 +2,17 @@
 """The order of steps on one screen, one tuple a path; what a step does stands in the module it is imported from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from handlers import classification, dmarc_words, spf, upstream
 from handlers.admission import admit
-from handlers.arrival import Incoming
+from handlers.arrival import Incoming, Note
 from handlers.book import Book
 from handlers.office import Lookups, Office
 from handlers.pointers import find_pointers
 from handlers.rates import Rates, Uncounted
 from handlers.stamp import put_stamp
-from handlers.ways import follow
+from handlers.ways import ABOUT_ADDRESSES, follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +30,31 @@ Step = Callable[[Incoming, Bench], Incoming]
 
 def _authenticate(mail: Incoming, bench: Bench) -> Incoming:
     found = mail.checks.run(bench.book)
-    mail = replace(mail, authentication=found, aligned=found.aligned)
+    notes = []
     if found.spf.result != "none" and found.upstream.result == "none":
-        mail = mail.noting("spf", *spf.explained(found.spf, mail.session.peer))
+        notes.append(Note("spf", *spf.explained(found.spf, mail.session.peer)))
     if mail.author is not None:
-        mail = mail.noting("dmarc", *dmarc_words.explained(found.dmarc))
-    if found.upstream.result == "none":
-        return mail
-    return mail.noting("upstream", *upstream.explained(found.upstream, mail.session.peer))
+        notes.append(Note("dmarc", *dmarc_words.explained(found.dmarc)))
+    if found.upstream.result != "none":
+        notes.append(Note("upstream", *upstream.explained(found.upstream, mail.session.peer)))
+    return mail.noting_all(notes, authentication=found, aligned=found.aligned)
 
 
 def _classify(mail: Incoming, bench: Bench) -> Incoming:
     sign = classification.explained(mail.head, mail.envelope, bench.office.keys)
-    return replace(mail, classification=sign.found).noting("classification", sign.found.value, sign.because)
+    return mail.noting("classification", sign.found.value, sign.because, classification=sign.found)
+
+
+def _admit(mail: Incoming, bench: Bench) -> Incoming:
+    """What is about a routing address is taken whatever its policy says."""
+    return mail if mail.classification in ABOUT_ADDRESSES else admit(mail, bench.office, bench.lookups, bench.rates)
 
 
 ON_ARRIVAL: tuple[Step, ...] = (
     _authenticate,  # handlers/authentication.py: which host, domains and author vouch; DNS has been asked before
     _classify,  # handlers/classification.py: person or machine
     lambda mail, bench: follow(mail, bench.office),  # handlers/ways.py: did it come the way its address has learnt
-    lambda mail, bench: admit(mail, bench.office, bench.lookups, bench.rates),  # accept or not: handlers/admission.py
+    _admit,  # handlers/admission.py: accept, quarantine, discard, or a refusal
     lambda mail, bench: find_pointers(mail, bench.office),  # which thread it speaks of
     lambda mail, bench: put_stamp(mail, bench.office),  # what we say about it in front
 )

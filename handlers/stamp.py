@@ -6,10 +6,9 @@ for several would tell each of them of the others.
 """
 
 import re
-from dataclasses import replace
 from email.utils import format_datetime
 
-from handlers.arrival import Incoming
+from handlers.arrival import Incoming, Note
 from handlers.authentication_results import forged_spans, results_field
 from handlers.headers import fold
 from handlers.office import Office
@@ -34,8 +33,8 @@ def put_stamp(mail: Incoming, office: Office) -> Incoming:
         )
     )
     left_out = tuple(sorted({*forged, *pretended}))
-    told = mail.noting("stamp", f"{len(left_out)} left out", "fields that pretend to be ours") if left_out else mail
-    return replace(told, stamp=stamp, left_out=left_out)
+    notes = [Note("stamp", f"{len(left_out)} left out", "fields that pretend to be ours")] if left_out else []
+    return mail.noting_all(notes, stamp=stamp, left_out=left_out)
 
 
 def _results(mail: Incoming, office: Office) -> bytes:
