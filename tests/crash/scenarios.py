@@ -7,16 +7,19 @@ It returns how many contents its death left `arriving`.
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
-from storage import content, desk, sessions
+from storage import content, desk, sessions, ways
 from storage.schema import case, digest, message, outbox_recipient
 from storage.schema import content as contents
 from storage.schema_desk import contact_address
+from storage.schema_ways import probe as probe_table
 from storage.states import Move
+from storage.ways import Way
 from tests.crash.house import House
-from tests.crash.ledger import HELD_ADDRESS, LARGE_OCTETS, Sent
+from tests.crash.ledger import HELD_ADDRESS, LARGE_OCTETS, ROUTING_ADDRESS, Sent
 from tests.support.installation import PASSWORD
 from tests.support.waiting import wait_until
 
@@ -251,6 +254,60 @@ def password(house: House, side: str) -> int:
     return 0
 
 
+def address(house: House, side: str) -> int:
+    """An operator adds an address: it is there or not, and where it is not, adding it again helps."""
+    installation, added = house.installation, f"extra-{side}@firm.example"
+    words = ("address", "add", added, "--team", "support", "--word", "--acknowledge", "We have your mail.")
+    house.dying_call(f"address:{side}:1", *words)
+    shown = {one["address"] for one in installation.json("address", "list")}
+    assert (added in shown) == (side == "after")
+    if side == "before":
+        installation.call(*words)
+    house.ledger.send(house.ledger.mail(to=added))
+    return 0
+
+
+def probe(house: House, side: str) -> int:
+    """A heartbeat is due: one goes, whichever worker sends it."""
+    before = len(_probes(house))
+    with house.dying("worker", f"probe:{side}:1"):
+        _make_due(house)
+    wait_until(lambda: len(_probes(house)) > before, "a heartbeat")
+    house.settle()
+    assert len(_probes(house)) == before + 1
+    return 0
+
+
+def miss(house: House, side: str) -> int:
+    """A heartbeat does not come back: it is lost once, and the address is in alarm."""
+    before = len(_probes(house))
+    _make_due(house)
+    wait_until(lambda: len(_probes(house)) > before, "a heartbeat")
+    house.settle()
+    newest = _probes(house)[-1]
+    with house.dying("worker", f"miss:{side}:1"), house.database.move(Move.ADDRESS) as unit:
+        unit.execute(update(probe_table).where(probe_table.c.id == newest.id).values(due_at=datetime.now(UTC)))
+    wait_until(lambda: _probes(house)[-1].state == "lost", "the heartbeat to be missed")
+    assert house.look(lambda unit: ways.rows(unit)[ROUTING_ADDRESS].alarm).startswith("stopped: ")
+    return 0
+
+
+def _make_due(house: House) -> None:
+    """The routing address is a forwarded one from now on, with a heartbeat due."""
+    with house.database.move(Move.ADDRESS) as unit:
+        ways.put(
+            unit,
+            Way(ROUTING_ADDRESS, ROUTING_ADDRESS, "forwarded", "in-crash", is_verified=True),
+            "",
+            datetime.now(UTC),
+        )
+        ways.plan_probe(unit, ROUTING_ADDRESS, datetime.now(UTC))
+
+
+def _probes(house: House) -> list[Any]:
+    return house.look(lambda unit: unit.execute(select(probe_table).order_by(probe_table.c.id)).all())
+
+
 SCENARIOS: dict[Move, Scenario] = {
     Move.ARRIVE: arrive,
     Move.ACCEPT: accept,
@@ -270,4 +327,7 @@ SCENARIOS: dict[Move, Scenario] = {
     Move.APPLY: apply,
     Move.PRESENCE: presence,
     Move.PASSWORD: password,
+    Move.ADDRESS: address,
+    Move.PROBE: probe,
+    Move.MISS: miss,
 }

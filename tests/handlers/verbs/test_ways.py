@@ -10,7 +10,7 @@ import pytest
 
 from storage import addresses, desk, ways
 from storage.address import parse
-from storage.desk_values import RoutingAddress
+from storage.desk_values import Contact, Policy, RoutingAddress
 from storage.response import R451_DNS, R451_TRY_LATER, R550_NO_SUCH_ADDRESS
 from storage.states import Move
 from storage.ways import Way
@@ -117,6 +117,20 @@ def test_unauthenticated_mail_is_nobodys_proof(yard: Yard):
     assert message.proof == "proven"
     assert len(yard.sent("acknowledgement")) == 1
     assert message.case.routing_address == KEY
+
+
+def test_the_way_alone_is_no_reason_to_refuse(yard: Yard):
+    value = forwarded_desk()
+    known = replace(value.addresses[0], policy=Policy("known_contacts", "reject"))
+    yard.apply(replace(value, addresses=(known,), contacts=(Contact("Carl", (parse(CARL),)),)))
+    yard.verified()
+    assert judged(yard, OWN).disposition == "accept"
+    found = judged(yard, OTHER)
+    assert (found.refusal, found.disposition) == (None, "quarantine")
+    stranger = sign(mail("x@stranger.example"), "stranger.example")
+    refused = yard.judged(stranger, INTAKE_ADDRESS, sender="x@stranger.example").refusal
+    assert refused is not None
+    assert refused.code == 550
 
 
 def test_an_operators_word_is_enough_and_binds_nothing(yard: Yard):
