@@ -67,9 +67,8 @@ def large(line: str) -> bytes:
     return mail(CARL, SUPPORT, "Large", line * (LARGE // (len(line) + line.count("\n"))))
 
 
-RANDOM = (
-    encodebytes(random.Random(1).randbytes(1_000_000)).decode() * 24
-)  # beyond the window in which zlib finds repeats
+# Its repeats lie beyond the window in which zlib finds them.
+RANDOM = encodebytes(random.Random(1).randbytes(1_000_000)).decode()
 
 
 def results(value: bytes) -> bytes:
