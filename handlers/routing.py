@@ -69,8 +69,7 @@ def _refined(unit: Unit, work: Work) -> Work:
     seen = work.mail.refined
     if seen is None or (seen.found.value == work.row.classification and not seen.data):
         return work
-    changed = seen.found.value != work.row.classification
-    note = ("report", seen.found.value, seen.because) if changed or seen.because else None
+    note = ("classification", seen.found.value, seen.because) if seen.because else None
     return replace(work, row=refined.keep(unit, work.row, refined.Found(seen.found.value, seen.data, note)))
 
 

@@ -2,10 +2,14 @@
 """What a report, a complaint or an invitation becomes: its class, its data, and what the case is told."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
-from storage import cases
+from gateway.reception import StoreLookups
+from gateway.replaying import StoreThreads
+from handlers.replaying import Place, replay
+from storage import cases, content, story
 from storage.states import Move
 from tests.support.office import CARL, World, mail, sign
 
@@ -157,7 +161,7 @@ def test_what_only_looks_like_a_bounce_is_mail_that_makes_a_case(world: World) -
     found = world.receive(mail(x_failed_recipients="bob@x.example"))
     assert (found.classification, found.case.number) == ("person", 1)
     notes = json.loads(found.row.trace)["notes"]
-    assert [step for step, *_ in notes][-1] == "report"
+    assert [step for step, *_ in notes][-1] == "classification"
 
 
 @pytest.mark.parametrize(("method", "wakes"), [("REQUEST", True), ("CANCEL", True), ("REPLY", False)])
@@ -180,3 +184,13 @@ def test_a_calendar_file_that_a_person_attaches_is_a_file(world: World) -> None:
         "Content-Disposition: attachment\r\n\r\nBEGIN:VCALENDAR\r\n--b--"
     )
     assert world.receive(mail(body=body, content_type='multipart/mixed; boundary="b"')).classification == "person"
+
+
+def test_what_the_content_told_is_told_again_when_mail_is_judged_again(world: World) -> None:
+    bounce_address = our_mail(world).reverse_path
+    world.receive(dsn("delivered", "2.1.5", "250 2.1.5 Ok"), bounce_address, sender=None)
+    world.receive(mail(x_failed_recipients="bob@x.example"))
+    place = Place(world.office, StoreLookups(world.database, world.office), StoreThreads(world.database))
+    for row in story.inbound_since(world.database.read, world.now - timedelta(days=1)):
+        again = replay(row, content.pieces(world.database.read, row.content_id), place)
+        assert "classification" not in [one.what for one in again.differences]
