@@ -145,9 +145,8 @@ def test_while_many_mails_wait_for_silent_names_another_is_served(suite):
     for one in hostile:
         one.start()
     wait_until(lambda: suite.zone.total >= 12 * 10, "every hostile mail waits")
-    began = time.monotonic()
     found = suite.send(sign(mail(), "customer.example"), reverse_path="carl@customer.example")["authentication"]
-    assert time.monotonic() - began < 2.0
+    assert any(one.is_alive() for one in hostile)
     assert found["spf"]["result"] == found["dkim"][0]["result"] == found["iprev"]["result"] == "pass"
     for one in hostile:
         one.join()
