@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verbs of routing addresses: what DNS proves, what is said of the rest, and how each call ends."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from storage import ways
+from storage.database import Database
+from storage.states import Move
+from tests.gateway.cli.conftest import Installation
+from tests.support.dns import DnsZone
+
+HOST_ADDRESS = "192.0.2.1"
+
+
+@pytest.fixture
+def asking(installation: Installation, dns_zone: DnsZone) -> Installation:
+    """Its desk is applied, and DNS is the test's."""
+    with installation.file.open("a") as file:
+        file.write(f'[dns]\nnameservers = ["{dns_zone.address}"]\ntimeout = "1s"\n[mx]\nlisten = ["198.51.100.7:25"]\n')
+    installation.out("apply", str(installation.desk))
+    dns_zone.set("gw.example", "A", [HOST_ADDRESS])
+    dns_zone.set("mx.firm.example", "A", [HOST_ADDRESS])
+    dns_zone.set("own.firm.example", "A", ["198.51.100.7"])
+    dns_zone.set("far.example", "A", ["203.0.113.5"])
+    return installation
+
+
+def shown(asking: Installation, address: str) -> dict:
+    return asking.json("address", "show", address)
+
+
+# What DNS has for new.example -> is it verified, and what is said.
+POINTING = [
+    ({"MX": ["10 gw.example"]}, True, "MX of new.example: gw.example, which is this host"),
+    # Another name for an address that server.name has, and one that the MX listens at.
+    ({"MX": ["10 mx.firm.example"]}, True, "mx.firm.example has 192.0.2.1, which is this host's"),
+    ({"MX": ["10 own.firm.example"]}, True, "own.firm.example has 198.51.100.7, which is this host's"),
+    # Senders try the best first: ours behind it gets nothing.
+    ({"MX": ["10 far.example", "20 gw.example"]}, False, "MX of new.example: far.example: not this host"),
+    ({"MX": ["10 far.example", "10 gw.example"]}, True, "MX of new.example: far.example, gw.example"),
+    # RFC 5321 section 5.1: without MX the domain is its own mail host.
+    ({"A": [HOST_ADDRESS]}, True, "new.example has no MX; new.example has 192.0.2.1"),
+    ({"A": ["203.0.113.5"]}, False, "new.example has no MX, and its address is not this host's"),
+    ({"MX": ["0 ."]}, False, "new.example takes no mail at all (null MX)"),
+]
+
+
+@pytest.mark.parametrize(("records", "verified", "said"), POINTING)
+def test_an_address_is_verified_where_the_mail_of_its_domain_comes_here(
+    asking: Installation, dns_zone: DnsZone, records: dict, verified: bool, said: str
+):
+    dns_zone.update({"new.example": records})
+    printed = asking.out("address", "add", "help@new.example", "--team", "support")
+    one = shown(asking, "help@new.example")
+    assert said in printed
+    assert (one["verified"], one["way"]) == (verified, "direct" if verified else "forwarded")
+    assert said in one["found"]
+    assert (f"has to be forwarded to {one['intake']}" in printed) != verified
+
+
+def test_where_dns_is_silent_nothing_is_decided(asking: Installation, dns_zone: DnsZone):
+    dns_zone.set("new.example", "MX", {"rcode": "SERVFAIL"})
+    result = asking.call("address", "add", "help@new.example", "--team", "support")
+    assert "DNS gave no answer" in result.stderr
+    assert asking.call("address", "verify", "help@new.example").exit_code == 75
+    assert shown(asking, "help@new.example")["way"] == "none"
+
+
+def test_an_address_of_our_own_domain_and_a_word_need_no_dns(asking: Installation, dns_zone: DnsZone):
+    assert "is verified" in asking.out("address", "add", "help@gw.example", "--team", "support")
+    assert "by your word" in asking.out("address", "add", "word@far.example", "--team", "support", "--word")
+    ways_ = {one["address"]: (one["verified"], one["way"]) for one in asking.json("address", "list")}
+    assert ways_["help@gw.example"] == (True, "hosted")
+    assert ways_["word@far.example"] == (True, "word")
+    assert dns_zone.total == 0
+
+
+def test_a_forwarded_address_keeps_its_intake_and_waits_for_its_probe(asking: Installation, dns_zone: DnsZone):
+    dns_zone.set("new.example", "MX", ["10 far.example"])
+    asking.out("address", "add", "help@new.example", "--team", "support")
+    intake = shown(asking, "help@new.example")["intake"]
+    result = asking.call("address", "verify", "help@new.example", "--wait", "0s")
+    assert (result.exit_code, "the probe is not back yet" in result.stderr) == (75, True)
+    one = shown(asking, "help@new.example")
+    assert (one["intake"], one["probe"]["state"], one["probe"]["purpose"]) == (intake, "sent", "verify")
+    assert [row["kind"] for row in asking.json("outbox", "list")] == ["probe"]
+    asking.out("address", "verify", "help@new.example", "--word")
+    assert shown(asking, "help@new.example")["verified"]
+
+
+def test_what_moves_here_is_direct_from_then_on(asking: Installation, dns_zone: DnsZone):
+    dns_zone.set("new.example", "MX", ["10 far.example"])
+    asking.out("address", "add", "help@new.example", "--team", "support")
+    dns_zone.set("new.example", "MX", ["10 gw.example"])
+    asking.out("address", "verify", "help@new.example")
+    assert shown(asking, "help@new.example")["way"] == "direct"
+
+
+def test_an_alarm_is_told_and_ends_the_list_with_1(asking: Installation, dns_zone: DnsZone):
+    dns_zone.set("new.example", "MX", ["10 far.example"])
+    asking.out("address", "add", "help@new.example", "--team", "support")
+    database = Database(f"sqlite:///{asking.directory}/casegate.db")
+    with database.move(Move.ADDRESS) as unit:
+        ways.set_alarm(unit, "help@new.example", "stopped: no probe has come back since then", datetime.now(UTC))
+    database.close()
+    result = asking.call("address", "list")
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert "help@new.example: stopped: no probe has come back since then" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert asking.call("address", "list", "--json").exit_code == 1
+
+
+def test_an_alias_leads_on_and_is_written_down(asking: Installation):
+    assert "apply brings it back" not in asking.out("address", "alias", "old@firm.example", "support@firm.example")
+    assert shown(asking, "support@firm.example")["aliases"] == ["old@firm.example"]
+    assert 'aliases = ["old@firm.example"]' in asking.out("export")
+    asking.out("address", "remove", "old@firm.example")
+    assert shown(asking, "support@firm.example")["aliases"] == []
+
+
+def test_removing_says_what_the_desk_file_still_has(asking: Installation):
+    assert "change the desk file too" in asking.out("address", "remove", "support@firm.example")
+    assert asking.json("address", "list") == []
+    assert "taken back" in asking.out("apply", str(asking.desk))
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "said"),
+    [
+        (2, ("add", "support@firm.example", "--team", "support"), "is a routing address already"),
+        (2, ("add", "ann.doe@private.example", "--team", "support"), "is the private address of an agent"),
+        (2, ("add", "no address", "--team", "support"), "is not a mailbox"),
+        (1, ("add", "x@gw.example", "--team", "nosuch"), "no team 'nosuch'"),
+        (1, ("show", "x@gw.example"), "no routing address"),
+        (1, ("verify", "x@gw.example"), "no routing address"),
+        (1, ("remove", "x@gw.example"), "no routing address"),
+        (1, ("alias", "x@gw.example", "y@gw.example"), "no routing address"),
+        (2, ("alias", "support@firm.example", "Support@firm.example"), "alias of itself"),
+        (2, ("verify", "support@firm.example", "--wait", "soon"), "not a duration"),
+    ],
+)
+def test_a_call_that_makes_no_sense_is_refused_in_one_line(asking: Installation, code: int, words: tuple, said: str):
+    assert said in asking.refused(code, "address", *words)
+    assert [one["address"] for one in asking.json("address", "list")] == ["support@firm.example"]
