@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from gateway import config, opening
+from gateway import cli_trace, config, opening
 from gateway.cli_output import cells
 from storage import sessions
 from storage.envelope import Session
@@ -360,3 +360,11 @@ def test_postgresql_explains_and_judges_alike(installation, postgres_url):
     assert (document["messages"], document["judged"]) == ([], len(mails))
     changed = installation.json("message", "replay", "--since", "3650d", "--desk", strict(installation))["messages"]
     assert {item["id"] for item in changed} >= {mails["first"], mails["held"]}
+
+
+def test_a_long_run_says_how_far_it_is(keyed, world: World, monkeypatch):
+    monkeypatch.setattr(cli_trace, "PROGRESS_EVERY_S", -1.0)
+    world.carl()
+    done = keyed.call("message", "replay", "--since", "3650d", "--json")
+    assert done.stderr == "1 judged, 0 of them otherwise\n"
+    assert json.loads(done.stdout)["judged"] == 1
