@@ -226,11 +226,6 @@ def finish(unit: Unit, seq: int, state: MessageState) -> None:
     unit.execute(_FINISH, {"s": seq, "new": state.value})
 
 
-def content_id_of(unit: Unit, message_id: str) -> int:
-    """The id of a message's content."""
-    return int(unit.execute(_CONTENT_OF, {"i": message_id}).scalar_one())
-
-
 def of_thread(unit: Unit, thread_id: int) -> list[Row[tuple[object, ...]]]:
     """All mail of a thread in the order of acceptance."""
     return list(unit.execute(select(message).where(message.c.thread_id == thread_id).order_by(message.c.seq)))
@@ -363,7 +358,6 @@ def _row(unit: Unit, arrival: Arrival, placed: Placed | None) -> dict[str, objec
 _INSERT = insert(message)
 _NEW_DIGEST = Upsert(digest, None, digest.c.digest)
 _FIRST = select(digest.c.message_id).where(digest.c.digest == bindparam("d"))
-_CONTENT_OF = select(message.c.content_id).where(message.c.id == bindparam("i"))
 _OPEN = (
     select(message)
     .where(

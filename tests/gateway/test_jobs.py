@@ -79,7 +79,7 @@ def turns(world: World, work: Jobs, count: int) -> None:
 
 
 @pytest.mark.parametrize("illness", ILL)
-@pytest.mark.parametrize("step", [(routing, "route"), (jobs.messages, "content_id_of")], ids=["write", "read"])
+@pytest.mark.parametrize("step", [(routing, "route"), (jobs.refined, "brief_of")], ids=["write", "read"])
 def test_an_ill_database_costs_no_attempt(
     world: World, work: Jobs, monkeypatch: pytest.MonkeyPatch, illness: str, step: tuple[object, str]
 ) -> None:
