@@ -8,7 +8,7 @@ judged again: the bounds of the session, how many mails came at that time, and r
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -16,17 +16,14 @@ from handlers import intake, judgement, proof, trace
 from handlers.arrival import Incoming
 from handlers.assembling import assemble
 from handlers.book import Book
-from handlers.bounces.notice import MAX_OCTETS
 from handlers.destinations import Destination, destination
 from handlers.inspection import Inspection
 from handlers.judgement import Difference, Judgement
 from handlers.office import Lookups, Office
 from handlers.policy import Bench, judge
 from handlers.ports import Answer, Found, Question
-from handlers.refining import refine
 from storage.address import parse, tolerated
 from storage.envelope import Envelope, Session, Wish
-from storage.states import MessageState
 from storage.threads import Author, Candidate, Pointer
 from storage.trace import Facts, facts_of
 
@@ -101,10 +98,8 @@ def _judged(row: Any, pieces: Pieces, place: Place, book: Book) -> tuple[Incomin
     """The mail after the last step, and what RCPT would say to the recipients that are nobody's; None: to all."""
     office = place.office
     inspection = Inspection(office.limits, office.authentication.dkim, row.received_at)
-    beginning = bytearray()
     for piece in pieces:
         inspection.feed(piece)
-        beginning += piece[: max(0, MAX_OCTETS - len(beginning))]
     envelope = envelope_of(row)
     found = [(one, destination(office, one, row.received_at)) for one in envelope.recipients]
     taking = tuple(one for _, one in found if isinstance(one, Destination))
@@ -112,17 +107,7 @@ def _judged(row: Any, pieces: Pieces, place: Place, book: Book) -> tuple[Incomin
     if not taking:
         return None, unknown
     mail = assemble(inspection, session_of(row), envelope, taking, office)
-    return _with_content(judge(mail, Bench(office, book, place.lookups)), bytes(beginning), row), unknown
-
-
-def _with_content(mail: Incoming, beginning: bytes, row: Any) -> Incoming:
-    """The job looks at the class again; mail that no job has worked keeps that of its header section."""
-    if row.state != MessageState.ROUTED.value:
-        return mail
-    seen = refine(mail.head, beginning, mail.classification, is_null=mail.envelope.reverse_path is None)
-    if seen.found is mail.classification:
-        return mail
-    return replace(mail, classification=seen.found).noting("classification", seen.found.value, seen.because)
+    return judge(mail, Bench(office, book, place.lookups)), unknown
 
 
 def session_of(row: Any) -> Session:
