@@ -207,7 +207,8 @@ def _show_how(home: Path, ports: list[int], password: str) -> None:
         f"swaks --server 127.0.0.1:{ports[0]} --from dora@elsewhere.example --to {SUPPORT} \\\n"
         "      --header 'Subject: A question' --body 'How much is it?'\n"
         f"or in Python:\nimport smtplib; smtplib.SMTP('127.0.0.1', {ports[0]}).sendmail('dora@elsewhere.example',\n"
-        f"    '{SUPPORT}', 'From: dora@elsewhere.example\\nSubject: A question\\n\\nHow much is it?\\n')",
+        f"    '{SUPPORT}', 'From: dora@elsewhere.example\\nSubject: A question\\n\\nHow much is it?\\n')\n"
+        "or to vip@firm.example, which holds strangers' mail; then: quarantine list, quarantine release ID",
     )
     say(
         "Answer as the agent, in a mail client with these settings:",
