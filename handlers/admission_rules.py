@@ -206,8 +206,11 @@ def by_attachment(asked: Asked) -> Ruling | None:
 
 
 def at_rcpt(office: Office, session: Session, envelope: Envelope, to: Destination) -> Ruling | None:
-    """What can be said before the content comes: of the client, of the reverse-path, of the size that MAIL declared."""
-    if office.annotate or to.is_postmaster:
+    """What can be said before the content comes: of the client, of the reverse-path, of the size that MAIL declared.
+
+    Nothing of what comes to an intake, for it may be a probe: those are judged once their content is there.
+    """
+    if office.annotate or to.is_postmaster or to.is_intake or to.kind is Kind.PROBE:
         return None
     found = envelope_block(office, session.peer, envelope.reverse_path)
     if found is not None:

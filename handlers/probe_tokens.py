@@ -7,10 +7,11 @@ Only the gateway makes one (80 bits of HMAC under the key of our addresses, for 
 
 import re
 import secrets
-from base64 import b32encode, b64decode
+from base64 import b32encode
 from collections.abc import Iterable
 
 from handlers.headers import Head, decode_text
+from handlers.mime_parts import decode_octets
 from handlers.tokens import Keys
 
 MOST_TOKENS = 20  # of one mail: each costs a MAC
@@ -67,5 +68,4 @@ def places(head: Head, reverse_path: str, opening: bytes) -> Iterable[bytes]:
     yield opening
     yield _SOFT_BREAK.sub(b"", opening)
     for block in _BASE64.finditer(opening):
-        whole = b"".join(block[0].split()).rstrip(b"=")
-        yield b64decode(whole[: len(whole) // 4 * 4])
+        yield decode_octets(block[0], "base64")

@@ -91,7 +91,7 @@ def applied(database: Database, value: Desk | None = None) -> list[str]:
         return desk.apply(unit, value or the_desk())
 
 
-def outgoing(name: str, message_seq: int, **changes: Any) -> Outgoing:
+def outgoing(name: str, message_seq: int | None, **changes: Any) -> Outgoing:
     values: dict[str, Any] = {
         "name": name,
         "kind": "copy",
