@@ -225,6 +225,8 @@ def _needs_words(text: str) -> bool:
 
 def printable(text: str) -> str:
     """Text without controls, lone surrogates and directional overrides; a line end becomes a space."""
+    if text.isascii() and text.isprintable():  # most text is
+        return text
     return "".join(_shown(character) for character in text)
 
 
