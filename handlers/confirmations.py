@@ -13,6 +13,7 @@ from html import unescape
 
 from handlers import reading
 from handlers.arrival import Incoming
+from handlers.headers import Head
 from handlers.received import Received
 
 TEXT_OCTETS = 256 * 1024
@@ -29,6 +30,7 @@ class _Provider:
     signs: tuple[str, ...]
     code: tuple[re.Pattern[str], ...]  # the first that is found, in the subject or in the text
     link: re.Pattern[str]
+    asks_always: bool = True  # false: the same author writes of other things too
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,11 @@ _PROVIDERS = (
             }
         ),
         ("accountprotection.microsoft.com", "communication.microsoft.com", "microsoft.com"),
-        (re.compile(r"(?<![\d#/=.-])(\d{6,8})(?![\d.-])"), re.compile(r"(?<![\d#/=.-])(\d{4})(?![\d.-])")),
-        re.compile(r"https://(?:account\.live\.com|account\.microsoft\.com|login\.live\.com)/[^\s\"'<>]{1,600}"),
+        (re.compile(r"(?<![\w#/=.%&-])(\d{6,8})(?![\w%-])"),),
+        re.compile(
+            r"https://(?:account\.live|account\.microsoft|login\.live)\.com/[^\s\"'<>?]{0,200}(?i:verify|confirm)[^\s\"'<>]{0,600}"
+        ),
+        asks_always=False,
     ),
 )
 
@@ -71,17 +76,17 @@ def provider(mail: Incoming) -> str:
     if mail.author is None or not mail.aligned:
         return ""
     key = mail.author.address.key
-    return next((one.name for one in _PROVIDERS if key in one.authors and _is_signed(mail, one)), "")
+    one = next((each for each in _PROVIDERS if key in each.authors and _is_signed(mail, each)), None)
+    return one.name if one is not None and (one.asks_always or _asks(mail, one)) else ""
 
 
 def read(provider_name: str, mail: Received, body: bytes, own_host: str) -> Question:
     """What is asked; `body` is the body's octets, `own_host` the domain of our own addresses."""
     one = next(each for each in _PROVIDERS if each.name == provider_name)
-    found = reading.read(mail.head.content[: mail.head.body_offset] + body[:TEXT_OCTETS])
-    text = f"{found.text}\n{unescape(found.html or '')}"
+    subject, text = _words(mail.head, body)
     link = one.link.search(text)
-    account = _account((found.subject, text), own_host)
-    return Question(account, _code(one, found.subject, text), link[0].rstrip(".,;)") if link else "")
+    account = _account((subject, text), own_host)
+    return Question(account, _code(one, subject, text), link[0].rstrip(".,;)") if link else "")
 
 
 def provider_of(author_address: str) -> str:
@@ -92,6 +97,18 @@ def provider_of(author_address: str) -> str:
 
 def _is_signed(mail: Incoming, one: _Provider) -> bool:
     return any(each.result == "pass" and each.domain in one.signs for each in mail.authentication.dkim)
+
+
+def _asks(mail: Incoming, one: _Provider) -> bool:
+    """Whether the beginning of the mail has a code or a link to answer by."""
+    subject, text = _words(mail.head, mail.opening)
+    return bool(_code(one, subject, text)) or one.link.search(text) is not None
+
+
+def _words(head: Head, body: bytes) -> tuple[str, str]:
+    """Subject and text, of a page also what it does not show, for there are the links."""
+    found = reading.read(head.content[: head.body_offset] + body[:TEXT_OCTETS])
+    return found.subject, f"{found.text}\n{unescape(found.html or '')}"
 
 
 def _code(one: _Provider, subject: str, text: str) -> str:
