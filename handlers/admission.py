@@ -103,9 +103,9 @@ def _for_all(mail: Incoming, ruled: Sequence[_Ruled]) -> Incoming:
     """One response: the best that a recipient says."""
     best = _best(ruled)
     if best.disposition in ("defer", "reject"):
-        return replace(mail, refusal=best.ruling.response, refused=_refused(ruled))
+        return mail.but(refusal=best.ruling.response, refused=_refused(ruled))
     softened = tuple(one.verdict("quarantine" if one.disposition in ("defer", "reject") else "") for one in ruled)
-    return replace(mail, verdicts=softened, disposition=best.disposition, reason=_reason(best))
+    return mail.but(verdicts=softened, disposition=best.disposition, reason=_reason(best))
 
 
 def _for_takers(mail: Incoming, ruled: Sequence[_Ruled]) -> Incoming:
@@ -113,9 +113,9 @@ def _for_takers(mail: Incoming, ruled: Sequence[_Ruled]) -> Incoming:
     takers = [one for one in ruled if one.disposition not in ("defer", "reject")]
     refused = _refused(one for one in ruled if one not in takers)
     if not takers:
-        return replace(mail, refusal=_best(ruled).ruling.response, refused=refused)
+        return mail.but(refusal=_best(ruled).ruling.response, refused=refused)
     best = _best(takers)
-    told = replace(mail, refused=refused, disposition=best.disposition, reason=_reason(best))
+    told = mail.but(refused=refused, disposition=best.disposition, reason=_reason(best))
     return replace(
         told, destinations=tuple(one.asked.to for one in takers), verdicts=tuple(one.verdict() for one in takers)
     )
@@ -147,7 +147,7 @@ def _refused(ruled: Iterable[_Ruled]) -> tuple[Refused, ...]:
 
 def _all_refused(mail: Incoming, disposition: str, reason: str, response: Response) -> Incoming:
     refused = tuple(Refused(str(one.address), reason, response) for one in mail.destinations)
-    return replace(mail, refusal=response, refused=refused).noting(STEP, disposition, reason)
+    return mail.but(refusal=response, refused=refused).noting(STEP, disposition, reason)
 
 
 def _stopped(mail: Incoming, office: Office) -> Incoming | None:
@@ -161,7 +161,7 @@ def _stopped(mail: Incoming, office: Office) -> Incoming | None:
     verdicts = tuple(
         Verdict(str(one.address), _routing_address_of(one, one.row), disposition) for one in mail.destinations
     )
-    told = replace(mail, verdicts=verdicts, disposition=disposition, reason=reason)
+    told = mail.but(verdicts=verdicts, disposition=disposition, reason=reason)
     return told.noting(STEP, disposition, reason)
 
 
@@ -177,7 +177,7 @@ def _waits_for_dns(mail: Incoming, ruled: Sequence[_Ruled]) -> bool:
     dmarc = mail.authentication.dmarc
     if dmarc.undecided and _best(ruled).disposition == "accept":
         return True
-    could_be = [replace(mail, aligned=True)] if dmarc.undecided else []
+    could_be = [mail.but(aligned=True)] if dmarc.undecided else []
     if dmarc.result == "temperror":
         could_be += [_failing(mail, policy) for policy in ("reject", "quarantine", "none")]
     now = [one.disposition for one in ruled]
@@ -187,7 +187,7 @@ def _waits_for_dns(mail: Incoming, ruled: Sequence[_Ruled]) -> bool:
 def _failing(mail: Incoming, policy: str) -> Incoming:
     """As if the author's domain asked for this."""
     dmarc = replace(mail.authentication.dmarc, result="fail", policy=policy)
-    return replace(mail, authentication=replace(mail.authentication, dmarc=dmarc))
+    return mail.but(authentication=replace(mail.authentication, dmarc=dmarc))
 
 
 def _again(mail: Incoming, one: _Ruled) -> _Ruled:

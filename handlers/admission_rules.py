@@ -147,7 +147,7 @@ def _is_doubted_for_its_way(asked: Asked) -> bool:
     mail = asked.mail
     if mail.aligned or not mail.authentication.aligned:
         return False
-    return bool(_let_in(replace(asked, mail=replace(mail, aligned=True))))
+    return bool(_let_in(replace(asked, mail=mail.but(aligned=True))))
 
 
 def _let_in(asked: Asked) -> str:

@@ -2,7 +2,7 @@
 """One inbound mail while it is judged: each step of handlers/policy.py gives it back with one thing more."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -43,7 +43,7 @@ class Note:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for `but`
 class Incoming:
     """The mail's header section, and what the steps so far found out; `refusal` ends the judging.
 
@@ -80,8 +80,14 @@ class Incoming:
 
     def noting(self, step: str, decided: str, because: str, **changes: Any) -> "Incoming":
         """The mail with one line more in its trace, and what else the step found."""
-        return replace(self, notes=(*self.notes, Note(step, decided, because)), **changes)
+        return self.but(notes=(*self.notes, Note(step, decided, because)), **changes)
 
     def noting_all(self, notes: Iterable[Note], **changes: Any) -> "Incoming":
         """The same with any number of lines."""
-        return replace(self, notes=(*self.notes, *notes), **changes)
+        return self.but(notes=(*self.notes, *notes), **changes)
+
+    def but(self, **changes: Any) -> "Incoming":
+        """As dataclasses.replace, in a fifth of its time: every step makes a mail anew."""
+        other = object.__new__(Incoming)
+        other.__dict__.update(self.__dict__, **changes)
+        return other

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from encodings import normalize_encoding
 from encodings.aliases import aliases
+from functools import cached_property
 
 MAX_FIELDS = 1000
 MAX_HEADER_OCTETS = 256 * 1024
@@ -65,7 +66,7 @@ class Field:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for it remembers what it has looked up
 class Head:
     """The header section of `content`: its fields cover it without a gap, then comes the empty line, then the body.
 
@@ -88,15 +89,24 @@ class Head:
 
     def all(self, name: bytes) -> tuple[bytes, ...]:
         """The values of every field of that name (in lower case), topmost first."""
-        return tuple(self.value(field) for field in self.fields if field.name == name)
+        return tuple(self.value(field) for field in self._named.get(name, ()))
 
     def first(self, name: bytes) -> bytes | None:
         """The value of the topmost field of that name."""
-        return next((self.value(field) for field in self.fields if field.name == name), None)
+        found = self._named.get(name)
+        return self.value(found[0]) if found else None
 
     def count(self, name: bytes) -> int:
         """How many fields bear that name."""
-        return sum(field.name == name for field in self.fields)
+        return len(self._named.get(name, ()))
+
+    @cached_property
+    def _named(self) -> dict[bytes, list[Field]]:
+        """A mail is asked for some eighty names on its way."""
+        found: dict[bytes, list[Field]] = {}
+        for field in self.fields:
+            found.setdefault(field.name, []).append(field)
+        return found
 
 
 def body_begin(octets: bytes | bytearray, start: int = 0) -> int:

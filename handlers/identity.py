@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import getaddresses
+from functools import lru_cache
 
 from mailparser.addresses import parse_address_header
 
@@ -20,6 +21,9 @@ MAX_AUTHOR_OCTETS = 4096
 MAX_LIST_OCTETS = 16 * 1024  # of all fields of one name together: reading costs some microseconds an octet
 MAX_MAILBOXES = 200
 CLAIM_CHARACTERS = 300
+REMEMBERED_OCTETS = 256
+
+_Found = tuple[Sequence[tuple[str, str]], Sequence[dict[str, object]]]
 
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"|\[[^\[\]]*\]', re.DOTALL)
 _SURROGATE_OF_ZERO = 0xDC00  # PEP 383: an octet that is no UTF-8 is this plus its value
@@ -84,9 +88,16 @@ def _hides_another(head: Head) -> bool:
     )
 
 
-def _read(value: bytes) -> tuple[Sequence[tuple[str, str]], Sequence[dict[str, object]]]:
+def _read(value: bytes) -> _Found:
     """Names, addresses and defects; an octet that is no UTF-8 arrives as a surrogate, which is a defect."""
+    return _remembered(value) if len(value) <= REMEMBERED_OCTETS else _parsed(value)
+
+
+def _parsed(value: bytes) -> _Found:
     return parse_address_header(value.decode("utf-8", "surrogateescape"), getaddresses)  # type: ignore[no-any-return]
+
+
+_remembered = lru_cache(maxsize=1024)(_parsed)  # reading takes 40 us; who writes, and to whom, is often the same
 
 
 def _with_readable_name(value: bytes) -> bytes:

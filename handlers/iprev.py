@@ -7,6 +7,7 @@ owns the address writes what stands there. Few names are looked at, for some add
 
 import ipaddress
 import re
+from functools import lru_cache
 
 from handlers.book import Book
 from handlers.ports import Answer, Found
@@ -38,6 +39,7 @@ def check(subject: Subject, book: Book) -> IprevResult:
     return IprevResult("temperror" if undecided else "fail")
 
 
+@lru_cache(maxsize=1024)
 def address_of(text: str) -> _Address | None:
     """An IP address without a zone, IPv4 in its own form; None for a pipe and for what is none."""
     try:

@@ -91,7 +91,7 @@ def _places(mail: Incoming) -> Iterable[bytes]:
 def _taken(mail: Incoming, what: Class, because: str) -> Incoming:
     """No policy may refuse it: it makes no case and is never answered."""
     verdicts = tuple(Verdict(str(one.address), _public(one), "accept") for one in mail.destinations)
-    taken = replace(mail, classification=what, verdicts=verdicts, disposition="accept", reason="")
+    taken = mail.but(classification=what, verdicts=verdicts, disposition="accept", reason="")
     return taken.noting("way", what.value, because)
 
 
@@ -118,12 +118,12 @@ def _bound(mail: Incoming, one: Destination, way: Way, office: Office) -> Incomi
 
 
 def _unauthenticated(mail: Incoming, because: str) -> Incoming:
-    return replace(mail, aligned=False, vouched=False).noting("way", "unauthenticated", because)
+    return mail.but(aligned=False, vouched=False).noting("way", "unauthenticated", because)
 
 
 def _refused(mail: Incoming, response: Response, because: str) -> Incoming:
     refused = tuple(Refused(str(one.address), because) for one in mail.destinations)
-    return replace(mail, refusal=response, refused=refused)
+    return mail.but(refusal=response, refused=refused)
 
 
 def _host_words(peer: str, iprev: IprevResult) -> str:
