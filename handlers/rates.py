@@ -17,6 +17,7 @@ from handlers.arrival import Incoming
 
 IPV4_NETWORK_BITS, IPV6_NETWORK_BITS = 24, 64
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+LONGEST_WINDOW_S = max(_SECONDS.values())
 
 
 @dataclass(frozen=True, slots=True)

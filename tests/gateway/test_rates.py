@@ -73,6 +73,27 @@ def test_a_clock_that_goes_back_blocks_nobody_for_longer_than_its_step(rates: Sh
     assert taken(rates, 1, at(101), one) == 1
 
 
+@pytest.mark.parametrize(("mails", "window_s"), [(60, 3600), (60, 86_400), (1, 60)])
+def test_a_clock_that_was_a_year_ahead_for_one_mail_costs_one_window_at_most(
+    rates: SharedRates, mails: int, window_s: int
+) -> None:
+    one, year_s = budget(mails=mails, window_s=window_s), 365 * 86_400
+    assert taken(rates, 1, at(year_s), one) == 1
+    assert taken(rates, 1, NOW, one) == 0
+    assert taken(rates, mails + 5, at(window_s), one) == mails
+
+
+def test_names_that_a_clock_far_ahead_has_left_take_nobodys_room() -> None:
+    rates = SharedRates(buckets=1)
+    year_s = 365 * 86_400
+    for number in range(SLOTS):
+        assert rates.take([budget(f"ahead {number}")], at(year_s)) is None
+    assert taken(rates, 1, NOW, budget("busy", 1)) == 1
+    assert taken(rates, 1, NOW, budget("another", 1)) == 1
+    assert taken(rates, 1, NOW, budget("busy", 1)) == 0
+    rates.close()
+
+
 def test_names_beyond_the_room_make_the_idlest_ones_forgotten() -> None:
     """A flood of names cannot grow the memory, nor use up anybody's budget."""
     rates = SharedRates(buckets=2)
