@@ -53,8 +53,11 @@ class Checks:
             raise Missing(())
         if self._heard is None:
             return dmarc.evaluate(author, self._done["spf"], self._done["dkim"], book)
-        self._done["dkim"] = self._heard.over_dkim(self._done["dkim"], self._subject.signatures)
-        return self._heard.over_dmarc(dmarc.evaluate(author, self._done["spf"], self._done["dkim"], book), author)
+        ours, signatures = self._done["dkim"], self._subject.signatures
+        dkim = self._heard.over_dkim(ours, signatures)
+        found = self._heard.over_dmarc(dmarc.evaluate(author, self._done["spf"], dkim, book), author, ours, signatures)
+        self._done["dkim"] = dkim
+        return found
 
 
 def _dkim(subject: Subject, book: Book) -> Any:

@@ -47,7 +47,7 @@ def results_field(
 
 def _spf(found: SpfResult, envelope: Envelope) -> str:
     """RFC 8601 §2.7.2; the domain alone, for it is what SPF looked at."""
-    identity = "helo" if envelope.reverse_path is None else "mailfrom"
+    identity = found.identity or ("helo" if envelope.reverse_path is None else "mailfrom")
     return _clause("spf", found.result, found.reason, _domain(f"smtp.{identity}", found.domain))
 
 

@@ -9,14 +9,14 @@ an exception; a key that DNS could not give is a temperror.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from handlers.arc_sets import read_chain
 from handlers.book import question
 from handlers.dkim_hash import BodyDigests, HeaderDigests
 from handlers.dkim_keys import NotAccepted, find_key, is_signed_by
-from handlers.dkim_signature import Signature, Unusable, parse_signature, tags_of
+from handlers.dkim_signature import Signature, Unusable, is_domain, parse_signature, tags_of
 from handlers.headers import Field, Head
 from handlers.ports import Answer, Found, Question
 from handlers.results import DkimResult
@@ -41,9 +41,10 @@ class Signatures:
 
     def __init__(self, head: Head, policy: DkimPolicy, now: datetime) -> None:
         self._head, self._policy = head, policy
-        fields = [field for field in head.fields if field.name == b"dkim-signature"][: policy.max_signatures]
+        fields = [field for field in head.fields if field.name == b"dkim-signature"]
         seconds = int(now.timestamp())
-        self._claims = tuple(_read(head, field, seconds) for field in fields)
+        self._claims = tuple(_read(head, field, seconds) for field in fields[: policy.max_signatures])
+        self._has_more = len(fields) > policy.max_signatures
         self.chain = read_chain(head, seconds) if policy.arc else None
         sound = [claim.signature for claim in self._claims if isinstance(claim, _Claim)]
         newest = [one.message_signature for one in self.chain.sets[-1:]] if self.chain is not None else []
@@ -63,6 +64,12 @@ class Signatures:
         """The domains with a signature that says how much of the body it covers (l=)."""
         sound = (claim.signature for claim in self._claims if isinstance(claim, _Claim))
         return frozenset(one.domain for one in sound if one.length is not None)
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether there is one that nothing is known of: beyond `max_signatures`, or of no domain that can be read."""
+        broken = (claim for claim in self._claims if isinstance(claim, DkimResult))
+        return self._has_more or not all(is_domain(one.domain) for one in broken)
 
     @property
     def body(self) -> BodyDigests:
@@ -114,7 +121,7 @@ def _judged(case: _Case, claim: _Claim | DkimResult) -> DkimResult:
     try:
         return _judge(case, claim)
     except Exception as error:
-        return _broken(claim.tags, error)
+        return replace(_broken(claim.tags, error), domain=claim.signature.domain)
 
 
 def _broken(tags: dict[bytes, bytes], error: Exception) -> DkimResult:

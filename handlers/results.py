@@ -16,6 +16,7 @@ class SpfResult:
     reason: str = ""
     explanation: str = ""  # what the domain says to those who fail (RFC 7208 §6.2); never said in its name
     by: str = ""  # the trusted upstream that found it; empty: ourselves
+    identity: str = ""  # "mailfrom" or "helo", as that upstream says; empty: helo of a null reverse-path alone
 
 
 @dataclass(frozen=True, slots=True)

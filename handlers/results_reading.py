@@ -48,8 +48,8 @@ def read_field(value: bytes) -> FieldRead | None:
     """Read one field's value."""
     if len(value) > MAX_OCTETS or not value.isascii():
         return None
-    bare, is_whole = without_comments(value, b" ")
-    if not is_whole:
+    bare, is_plain = without_comments(value, b" ")
+    if not is_plain:
         return None
     parts = _parts(bare.decode("ascii"))
     found = _ID.fullmatch(parts[0])
@@ -97,14 +97,16 @@ def _domain(text: str) -> str:
 
 
 def without_comments(value: bytes, instead: bytes = b"") -> tuple[bytes, bool]:
-    """The value with `instead` for each comment of any depth (RFC 5322 §3.2.2), and whether quotes and comments end.
+    """The value with `instead` for each comment of any depth (RFC 5322 §3.2.2), and whether all readers would agree.
 
-    A comment without an end takes the rest.
+    They would not where a quote or comment does not end or was never begun, nor where a comment has a quote or
+    backslash in it: filters write what a stranger said into comments. A comment without an end takes the rest.
     """
-    kept, depth, quoted, escaped = bytearray(), 0, False, False
+    kept, depth, quoted, escaped, is_plain = bytearray(), 0, False, False, True
     for octet in value:
         special = not escaped
         escaped = special and octet == 0x5C and (quoted or depth > 0)
+        is_plain = is_plain and (quoted or octet != 0x5C) and not (depth and octet == 0x22)
         if special and octet == 0x22 and not depth:
             quoted = not quoted
         if special and octet == 0x28 and not quoted:
@@ -113,5 +115,6 @@ def without_comments(value: bytes, instead: bytes = b"") -> tuple[bytes, bool]:
             depth -= 1
             kept += b"" if depth else instead
         elif not depth:
+            is_plain = is_plain and (quoted or octet != 0x29)
             kept.append(octet)
-    return bytes(kept), not (depth or quoted)
+    return bytes(kept), is_plain and not (depth or quoted)

@@ -8,8 +8,9 @@ others wrote in its name it has to take out (RFC 8601 §5). Bounded: MAX_HOPS an
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from handlers.dkim import Signatures
@@ -22,6 +23,7 @@ from storage.address import Address
 MAX_HOPS = 10
 MAX_FIELDS = 10
 MAX_SIGNATURES = 8
+MAX_RECEIVED_OCTETS = 2000
 
 Network = IPv4Network | IPv6Network
 
@@ -29,6 +31,11 @@ _LOOPBACK: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128
 _SPF = ("none", "neutral", "pass", "fail", "softfail", "temperror", "permerror")
 _MAY_BE_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,}")
 _DOTTED = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
+_IPV6 = re.compile(r"\bipv6:", re.IGNORECASE)
+_CLIENT = re.compile(
+    r"\s*from\s+[^\s()]+\s+\((?!(?:helo|ehlo)\b)(?:[^\s()\[\]]+\s+)?\[?(?:ipv6:)?([0-9a-f:.]+)\]?[\s)]", re.IGNORECASE
+)
+_DATE = re.compile(r"[A-Za-z0-9,+()\s-]*+(?::[0-9]{2}){0,2}+[A-Za-z0-9,+()\s-]*+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +60,44 @@ class Heard:
     def over_dkim(self, ours: tuple[DkimResult, ...], signatures: Signatures) -> tuple[DkimResult, ...]:
         """Ours, and theirs for a domain whose signature is gone or broken here.
 
-        What we do not accept, and a signature that leaves the end of the body open, no other host makes good.
+        What we do not accept, a signature that leaves the end of the body open, and one that we did not read, no other
+        host makes good.
         """
-        judged = {one.domain for one in ours if one.result not in ("fail", "temperror")}
-        kept = judged | signatures.open_ended
-        return (*ours, *(one for one in self.signed if one.domain not in kept))
+        if signatures.has_unread:
+            return ours
+        known = {one.domain for one in ours if one.result == "pass"}
+        closed = _not_made_good(ours, signatures)
+        return (*ours, *(one for one in self.signed if one.domain not in known and not _is_below(one.domain, closed)))
 
-    def over_dmarc(self, ours: DmarcResult, author: Address | None) -> DmarcResult:
-        """A pass for the domain of the one author is one."""
+    def over_dmarc(
+        self, ours: DmarcResult, author: Address | None, dkim: tuple[DkimResult, ...], signatures: Signatures
+    ) -> DmarcResult:
+        """A pass for the domain of the one author is one, unless it may rest on a signature that it does not make good.
+
+        What is left then is what it says of SPF, by which `ours` was found.
+        """
         if author is None or not self.author_domain or self.author_domain != author.host or ours.result == "pass":
+            return ours
+        if signatures.has_unread or any(map(partial(_may_align, author.host), _not_made_good(dkim, signatures))):
             return ours
         aligned = (*ours.aligned, f"upstream:{self.author_domain}")
         why = _by(self.authserv_id)
         return replace(ours, result="pass", aligned=aligned, undecided=False, reason=why, by=self.authserv_id)
+
+
+def _not_made_good(ours: tuple[DkimResult, ...], signatures: Signatures) -> frozenset[str]:
+    """The domains of signatures that we refuse whoever else takes them."""
+    return signatures.open_ended | {one.domain for one in ours if one.result not in ("pass", "fail", "temperror")}
+
+
+def _is_below(domain: str, others: Iterable[str]) -> bool:
+    """Whether it is one of them or below: of i= alone a filter names a host within the signer's domain."""
+    return any(domain == one or domain.endswith("." + one) for one in others)
+
+
+def _may_align(host: str, signer: str) -> bool:
+    """Whether DMARC could let this signer speak for the host: they have more in common than the last label."""
+    return host.split(".")[-2:] == signer.split(".")[-2:]
 
 
 def explained(found: UpstreamResult, peer: str) -> tuple[str, str]:
@@ -134,11 +166,19 @@ def _values(head: Head, networks: Sequence[Network]) -> list[bytes]:
 
 
 def _is_inside(received: bytes, networks: Sequence[Network]) -> bool:
-    """Whether every address in a Received field is the filter's; its date is no address."""
-    text = received[:2000].decode("ascii", "replace").rpartition(";")[0]
-    words = _MAY_BE_ADDRESS.findall(re.sub(r"(?i)\bipv6:", " ", text))
-    addresses = [word for word in words if word.count(":") > 1 or _DOTTED.fullmatch(word)]
-    return bool(addresses) and all(_is_within(word, networks) for word in addresses)
+    """Whether it is sure that the filter handed the mail to itself.
+
+    Every address is the filter's, and one of them stands where hosts write whom they saw, not what the client calls
+    itself (RFC 5321 §4.4, TCP-info). A form that is unknown makes it somebody else's.
+    """
+    text, _, date = received.decode("ascii", "replace").rpartition(";")
+    if len(received) > MAX_RECEIVED_OCTETS or not _DATE.fullmatch(date):
+        return False
+    words = _MAY_BE_ADDRESS.findall(_IPV6.sub(" ", text))
+    if not all(_is_within(word, networks) for word in words if word.count(":") > 1 or _DOTTED.search(word)):
+        return False
+    seen = _CLIENT.match(text)
+    return seen is not None and _is_within(seen[1], networks)
 
 
 def _is_within(text: str, networks: Sequence[Network]) -> bool:
@@ -159,7 +199,7 @@ def _spf(said: Sequence[Clause], by: str, *, is_null: bool) -> SpfResult:
         for clause in said:
             domain = clause.domain(name)
             if domain and clause.result in _SPF:
-                return SpfResult(clause.result, domain, reason=_by(by), by=by)
+                return SpfResult(clause.result, domain, reason=_by(by), by=by, identity=name.removeprefix("smtp."))
     return SpfResult(reason="the client is a filter that says nothing of SPF")
 
 

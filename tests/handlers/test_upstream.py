@@ -6,13 +6,14 @@ from ipaddress import ip_network
 import pytest
 
 from handlers.authentication import Checks
+from handlers.authentication_results import results_field
 from handlers.book import Book
 from handlers.dkim import signatures_of
 from handlers.headers import scan
 from handlers.identity import author
 from handlers.ports import Answer, Found
 from handlers.results import Authentication, UpstreamResult
-from handlers.subject import AuthenticationPolicy, Subject, Upstream
+from handlers.subject import AuthenticationPolicy, Dnsbl, Subject, Upstream
 from storage.address import parse
 from storage.envelope import Envelope, Session
 from tests.handlers.dkim_material import MAIL, now, record, signed
@@ -93,6 +94,19 @@ def test_its_fields_are_found_where_filters_write_them(mail: bytes) -> None:
         INSIDE.replace(b"from filter.example", b"from [127.0.0.1]").replace(b"[127.0.0.1])", b"[203.0.113.5])")
         + BY_FILTER + said() + MAIL,
         INSIDE.replace(b"(localhost [127.0.0.1])", b"(HELO [127.0.0.1]) (203.0.113.5)") + BY_FILTER + said() + MAIL,
+        # An address in a form that is none of the filter's: with a port, a final dot, a zone, in the HELO name alone.
+        INSIDE.replace(b"(localhost [127.0.0.1])", b"([127.0.0.1]) (203.0.113.5:4321)") + BY_FILTER + said() + MAIL,
+        INSIDE.replace(b"[127.0.0.1]", b"[127.0.0.1] 203.0.113.5.") + BY_FILTER + said() + MAIL,
+        INSIDE.replace(b"[127.0.0.1]", b"[127.0.0.1] [IPv6:2001:db8::5]:25") + BY_FILTER + said() + MAIL,
+        INSIDE.replace(b"[127.0.0.1]", b"[127.0.0.1] 203.0.113.5e") + BY_FILTER + said() + MAIL,
+        INSIDE.replace(b"filter.example (localhost [127.0.0.1])", b"[127.0.0.1] (203-0-113-5.evil.example)")
+        + BY_FILTER + said() + MAIL,
+        INSIDE.replace(b"localhost [", b"HELO [") + BY_FILTER + said() + MAIL,
+        # ... behind more than is read, behind a semicolon, without a date.
+        INSIDE.replace(b" by filter", b" (" + b"x" * 2000 + b" [203.0.113.5]) by filter") + BY_FILTER + said() + MAIL,
+        INSIDE.replace(b" by filter.example; Sun, 22 Nov 2026 10:00:00 +0000", b"; [203.0.113.5] by filter.example")
+        + BY_FILTER + said() + MAIL,
+        INSIDE.replace(b"; Sun, 22 Nov 2026 10:00:00 +0000", b"; 2001:db8::5") + BY_FILTER + said() + MAIL,
         # Nobody says where it came from: no address, no Received field at all, too many.
         INSIDE.replace(b"[127.0.0.1]", b"unknown") + BY_FILTER + said() + MAIL,
         said() + MAIL,
@@ -165,6 +179,13 @@ def test_of_spf_the_identity_counts_that_dmarc_looks_at() -> None:
     assert checked(said(b"spf=pass smtp.helo=h.example") + BY_FILTER + MAIL).spf.result == "none"
 
 
+@pytest.mark.parametrize("identity", [b"smtp.helo=sig.example", b"smtp.mailfrom=sig.example"])
+def test_of_the_null_reverse_path_the_field_says_what_the_filter_said(identity: bytes) -> None:
+    found = checked(said(b"spf=pass " + identity) + BY_FILTER + MAIL, reverse_path=None)
+    field = results_field("gw.example", found, Session("s", "192.0.2.7"), Envelope(None, ()), with_arc=False)
+    assert b" " + identity in field.replace(b"\r\n", b"")
+
+
 GOOD = Answer(Found.YES, (record(),))
 
 
@@ -185,6 +206,87 @@ GOOD = Answer(Found.YES, (record(),))
 def test_a_signature_counts_by_the_filters_word_where_it_is_broken_or_gone(mail, keys, results) -> None:
     found = checked(said(b"dkim=pass header.d=sig.example") + BY_FILTER + mail, keys=keys)
     assert [(one.result, one.by) for one in found.dkim] == results
+
+
+UNREAD = b"DKIM-Signature: v=1; ;"
+JUNK = b"DKIM-Signature: v=1; a=rsa-sha256; d=junk.example; s=s; h=from; bh=AAAA; b=AAAA\r\n"
+OPEN = signed(length=True) + b"appended by a stranger\r\n"
+
+
+# Else whoever has one such mail of somebody's could write in their name.
+@pytest.mark.parametrize(
+    ("mail", "keys"),
+    [
+        # The end of the body is open; whoever signs for a host below it speaks for it too.
+        (OPEN, GOOD),
+        (OPEN.replace(b"Hello  Bob", b"Hello  Eve"), GOOD),
+        (OPEN.replace(b"d=sig.example;", b"d=sig.example; i=@sig.example;"), GOOD),
+        # It is not among those that are verified, or no domain can be read from it.
+        (JUNK * 8 + OPEN, GOOD),
+        (OPEN.replace(b"DKIM-Signature: v=1;", UNREAD, 1), GOOD),
+        (JUNK.replace(b"d=junk.example;", b"") + signed().replace(b"Hello  Bob", b"Hello  Eve"), GOOD),
+        # Its key is weak, or is no more.
+        (signed(), Answer(Found.YES, (b"v=DKIM1; p=",))),
+        (signed().replace(b"rsa-sha256", b"rsa-sha1"), GOOD),
+    ],
+)
+@pytest.mark.parametrize("domain", [b"header.d=sig.example", b"header.i=@sig.example", b"header.i=@mail.sig.example"])
+def test_what_a_signature_of_that_kind_may_have_made_pass_is_not_made_good(mail, keys, domain) -> None:
+    verdicts = said(b"dkim=pass " + domain + b"; dmarc=pass header.from=sig.example")
+    found = checked(verdicts + BY_FILTER + mail, keys=keys)
+    assert (found.aligned, [one for one in found.dkim if one.by], found.dmarc.by) == (False, [], "")
+
+
+def test_what_the_filter_says_of_spf_counts_beside_such_a_signature() -> None:
+    head, policy = scan(said() + BY_FILTER + OPEN), AuthenticationPolicy(upstreams=(FILTER,))
+    subject = Subject(
+        Session("s", "192.0.2.7", "x"),
+        Envelope(parse("ann@sig.example"), ()),
+        *(head, author(head), signatures_of(head, policy.dkim, now()), policy),
+    )
+    record_of_policy = Answer(Found.YES, (b"v=DMARC1; p=reject",))
+    found = Checks(subject).run(Book(lambda one: record_of_policy if one.name.startswith("_dmarc.sig") else NO_KEY))
+    assert (found.dmarc.result, found.dmarc.aligned, found.dmarc.by) == ("pass", ("spf:sig.example",), "")
+
+
+def test_a_strangers_signature_of_that_kind_does_no_harm() -> None:
+    assert checked(said() + BY_FILTER + JUNK.replace(b"bh=", b"l=0; bh=") + MAIL, keys=GOOD).dmarc.by
+
+
+def test_a_signature_that_our_policy_forbids_is_not_made_good_either() -> None:
+    both = b"dkim=pass header.d=sig.example header.a=rsa-sha1; dkim=pass header.d=two.example header.a=RSA-SHA1"
+    assert checked(said(both) + BY_FILTER + MAIL).dkim == ()
+
+
+# Filters write what the client says of itself into comments.
+@pytest.mark.parametrize(
+    "comment",
+    [
+        b'(envelope-from="x); dkim=pass header.d=sig.example ("@evil.example)',
+        b"(envelope-from=x\\); dkim=pass header.d=sig.example (y@evil.example)",
+        b"(helo=x)); dkim=pass header.d=sig.example",
+        b"(helo=x\\); dkim=pass header.d=sig.example",
+    ],
+)
+def test_a_comment_that_readers_may_end_elsewhere_makes_the_whole_field_worth_nothing(comment: bytes) -> None:
+    field = said(b"spf=pass smtp.mailfrom=evil.example " + comment)
+    assert checked(field + BY_FILTER + MAIL).upstream.result == "silent"
+
+
+def test_a_client_that_a_filter_brings_is_on_no_blocklist() -> None:
+    policy = AuthenticationPolicy(upstreams=(FILTER,), dnsbl=(Dnsbl("bl.example"),))
+    head = scan(MAIL)
+    asked: list[str] = []
+    for peer in ("192.0.2.7", "198.51.100.7"):
+        subject = Subject(
+            Session("s", peer, "x"),
+            Envelope(None, ()),
+            *(head, author(head), signatures_of(head, policy.dkim, now()), policy),
+        )
+        Checks(subject).run(Book(lambda one: asked.append(one.name) or NO_KEY))
+    assert [name for name in asked if name in ("7.2.0.192.bl.example", "7.100.51.198.bl.example")] == [
+        "7.100.51.198.bl.example"
+    ]
 
 
 @pytest.mark.parametrize(
