@@ -13,7 +13,7 @@ from enum import Enum
 from handlers import dmarc_suffixes
 from handlers.book import Book, Missing
 from handlers.dmarc_record import Record
-from handlers.dmarc_walk import Walk, is_within, look, walk
+from handlers.dmarc_walk import Walk, is_within, look, texts, walk
 from handlers.ports import Found
 from handlers.results import DkimResult, DmarcResult, SpfResult
 from storage.address import Address, a_labels, is_literal
@@ -221,7 +221,7 @@ def _exists(policy: Discovery, book: Book) -> bool | None:
         return True
     if look(policy.domain, book).found is not Found.NO_NAME:
         return True  # RFC 8020: there is a name below it
-    found = book.ask("TXT", policy.domain).found
+    found = texts(policy.domain, book).found
     return None if found is Found.TEMPORARY else found is not Found.NO_NAME
 
 

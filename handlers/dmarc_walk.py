@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from handlers.book import Book
 from handlers.dmarc_record import Record, parse
-from handlers.ports import Found
+from handlers.ports import Answer, Found
 
 MAX_QUESTIONS = 8
+NAME_CHARACTERS = 253  # 255 octets on the wire (RFC 1035 §2.3.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,14 @@ class Walk:
 
 def look(domain: str, book: Book) -> Look:
     """One question (RFC 9989 §4.10 steps 1 and 2)."""
-    answer = book.ask("TXT", f"_dmarc.{domain}")
+    answer = texts(f"_dmarc.{domain}", book)
     records = [record for record in map(parse, answer.records) if record is not None]
     return Look(domain, answer.found, records[0] if len(records) == 1 else None, len(records) > 1)
+
+
+def texts(name: str, book: Book) -> Answer:
+    """What stands there; what is too long for a name does not exist, and hides nothing above it."""
+    return book.ask("TXT", name) if len(name) <= NAME_CHARACTERS else Answer(Found.NO_NAME)
 
 
 def walk(domain: str, book: Book) -> Walk:

@@ -220,6 +220,17 @@ def test_an_unknown_record_leaves_the_authors_own_key() -> None:
     assert Authentication(dmarc=found).aligned
 
 
+@pytest.mark.parametrize("characters", [245, 247, 253, 255])
+def test_a_name_too_long_to_have_a_record_hides_nothing_above_it(characters: int) -> None:
+    """`_dmarc.` before it makes more than the 253 characters that a name may have."""
+    author = f"{'a' * (characters - 12 - 180)}.{'.'.join(['b' * 59] * 3)}.example.com"
+    zone = ZoneBook({"_dmarc.example.com": txt("v=DMARC1; p=none; sp=quarantine; np=reject")})
+    found = judged(author, [], zone)
+    assert len(author) == characters
+    assert (found.result, found.policy, found.record_domain) == ("fail", "reject", "example.com")
+    assert max(map(len, zone.asked)) <= 253
+
+
 @pytest.mark.parametrize("author", [None, Address("ann", "[192.0.2.1]")])
 def test_without_one_author_domain_nothing_is_asked_and_nothing_passes(author: Address | None) -> None:
     found = evaluate(author, SpfResult("pass", "[192.0.2.1]"), [DkimResult("pass", "example.com")], Book())
