@@ -13,9 +13,8 @@ from handlers.book import Book, Missing
 from handlers.ports import Answer, Found, Question, Resolver
 
 QUESTIONS_OF_ONE_MAIL = 8  # as many mails as one address may have connections, and half of the places are free
+URGENT_OF_ONE_MAIL = 2  # beside those: what the check of the author asks waits for nothing that the sender chose
 PATIENCE_S = 0.25  # with the slowest of several questions, before the checks go on with what has come
-
-_AUTHORS = "_dmarc."  # waits for no place: whoever sends in another's name chooses what else is asked
 
 
 async def look_up(checks: Checks, resolver: Resolver, timeout_s: float) -> Book:
@@ -28,7 +27,7 @@ async def look_up(checks: Checks, resolver: Resolver, timeout_s: float) -> Book:
                 checks.run(book)
             except Missing as missing:
                 inquiry = inquiry or _Inquiry(book, resolver, timeout_s)
-                await inquiry.ask(missing.questions)
+                await inquiry.ask(missing)
             else:
                 return book
     finally:
@@ -43,19 +42,20 @@ class _Inquiry:
         self._book, self._resolver = book, resolver
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + timeout_s
-        self._room = asyncio.Semaphore(QUESTIONS_OF_ONE_MAIL)
-        self._under_way: dict[Question, asyncio.Task[None]] = {}
+        self._room, self._ahead = asyncio.Semaphore(QUESTIONS_OF_ONE_MAIL), asyncio.Semaphore(URGENT_OF_ONE_MAIL)
+        self._under_way: dict[tuple[Question, bool], asyncio.Task[None]] = {}
 
-    async def ask(self, questions: tuple[Question, ...]) -> None:
+    async def ask(self, missing: Missing) -> None:
         """Returns when there is something new in the book."""
         left = self._deadline - self._loop.time()
         if left <= 0:
-            for one in questions:
+            for one in missing.questions:
                 self._book.write(one, Answer(Found.TEMPORARY))
             return
-        for one in questions:
-            if one not in self._under_way:
-                self._under_way[one] = self._loop.create_task(self._answer(one))
+        for one in missing.questions:
+            key = (one, one in missing.urgent)  # one that waits for its turn is asked anew when it becomes urgent
+            if key not in self._under_way:
+                self._under_way[key] = self._loop.create_task(self._answer(one, is_urgent=key[1]))
         tasks = set(self._under_way.values())
         done, _ = await asyncio.wait(tasks, timeout=min(left, PATIENCE_S))
         if not done:
@@ -69,11 +69,9 @@ class _Inquiry:
         for task in self._under_way.values():
             task.cancel()
 
-    async def _answer(self, one: Question) -> None:
-        if one.name.startswith(_AUTHORS):
+    async def _answer(self, one: Question, *, is_urgent: bool) -> None:
+        async with self._ahead if is_urgent else self._room:
             answer = await self._resolver.ask(one)
-        else:
-            async with self._room:
-                answer = await self._resolver.ask(one)
-        self._book.write(one, answer)
-        del self._under_way[one]
+        if one not in self._book.answers:
+            self._book.write(one, answer)
+        del self._under_way[one, is_urgent]

@@ -21,7 +21,6 @@ class Checks:
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
         self._done: dict[str, Any] = {}
-        self._wanted: list[Question] = []
         self._heard = upstream.listen(subject)
         if self._heard is not None:  # the client is a filter: SPF would look at the filter
             self._done |= {"spf": self._heard.spf, "helo": SpfResult(), "upstream": self._heard.result}
@@ -29,21 +28,23 @@ class Checks:
 
     def run(self, book: Book) -> Authentication:
         """All results; raises one Missing for all that the checks want to know at present."""
-        self._wanted = []
+        wanted: list[Question] = []
         for name, check in _INDEPENDENT.items():
-            self._try(name, lambda check=check: check(self._subject, book))  # type: ignore[misc]
-        self._try("dmarc", lambda: self._dmarc(book))
-        if self._wanted:
-            raise Missing(dict.fromkeys(self._wanted))
+            wanted += self._try(name, lambda check=check: check(self._subject, book))  # type: ignore[misc]
+        # Whoever sends in another's name chooses what else is asked, and must not delay what is asked about that name.
+        urgent = self._try("dmarc", lambda: self._dmarc(book))
+        if wanted or urgent:
+            raise Missing(dict.fromkeys([*wanted, *urgent]), urgent)
         return Authentication(**self._done, answers=tuple(book.answers.items()))
 
-    def _try(self, name: str, check: Callable[[], Any]) -> None:
-        if name in self._done:
-            return
-        try:
-            self._done[name] = check()
-        except Missing as missing:
-            self._wanted += missing.questions
+    def _try(self, name: str, check: Callable[[], Any]) -> tuple[Question, ...]:
+        """What the check wants to know, if it is not done."""
+        if name not in self._done:
+            try:
+                self._done[name] = check()
+            except Missing as missing:
+                return missing.questions
+        return ()
 
     def _dmarc(self, book: Book) -> Any:
         """Last, for it rests on SPF and DKIM; which policy applies is asked meanwhile."""

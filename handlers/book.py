@@ -19,11 +19,12 @@ Known = Callable[[Question], Answer | None]
 
 
 class Missing(Exception):
-    """The answers to these questions are wanted."""
+    """The answers to these questions are wanted; the `urgent` among them wait for no other question of the mail."""
 
-    def __init__(self, questions: Iterable[Question]) -> None:
+    def __init__(self, questions: Iterable[Question], urgent: Iterable[Question] = ()) -> None:
         super().__init__()
         self.questions = tuple(questions)
+        self.urgent = frozenset(urgent)
 
 
 class Book:

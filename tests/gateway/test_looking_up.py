@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.looking_up import QUESTIONS_OF_ONE_MAIL, look_up
-from handlers.book import Book, Missing
+from gateway.looking_up import QUESTIONS_OF_ONE_MAIL, URGENT_OF_ONE_MAIL, look_up
+from handlers.book import Book, Missing, question
 from handlers.ports import Answer, Found, Question
 from tests.support.edge import until
 
@@ -87,12 +87,37 @@ async def test_a_silent_name_holds_up_only_the_check_that_asked_for_it():
     await until(lambda: names.now == 0)
 
 
-async def test_the_authors_policy_waits_for_no_place():
+def urgently(wanted: list[str], urgent: list[str]) -> Checks:
+    """Both are wanted from the start; the sender may have named the urgent ones too."""
+
+    def run(book: Book) -> None:
+        first = [question("TXT", name) for name in urgent]
+        missing = book.unknown([*(question("TXT", name) for name in wanted), *first])
+        if missing:
+            raise Missing(missing, first)
+
+    return Checks(run)
+
+
+@pytest.mark.parametrize("wanted", [[], ["_dmarc.a.example"]])
+async def test_what_the_check_of_the_author_asks_waits_for_no_place(wanted: list[str]):
     silent = [f"s{n}.example" for n in range(30)]
     names = Names(*silent)
-    checks = independent(lambda book: book.ask_all_of("A", silent), lambda book: book.ask("TXT", "_dmarc.a.example"))
-    book = await look_up(checks, names, 0.5)
+    book = await look_up(urgently(silent + wanted, ["_dmarc.a.example"]), names, 0.5)
     assert {one.name for one, answer in book.answers.items() if answer is YES} == {"_dmarc.a.example"}
+
+
+async def test_no_name_that_a_sender_chooses_gets_round_the_bound():
+    names = Names(*(f"_dmarc.s{n}.example" for n in range(30)))
+    await look_up(Checks(lambda book: book.ask_all_of("TXT", names.silent)), names, 0.01)
+    assert names.most == QUESTIONS_OF_ONE_MAIL
+
+
+async def test_urgent_questions_have_a_bound_of_their_own():
+    silent = [f"{kind}{n}.example" for n in range(30) for kind in "su"]
+    names = Names(*silent)
+    await look_up(urgently(silent[::2], silent[1::2]), names, 0.01)
+    assert names.most == QUESTIONS_OF_ONE_MAIL + URGENT_OF_ONE_MAIL
 
 
 async def test_when_the_time_is_up_nothing_more_is_asked():
