@@ -13,7 +13,6 @@ from handlers.admission_policy import POSTMASTER, Effective
 from handlers.arrival import Incoming
 from handlers.classification import Class
 from handlers.destinations import Destination, Kind
-from handlers.identity import mailboxes
 from handlers.office import Lookups, Office
 from storage.address import Address
 from storage.blocks import Block
@@ -71,9 +70,8 @@ def by_block(asked: Asked) -> Ruling | None:
     """Address, domain or network: of the client, of the reverse-path, of each author that From names."""
     mail, blocks = asked.mail, asked.office.desk.blocks
     found = envelope_block(asked.office, mail.session.peer, mail.envelope.reverse_path)
-    if found is None and not is_report_to_us(mail, asked.to):
-        authors = (mail.author,) if mail.author is not None else mailboxes(mail.head, b"from")
-        named = (blocks.of_address(one.address) for one in authors)
+    if found is None and (blocks.addresses or blocks.domains) and not is_report_to_us(mail, asked.to):
+        named = (blocks.of_address(one.address) for one in mail.claimed)
         found = next((("the author", block) for block in named if block is not None), None)
     if found is None:
         return None

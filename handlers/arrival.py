@@ -4,6 +4,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from handlers.attachments import Files
@@ -11,7 +12,7 @@ from handlers.authentication import Checks
 from handlers.classification import Class
 from handlers.destinations import Destination
 from handlers.headers import Head, Span
-from handlers.identity import Mailbox
+from handlers.identity import Mailbox, mailboxes
 from handlers.results import Authentication
 from storage.envelope import Envelope, Session
 from storage.messages import Verdict
@@ -77,6 +78,11 @@ class Incoming:
     stamp: bytes = b""
     left_out: tuple[Span, ...] = ()
     notes: tuple[Note, ...] = ()
+
+    @cached_property
+    def claimed(self) -> tuple[Mailbox, ...]:
+        """The author, or all whom From names where that is no one; asked for at each recipient, and read once."""
+        return (self.author,) if self.author is not None else mailboxes(self.head, b"from")
 
     def noting(self, step: str, decided: str, because: str, **changes: Any) -> "Incoming":
         """The mail with one line more in its trace, and what else the step found."""
