@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from gateway.dns import DnsResolver
+from gateway.dns import CACHED_OCTETS, DnsResolver
 from handlers.book import question
 from handlers.ports import Answer, Found
 from tests.gateway.outbound.nameserver import Nameserver
@@ -174,6 +174,29 @@ async def test_an_answer_too_big_for_any_use_is_not_read():
         server.big.add("a.example")
         resolver = DnsResolver((server.address,), 2.0)
         assert await resolver.ask(question("A", "a.example")) == Answer(Found.MALFORMED)
+
+
+async def test_a_big_answer_is_not_kept():
+    async with Nameserver(f"big.example. 100 IN TXT {' '.join([chr(34) + 'x' * 250 + chr(34)] * 33)}") as server:
+        server.big.add("big.example")
+        resolver = DnsResolver((server.address,), 2.0)
+        for _ in range(2):
+            (record,) = (await resolver.ask(question("TXT", "big.example"))).records
+            assert len(record) > CACHED_OCTETS
+        assert server.asked["big.example", "TXT"] == 2 * 2  # by UDP and by TCP
+
+
+async def test_by_tcp_only_the_answer_to_the_very_question_counts(nameserver):
+    class Liar(Nameserver):
+        def answer(self, data, *, tcp=False):
+            octets = super().answer(data, tcp=tcp)
+            return octets[:1] + bytes([octets[1] ^ 1]) + octets[2:] if tcp else octets
+
+    async with Liar(ZONE) as server:
+        server.big.add("big.example")
+        answer = await DnsResolver((server.address,), 0.5).ask(question("TXT", "big.example"))
+        assert answer == Answer(Found.TEMPORARY)
+        assert server.by_tcp["big.example"]
 
 
 async def test_the_cache_forgets_the_least_recently_used_name(nameserver):
