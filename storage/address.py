@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 
+import idna
+
 LOCAL_PART_OCTETS = 64  # RFC 5321 §4.5.3.1.1
 DOMAIN_OCTETS = 255  # RFC 5321 §4.5.3.1.2
 LABEL_OCTETS = 63  # RFC 1035 §2.3.4
@@ -25,7 +27,6 @@ _DOT_ATOM = re.compile(rf"{_ATEXT}(?:\.{_ATEXT})*")
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _TO_QUOTE = re.compile(r'(["\\])')
 _ALMOST = re.compile(r"[ -!#-;=?-~]*@[!#-;=?-~]{1,255}")
-_OTHER_DOTS = frozenset("\u3002\uff0e\uff61")  # IDNA 2003 read them as dots
 _LITERAL = re.compile(r"\[(?:(IPv6:)([0-9A-Fa-f:.]{2,45})|([0-9.]{7,15}))\]", re.IGNORECASE)
 
 
@@ -116,15 +117,26 @@ def is_literal(domain: str) -> bool:
 
 
 def _is_label(label: str) -> bool:
-    """Whether this can be a U-label (RFC 5890 §2.3.2.1): no control, format or space character, no longer in DNS."""
+    """Whether this can be a U-label (RFC 5890 §2.3.2.1, RFC 5892): nothing that looks like another label or like none.
+
+    Readers that map such characters away, as IDNA 2003 did, would see somebody else's name.
+    """
     if label.isascii():
         return True
     lower = label.lower()
     if lower.startswith("xn--") or not _DOMAIN.fullmatch(normal := unicodedata.normalize("NFC", lower)):
         return False
-    if any(one in _OTHER_DOTS or unicodedata.category(one)[0] in "CZ" for one in normal):
+    if any(unicodedata.category(one)[0] in "CZ" for one in normal):  # IDNA has joiners, which nobody sees
         return False
-    return len(_a_label(normal)) <= LABEL_OCTETS
+    return len(_a_label(normal)) <= LABEL_OCTETS and (normal.isascii() or _is_registrable(normal))
+
+
+def _is_registrable(label: str) -> bool:
+    try:
+        idna.check_label(label)
+    except idna.IDNAError:
+        return False
+    return True
 
 
 def _a_label(label: str) -> str:

@@ -107,6 +107,24 @@ def test_an_ip_address_in_brackets_is_a_domain(literal):
         # ... nor what IDNA 2003 took for a dot
         "ann@firm\u3002example.org",
         "ann@firm\uff0eexample.org",
+        # RFC 5892: what others map to another name, or to nothing, is in no name
+        "ann@\uff4cegit.example",
+        "ann@\ufb01rm.example",
+        "ann@\u2460.example",
+        "ann@leg\u034fit.example",
+        "ann@leg\ufe0fit.example",
+        "ann@leg\u3164it.example",
+        "ann@leg\uffa0it.example",
+        "ann@leg\u115fit.example",
+        "ann@leg\u180bit.example",
+        "ann@leg\u17b4it.example",
+        "ann@leg\U000e0100it.example",
+        "ann@le\U0001d420it.example",
+        "ann@legit\u2024example.org",
+        "ann@legit.ex\u0340ample\u2044.org",
+        # ... no label begins with a mark, and none mixes directions
+        "ann@\u0301legit.example",
+        "ann@\u0645legit.example",
         # an A-label is ASCII
         "ann@xn--b\u00fccher.example",
         "ann@xn--bcher-\u212ava.example",
