@@ -10,13 +10,12 @@ Reads the store, never writes; only the rates count.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from handlers.admission_rules import OF_POSTMASTER, OF_REPORTS, RULES, Asked, Ruling, is_report_to_us
+from handlers.admission_rules import OF_POSTMASTER, OF_REPORTS, RULES, Asked, Rule, Ruling, is_report_to_us
 from handlers.arrival import Incoming, Refused
-from handlers.classification import AUTOMATIC, Class
+from handlers.circles import OF_CIRCLES, by_circle
 from handlers.destinations import Destination, Kind
 from handlers.office import Lookups, Office
 from handlers.rates import Rates, budgets
-from storage.address import key_of
 from storage.desk import AddressRow
 from storage.messages import Verdict
 from storage.response import R450_OVER_RATE, R451_DNS, R550_OVER_RATE, Response
@@ -26,8 +25,6 @@ _BEST_FIRST = ("accept", "quarantine", "defer", "reject", "discard")  # one DATA
 _HARDEST_FIRST = ("reject", "discard", "defer", "quarantine", "accept")  # of what the rules say about one recipient
 _TAKEN = ("accept", "quarantine")
 _NO_ANSWER = "DNS gave no answer that could change the outcome"
-_LOOP = "a loop: a mail of ours came back, or one that has been through too many hosts"
-_OF_AGENT = "an automatic answer of an agent's own mailbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +53,6 @@ def admit(mail: Incoming, office: Office, lookups: Lookups, rates: Rates) -> Inc
     """Decide about one mail; in annotate mode nothing is refused, only written down."""
     if mail.beyond is not None and not office.annotate:
         return _all_refused(mail, "reject", "the mail is beyond a limit", mail.beyond)
-    going_in_circles = _stopped(mail, office)
-    if going_in_circles is not None:
-        return going_in_circles
     ruled = [_ruled(mail, one, office, lookups) for one in mail.destinations]
     if not office.annotate and _waits_for_dns(mail, ruled):
         words = f"{_NO_ANSWER}: {mail.authentication.dmarc.reason or 'the key of the author domain'}"
@@ -75,7 +69,7 @@ def admit(mail: Incoming, office: Office, lookups: Lookups, rates: Rates) -> Inc
 def _ruled(mail: Incoming, to: Destination, office: Office, lookups: Lookups) -> _Ruled:
     """The hardest of what the rules say."""
     asked = Asked(mail, to, _row_of(to, lookups), office, lookups)
-    rules = OF_POSTMASTER if to.is_postmaster else OF_REPORTS if is_report_to_us(mail, to) else RULES
+    rules = _rules(asked)
     found = [ruling for rule in rules if (ruling := rule(asked)) is not None]
     if not found:
         return _Ruled(asked, Ruling("accept", "a report about a mail of ours"))
@@ -83,10 +77,23 @@ def _ruled(mail: Incoming, to: Destination, office: Office, lookups: Lookups) ->
     return _Ruled(asked, hardest, tuple(one for one in found if one is not hardest))
 
 
+def _rules(asked: Asked) -> tuple[Rule, ...]:
+    """Those that are asked about this mail for this recipient."""
+    goes_round = by_circle(asked) is not None
+    if asked.to.is_postmaster:
+        return (by_circle,) if goes_round else OF_POSTMASTER
+    if is_report_to_us(asked.mail, asked.to):
+        return OF_REPORTS
+    return OF_CIRCLES if goes_round else RULES
+
+
 def _counted(one: _Ruled, rates: Rates) -> _Ruled:
-    """The same, unless too much has come: only what is taken counts."""
+    """The same, unless too much has come: only what is taken counts, and answering machines, whom nobody sees."""
     asked = one.asked
-    if one.disposition not in _TAKEN or asked.to.is_postmaster or is_report_to_us(asked.mail, asked.to):
+    is_machine = one.disposition == "discard" and one.ruling == by_circle(asked)
+    if one.disposition not in _TAKEN and not is_machine:
+        return one
+    if asked.to.is_postmaster or is_report_to_us(asked.mail, asked.to):
         return one
     name = str(asked.row.value.address) if asked.row is not None else "addresses that are no more"
     wanted = budgets(asked.mail, asked.rules, name)
@@ -124,6 +131,9 @@ def _for_takers(mail: Incoming, ruled: Sequence[_Ruled]) -> Incoming:
 def _annotated(mail: Incoming, ruled: Sequence[_Ruled]) -> Incoming:
     """Taken, with what would have become of it for each recipient."""
     best = _best(ruled)
+    circle = by_circle(best.asked)
+    if circle is not None:
+        return _kept_apart(mail, ruled, circle)
     if mail.beyond is not None:
         reason = f"would have been refused: {mail.beyond.text}"
     else:
@@ -131,6 +141,14 @@ def _annotated(mail: Incoming, ruled: Sequence[_Ruled]) -> Incoming:
     verdicts = tuple(one.verdict() for one in ruled)
     told = mail if not reason else mail.noting(STEP, "accept", f'policy.mode = "annotate"; {reason}')
     return replace(told, verdicts=verdicts, disposition="accept", reason=reason)
+
+
+def _kept_apart(mail: Incoming, ruled: Sequence[_Ruled], circle: Ruling) -> Incoming:
+    """Nobody works what would come round again, in either mode; it is not refused in this one."""
+    disposition = "discard" if circle.disposition == "discard" else "quarantine"
+    told = mail.noting(STEP, disposition, f'policy.mode = "annotate"; {circle.because}')
+    verdicts = tuple(replace(one, ruling=circle).verdict(disposition) for one in ruled)
+    return told.but(verdicts=verdicts, disposition=disposition, reason=circle.because)
 
 
 def _best(ruled: Sequence[_Ruled]) -> _Ruled:
@@ -148,26 +166,6 @@ def _refused(ruled: Iterable[_Ruled]) -> tuple[Refused, ...]:
 def _all_refused(mail: Incoming, disposition: str, reason: str, response: Response) -> Incoming:
     refused = tuple(Refused(str(one.address), reason, response) for one in mail.destinations)
     return mail.but(refusal=response, refused=refused).noting(STEP, disposition, reason)
-
-
-def _stopped(mail: Incoming, office: Office) -> Incoming | None:
-    """Mail that would come round again is kept for people to see, in either mode, and never worked."""
-    if mail.classification is Class.LOOP:
-        disposition, reason = "quarantine", _LOOP
-    elif mail.classification in AUTOMATIC and mail.author is not None and _is_agent(mail, office):
-        disposition, reason = "discard", _OF_AGENT
-    else:
-        return None
-    verdicts = tuple(
-        Verdict(str(one.address), _routing_address_of(one, one.row), disposition) for one in mail.destinations
-    )
-    told = mail.but(verdicts=verdicts, disposition=disposition, reason=reason)
-    return told.noting(STEP, disposition, reason)
-
-
-def _is_agent(mail: Incoming, office: Office) -> bool:
-    private = {key_of(text) for text in office.desk.private_addresses}
-    return mail.author is not None and mail.author.address.key in private
 
 
 def _waits_for_dns(mail: Incoming, ruled: Sequence[_Ruled]) -> bool:
@@ -202,8 +200,5 @@ def _row_of(to: Destination, lookups: Lookups) -> AddressRow | None:
 
 
 def _routing_address(asked: Asked) -> str:
-    return _routing_address_of(asked.to, asked.row)
-
-
-def _routing_address_of(to: Destination, row: AddressRow | None) -> str:
-    return str(row.value.address) if row is not None and to.kind is Kind.ROUTING else ""
+    row = asked.row
+    return str(row.value.address) if row is not None and asked.to.kind is Kind.ROUTING else ""

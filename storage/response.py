@@ -144,6 +144,9 @@ R554_MIME_STRUCTURE = Response(
 R554_TOO_MANY_HEADER_FIELDS = Response(
     554, "5.6.0", "The header section is too large, leave out fields or recipients"
 )  # RFC 3463 §3.7
+R554_TOO_MANY_HOPS = Response(
+    554, "5.4.6", "This mail has been through too many hosts, it goes in circles"
+)  # RFC 5321 §6.3
 R554_ATTACHMENT = Response(
     554, "5.6.1", "An attachment is of a kind that this address does not take, send it another way"
 )  # RFC 3463 §3.7

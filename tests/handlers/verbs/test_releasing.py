@@ -10,10 +10,12 @@ import pytest
 from handlers import intake, releasing
 from handlers.proof import decide
 from handlers.results import Authentication, DkimResult, DmarcResult, SpfResult
+from handlers.tokens import message_id as made_id
+from handlers.tokens import new_thread_id
 from storage import content, listing, quarantine
 from storage.envelope import Wish
 from storage.states import Move
-from tests.support.office import ACKNOWLEDGE, CARL, DESK, World, customer_address, field, mail, sign
+from tests.support.office import ACKNOWLEDGE, CARL, DESK, KEYS, World, customer_address, field, mail, sign
 
 HELD, OPEN = "held@firm.example", "support@firm.example"
 EVE = "eve@evil.example"
@@ -113,9 +115,9 @@ def test_a_reply_address_that_expired_while_the_mail_was_held_still_counts(world
 
 
 def test_a_released_loop_is_copied_once_and_answered_by_no_machine(world: World) -> None:
-    hops = "by somewhere\r\nReceived: " * 59 + "by somewhere"
+    mark = made_id(KEYS, new_thread_id(KEYS), "a" * 20)
     world.wish = Wish(("SUCCESS",))
-    message_id = world.accept(from_carl(received=hops), HELD)
+    message_id = world.accept(from_carl(x_casegate_loop=f"<{mark}>"), HELD)
     assert row_of(world, message_id).classification == "loop"
     release(world, message_id)
     found = world.message(message_id)
