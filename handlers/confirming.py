@@ -3,14 +3,15 @@
 
 Only to a reverse-path that is the author's own address, and only if the author passes aligned: whoever replays a signed
 mail under another reverse-path gets nothing sent there. Once a message, twenty a day for an author. It names the
-recipients that the sender named, no agent, and repeats nothing but the Message-ID (docs/decisions/0013).
+recipients that the sender named (for an intake the public address), no agent, and repeats nothing but the Message-ID
+(docs/decisions/0013).
 """
 
 import json
 from datetime import timedelta
 from typing import Any
 
-from handlers import tokens
+from handlers import tokens, xtext
 from handlers.classification import Class
 from handlers.identity import Mailbox
 from handlers.notices import ConfirmationPlan, confirmation
@@ -64,6 +65,18 @@ def _is_authors_own(work: Work) -> bool:
     return is_same and json.loads(row.authentication).get("aligned") is True
 
 
+def _fate(one: dict[str, Any], work: Work) -> Fate:
+    """A recipient as the author knows it: a forwarder brings mail to an intake, which nobody may learn."""
+    address = work.office.public(parse(one["address"]))
+    return Fate(address, Action.DELIVERED, ARRIVED, work.now, _unless_hidden(one.get("orcpt", ""), work))
+
+
+def _unless_hidden(told: str, work: Work) -> str:
+    """What came as xtext (RFC 3461 §4); nothing where a forwarder wrote an intake into it."""
+    words = xtext.decode(told).lower()
+    return "" if any(intake in words for intake in work.office.intakes) else told
+
+
 def _outgoing(sender: Mailbox, author: Address, wished: list[dict[str, Any]], case: Any, work: Work) -> Outgoing:
     row, office, name = work.row, work.office, tokens.new_name(work.now)
     plan = ConfirmationPlan(
@@ -72,9 +85,9 @@ def _outgoing(sender: Mailbox, author: Address, wished: list[dict[str, Any]], ca
         message_id=tokens.message_id(office.keys, case.thread_token, name),
         server_name=office.name,
         thread_id=case.thread_token,
-        fates=tuple(Fate(one["address"], Action.DELIVERED, ARRIVED, work.now, one.get("orcpt", "")) for one in wished),
+        fates=tuple(_fate(one, work) for one in wished),
         arrived_at=row.received_at,
-        envid=row.envid,
+        envid=_unless_hidden(row.envid, work),
         confirmed_id=row.message_id,
         date=work.now,
     )

@@ -16,7 +16,7 @@ from handlers.classification import Class
 from handlers.copies import CopyPlan, agent_copy
 from handlers.edits.recipients import KEEP, edit_mailboxes
 from handlers.edits.reply_header import mailbox_octets
-from handlers.headers import Field, Head, fold, printable, scan
+from handlers.headers import Field, Head, Span, fold, printable, scan
 from handlers.identity import Mailbox
 from handlers.work import Work
 from storage import outbox
@@ -47,8 +47,7 @@ def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
     )
     plan = CopyPlan(
         stamp=bytes(work.row.stamp) + _SILENCE,
-        # of a mail that was only annotated intake may have read fewer fields than the copy has
-        left_out=tuple({*_spans(work.row.left_out), *forged_spans(work.mail.head, work.office.authserv_id)}),
+        left_out=_left_out(work),
         sender=Mailbox(_shown_author(case, work), parse(tokens.thread_address(keys, token))),
         reply_to=parse(reply_to),
         message_id=tokens.message_id(keys, token, name),
@@ -93,8 +92,34 @@ def _field(head: Head, field: Field, shown: bytes, work: Work) -> bytes:
     if field.name not in (b"to", b"cc"):
         return raw
     value = raw.partition(b":")[2].strip()
-    edited = edit_mailboxes(value, lambda address: shown if _is_customers(address, work) else KEEP)
+    edited = edit_mailboxes(value, lambda address: _instead(address, shown, work))
     return raw if edited in (value, None) else fold(field.name.title(), edited or b"")
+
+
+def _instead(address: str, shown: bytes, work: Work) -> bytes:
+    hidden = work.office.hidden.get(address)
+    if hidden is not None:
+        return hidden.encode()
+    return shown if _is_customers(address, work) else KEEP
+
+
+def _left_out(work: Work) -> tuple[Span, ...]:
+    """Of a mail that was only annotated intake may have read fewer fields than the copy has."""
+    head = work.mail.head
+    forged = forged_spans(head, work.office.authserv_id)
+    return tuple({*_spans(work.row.left_out), *forged, *_hidden_spans(head, work)})
+
+
+def _hidden_spans(head: Head, work: Work) -> set[Span]:
+    """The fields in which forwarders write the intake (Received, X-Forwarded-To ...): an agent may send a copy on."""
+    intakes = [intake.encode() for intake in work.office.intakes]
+    lower = head.content[: head.body_offset].lower()
+    if not any(intake in lower for intake in intakes):
+        return set()
+    others = (field for field in head.fields if field.name not in (b"to", b"cc"))
+    return {
+        (field.start, field.end) for field in others if any(one in lower[field.start : field.end] for one in intakes)
+    }
 
 
 def _is_customers(address: str, work: Work) -> bool:

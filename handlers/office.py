@@ -45,6 +45,15 @@ class Office:
         """Local parts of the hidden addresses that forwards lead to, each with the key of the public address."""
         return {way.intake: way.key for way in self.desk.ways.values() if way.intake}
 
+    @cached_property
+    def hidden(self) -> Mapping[str, str]:
+        """The intakes by Address.key, each with the public address that is named instead."""
+        return {f"{way.intake}@{self.keys.host}": way.address for way in self.desk.ways.values() if way.intake}
+
+    def public(self, address: Address) -> str:
+        """What may be told of an address that mail came to: never an intake."""
+        return self.hidden.get(address.key, str(address))
+
     def is_in_use(self, row: AddressRow, way: Way | None = None) -> bool:
         """Whether an address, and one that leads to it, is verified: by a word, by its own way or by this one."""
         own = self.desk.ways.get(row.value.address.key)

@@ -184,15 +184,16 @@ def _agents_addresses(office: Office, conversation: Conversation) -> tuple[str, 
 
 
 def _private(office: Office, draft: Draft, conversation: Conversation) -> tuple[str, ...]:
-    """Agents' addresses and the secret reply addresses of the agent's own side."""
+    """Agents' addresses, the secret reply addresses of their side, and the intakes with and without their host."""
     own = [str(address) for address in _own_addresses(office, draft) if address.local.startswith("a.")]
-    return tuple(dict.fromkeys([*_agents_addresses(office, conversation), *own]))
+    return tuple(dict.fromkeys([*_agents_addresses(office, conversation), *own, *office.hidden, *office.intakes]))
 
 
 def _own_addresses(office: Office, draft: Draft) -> list[Address]:
     """Addresses of the gateway's own domain anywhere in the mail's recipients."""
     shown = [one.address for name in (b"to", b"cc") for one in mailboxes(draft.head, name)]
-    return [one for one in dict.fromkeys([*draft.envelope.recipients, *shown]) if office.makes(one)]
+    named = dict.fromkeys([*draft.envelope.recipients, *shown])
+    return [one for one in named if office.makes(one) and one.key not in office.hidden]
 
 
 def _recipients(office: Office, draft: Draft, conversation: Conversation) -> tuple[Person, ...]:

@@ -2,7 +2,7 @@
 """What we put in front of the content as we show it, our trace fields and results, and what we leave out.
 
 The received octets stay as they are; stamp and spans are kept beside them. Only a lone recipient is named in Received,
-for several would tell each of them of the others.
+for several would tell each of them of the others; an intake by its public address, for agents send on what they see.
 """
 
 import re
@@ -52,7 +52,7 @@ def _received_spf(mail: Incoming, office: Office) -> bytes:
 def _received(mail: Incoming, office: Office) -> bytes:
     session = mail.session
     recipients = mail.envelope.recipients
-    lone = f" for <{recipients[0]}>" if len(recipients) == 1 else ""
+    lone = f" for <{office.public(recipients[0])}>" if len(recipients) == 1 else ""
     end = f"id {mail.id}{lone}; {format_datetime(mail.received_at)}"
     if session.protocol == "local":  # no registered word names how a pipe brings mail
         return fold(b"Received", f"by {office.name} (casegate ingest) {end}".encode())
