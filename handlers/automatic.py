@@ -43,6 +43,7 @@ _LIST = tuple(  # RFC 2369, RFC 2919, and what older list managers write
 _MANY = frozenset({"bulk", "junk", "list"})
 _SILENCED = frozenset({"all", "oof", "autoreply"})
 _LOOPING = (b"x-loop", b"x-rt-loop-prevention", b"x-zammad-loop", b"x-otrs-loop")
+_WITH_SUBJECT = (b"x-auto-response-suppress", b"x-ms-exchange-inbox-rules-loop", *_LOOPING)
 _MACHINES = frozenset(  # RFC 3834 §2, and the names under which nobody reads
     [
         *("mailer-daemon", "listserv", "listproc", "majordomo", "mailman", "noreply", "no-reply", "no_reply"),
@@ -53,8 +54,11 @@ _PARENTHESIS = re.compile(r"\([^()]*\)")
 _DEEPEST = 5  # comments in comments
 
 
-def out_of_office(head: Head) -> str:
-    """Why this is somebody's notice that they are away; empty where it is not."""
+def out_of_office(head: Head, *, is_null: bool) -> str:
+    """Why this is somebody's notice that they are away; empty where it is not.
+
+    People write such subjects, too: a subject counts only beside another sign; `is_null`: the null reverse-path.
+    """
     submitted = _values(head, b"auto-submitted")
     if any(_word(value) == "auto-replied" and "owner-email" in value.lower() for value in submitted):
         return "Auto-Submitted says auto-replied for the owner of a mailbox"
@@ -68,10 +72,13 @@ def out_of_office(head: Head) -> str:
         "vacation" in word for name in (b"x-mail-autoreply", b"x-autoreply", b"x-mailer") for word in _words(head, name)
     ):
         return "a vacation program wrote it"
-    return "the subject is that of an absence notice" if _OUT_OF_OFFICE_SUBJECT.match(_subject(head)) else ""
+    if not _OUT_OF_OFFICE_SUBJECT.match(_subject(head)):
+        return ""
+    beside = _beside_subject(head, is_null=is_null)
+    return f"the subject is that of an absence notice, beside {beside}" if beside else ""
 
 
-def automatic(head: Head) -> str:
+def automatic(head: Head, *, is_null: bool) -> str:
     """Why a program wrote this without a person's doing; empty where nothing says so."""
     for word in _words(head, b"auto-submitted"):
         if word not in ("", "no", "auto-forwarded"):  # what a person wrote may be forwarded by a program
@@ -85,7 +92,18 @@ def automatic(head: Head) -> str:
         return "X-Amazon-Mail-Relay-Type: notification"
     if any("autoresponder" in value.lower() for value in _values(head, b"delivered-to")):
         return "Delivered-To: Autoresponder"
-    return "the subject is that of an automatic answer" if _AUTO_SUBJECT.match(_subject(head)) else ""
+    beside = _beside_subject(head, is_null=is_null) if _AUTO_SUBJECT.match(_subject(head)) else ""
+    return f"the subject is that of an automatic answer, beside {beside}" if beside else ""
+
+
+def _beside_subject(head: Head, *, is_null: bool) -> str:
+    """The sign that makes a responder's subject one."""
+    if is_null:
+        return "the null reverse-path"
+    found = [name for name in _WITH_SUBJECT if head.count(name)]
+    if found:
+        return found[0].decode()
+    return "Precedence: bulk" if _precedence(head) & {"bulk", "junk"} else ""  # people write to lists
 
 
 def to_many(head: Head) -> str:
@@ -115,7 +133,9 @@ def may_answer(head: Head, reverse_path: str, host: str) -> bool:
     nobody = written_by is None or written_by.address.local.lower() in _MACHINES
     silent = bool(wishes & _SILENCED) or any(head.count(name) for name in _LOOPING)
     submitted = any(word not in ("", "no") for word in _words(head, b"auto-submitted"))
-    return bool(local) and not (silent or submitted or is_machine or nobody or _in_our_name(head, host))
+    subject = _subject(head)
+    answers = _OUT_OF_OFFICE_SUBJECT.match(subject) or _AUTO_SUBJECT.match(subject)  # two programs must not talk
+    return bool(local) and not (silent or submitted or is_machine or nobody or answers or _in_our_name(head, host))
 
 
 def _in_our_name(head: Head, host: str) -> bool:

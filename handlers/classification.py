@@ -74,9 +74,9 @@ def by_signs(head: Head, *, is_null: bool) -> Finding:
 
 def without_reports(head: Head, *, is_null: bool) -> Finding:
     """The class of a mail that reports nothing."""
-    if why := automatic.out_of_office(head):
+    if why := automatic.out_of_office(head, is_null=is_null):
         return Finding(Class.OUT_OF_OFFICE, why)
-    if why := automatic.automatic(head):
+    if why := automatic.automatic(head, is_null=is_null):
         return Finding(Class.AUTO_REPLY, why)
     if is_null and head.count(b"auto-submitted") and not automatic.says_it_is_a_persons(head):
         return Finding(Class.AUTO_REPLY, "the null reverse-path and Auto-Submitted (RFC 3834 §3.3)")
@@ -120,7 +120,7 @@ def _notice(head: Head, *, is_null: bool) -> Finding | None:
     found = signs.in_header(head)
     if is_null and found.by_system:
         return Finding(Class.BOUNCE, "a mail system wrote it, with the null reverse-path")
-    if is_null and found.in_subject and not automatic.out_of_office(head):
+    if is_null and found.in_subject and not automatic.out_of_office(head, is_null=True):
         return Finding(Class.BOUNCE, "the subject of a bounce, with the null reverse-path")
     return None
 

@@ -47,7 +47,7 @@ def wanted(head: Head, was: Class, *, is_null: bool) -> int:
     found = signs.in_header(head)
     if is_null or was in (Class.BOUNCE, Class.COMPLAINT) or report_type(head) is not None:
         return MAX_OCTETS
-    if found.by_system or found.declared or signs.by_complainer(head):
+    if found.by_postmaster or found.declared or signs.by_complainer(head):
         return MAX_OCTETS
     value = (head.first(b"content-type") or b"").lower()
     return CALENDAR_OCTETS if was is Class.CALENDAR or value.startswith((b"multipart/", b"text/calendar")) else 0
@@ -67,6 +67,13 @@ def refine(head: Head, beginning: bytes, was: Class, *, is_null: bool) -> Refine
     if method and was in (Class.PERSON, Class.LIST, Class.CALENDAR):
         return Refined(Class.CALENDAR, f"text/calendar with METHOD {method}", {"kind": "calendar", "method": method})
     return Refined(was, "", {})
+
+
+def is_surely_automatic(head: Head, was: Class, *, is_formal: bool, is_null: bool) -> bool:
+    """Whether nobody wrote it, by more than words: only such mail of its own people leaves a closed case closed."""
+    if is_formal or report_type(head) is not None or head.count(b"x-failed-recipients") or is_daemons(head):
+        return True
+    return was in AUTOMATIC and without_reports(head, is_null=is_null).found in AUTOMATIC
 
 
 def _unreadable(head: Head, was: Class, *, is_null: bool) -> Refined:

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from handlers import acknowledging, confirming, copying, probes, received, reported
-from handlers.classification import Class
+from handlers.classification import AUTOMATIC, Class
 from handlers.office import Office
+from handlers.refining import is_surely_automatic
 from handlers.work import Work
 from storage import cases, content, messages, refined, threads
 from storage.address import key_of
@@ -27,6 +28,7 @@ ORDER_WAIT = timedelta(seconds=1)  # how long a mail waits for an earlier one of
 
 _CUSTOMER_WROTE = frozenset({"proven", "likely"})
 _PEOPLE = frozenset({Class.PERSON.value, Class.LIST.value, Class.CALENDAR.value})
+_MACHINES = frozenset({Class.BOUNCE.value, Class.COMPLAINT.value, *(one.value for one in AUTOMATIC)})
 _CLOSED = cases.CLOSED_STATUSES
 
 
@@ -214,11 +216,20 @@ def _note_arrival(unit: Unit, case: Any, work: Work, *, is_new: bool) -> None:
     actor = f"contact:{row.author_address}" if row.author_address else "contact:unknown"
     told = {"message": row.id, "class": row.classification, "proof": row.proof}
     cases.add_event(unit, case.id, Event(actor, "message", told), work.now)
-    wakes = row.proof in _CUSTOMER_WROTE and row.classification in _PEOPLE and not _is_calendar_answer(row)
+    wakes = row.proof in _CUSTOMER_WROTE and _may_be_a_persons(work)
     if not is_new and wakes and case.status not in ("new", "open"):
         cases.set_status(unit, case.id, "open")
         change = {"before": case.status, "after": "open"}
         cases.add_event(unit, case.id, Event("casegate", "status", change), work.now)
+
+
+def _may_be_a_persons(work: Work) -> bool:
+    """What only looks as if a machine wrote it must not stay unseen."""
+    row = work.row
+    if row.classification in _MACHINES:
+        was, is_formal = Class(row.classification), bool(row.report) and json.loads(row.report).get("formal") is True
+        return not is_surely_automatic(work.mail.head, was, is_formal=is_formal, is_null=not row.reverse_path)
+    return row.classification in _PEOPLE and not _is_calendar_answer(row)
 
 
 def _is_calendar_answer(row: Any) -> bool:

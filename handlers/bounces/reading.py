@@ -40,7 +40,7 @@ def read_report(content: bytes, *, by_nobody: bool) -> Report | None:
 
 def _may_be_formal(notice: Notice, *, by_nobody: bool) -> bool:
     """A report that a person forwards as an attachment reports nothing to us."""
-    return by_nobody or notice.top == "multipart/report" or signs.in_header(notice.head).by_system
+    return by_nobody or notice.top == "multipart/report" or signs.in_header(notice.head).by_postmaster
 
 
 def _formal(notice: Notice, formal: list[StatusPart]) -> Report:
@@ -77,7 +77,8 @@ def _kind(recipients: tuple[Recipient, ...]) -> Kind:
 def _informal(notice: Notice, content: bytes, *, by_nobody: bool) -> Report | None:
     """A notice in words, if the signs are sure and it names somebody; or an inline status part."""
     found = signs.of(notice, by_nobody=by_nobody)
-    if not found.are_sure and not (found.by_system and any(_ALONE.match(line) for line in notice.told[:200])):
+    is_system = found.by_system if by_nobody else found.by_daemon
+    if not found.are_sure and not (is_system and any(_ALONE.match(line) for line in notice.told[:200])):
         return None
     for text in ("\n".join(notice.told), notice.behind):
         inline = read_status(text) if "final-recipient" in text.lower() else None

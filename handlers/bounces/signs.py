@@ -6,16 +6,32 @@ that are independent of each other are needed. Never fails, linear.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from handlers.bounces.notice import Notice
 from handlers.headers import Head, decode_text
-from handlers.identity import claimed_author
+from handlers.identity import author, claimed_author
 
+_DOMAIN = re.compile(r"@[^\s<>,;]{1,255}")  # customers have hosts of all names
 _SYSTEM = re.compile(
     r"mailer[-_. ]?daemon|post[-_. ]?master|mail[-_. ]delivery|delivery[-_. ](?:sub)?system|"
     r"mail[-_ .]?(?:system|administrator|gateway|router|deliver)|^\W*mdaemon|system administrator|returned mail|"
     r"non-?delivery|bounces?@|daemon@|mail server",
+    re.IGNORECASE,
+)
+# The whole of a local part or a display name, where an answer would reach somebody: people have such words in theirs.
+_SYSTEM_LOCAL = re.compile(
+    r"mailer[-_.]?daemon|post[-_.]?master|mdaemon|mail[-_.]daemon|mail[-_.]delivery[-_.](?:sub)?system|bounces?|"
+    r"microsoftexchange[0-9a-f]{32}"
+)
+_SYSTEM_NAME = re.compile(
+    r"(?:internet )?mail[- ]deliver(?:y)?[- ](?:sub)?(?:system|service|agent)|mailer[- ]daemon|postmaster|mail system|"
+    r"mail (?:administrator|gateway|router)|system administrator"
+)
+_DAEMON_LOCAL = re.compile(r"mailer[-_.]?daemon")
+_DIALOGUE = re.compile(
+    r"(?<![\d.])[45]\d\d[- ](?:[45]\.\d{1,3}\.\d{1,3}\b|.{0,200}\b(?:rcpt|smtp)\b)|\brcpt to\b|"
+    r"(?:host|server) .{0,200}(?:said|replied|returned|responded)\W{1,6}[45]\d\d\b",
     re.IGNORECASE,
 )
 _SUBJECT = re.compile(
@@ -58,13 +74,17 @@ class Signs:
     in_subject: bool
     in_words: bool
     declared: bool
+    by_postmaster: bool = False
+    by_daemon: bool = False
+    gives_back: bool = False
     by_nobody: bool = False
 
     @property
     def are_sure(self) -> bool:
-        """Two independent signs; where an answer would reach somebody, one of them is that a mail system wrote it."""
+        """Two independent signs; where an answer would reach somebody, only what people do not write is one."""
         if not self.by_nobody:
-            return self.by_system and (self.in_words or self.in_subject or self.declared)
+            told = self.by_daemon and (self.in_words or self.in_subject)
+            return told or (self.by_postmaster and (self.declared or self.gives_back))
         return self.declared or self.in_words or (self.by_system and self.in_subject)
 
 
@@ -77,11 +97,16 @@ def in_header(head: Head) -> Signs:
     """What the header section tells alone; a reply's or a forwarded mail's subject is no sign."""
     subject = decode_text((head.first(b"subject") or b"")[:500])
     sender = decode_text((head.first(b"from") or b"")[:500]) or claimed_author(head)
+    by_system = _SYSTEM.search(_DOMAIN.sub("@", sender)) is not None
+    written_by = author(head) if by_system else None
+    local, name = (written_by.address.local.lower(), written_by.name.lower()) if written_by else ("", "")
     return Signs(
-        by_system=_SYSTEM.search(sender) is not None,
+        by_system=by_system,
         in_subject=_SUBJECT.search(subject) is not None and _OWN_SUBJECT.match(subject) is None,
         in_words=False,
         declared=head.count(b"x-failed-recipients") > 0,
+        by_postmaster=bool(_SYSTEM_LOCAL.fullmatch(local) or _SYSTEM_NAME.fullmatch(name)),
+        by_daemon=_DAEMON_LOCAL.fullmatch(local) is not None,
     )
 
 
@@ -89,4 +114,9 @@ def of(notice: Notice, *, by_nobody: bool) -> Signs:
     """The signs of the whole mail; `by_nobody`: it came with the null reverse-path."""
     found = in_header(notice.head)
     words = " ".join(line.strip() for line in notice.told[:60])[:8000]
-    return Signs(found.by_system, found.in_subject, _WORDS.search(words) is not None, found.declared, by_nobody)
+    return replace(
+        found,
+        in_words=_WORDS.search(words) is not None,
+        gives_back=notice.returned is not None and _DIALOGUE.search(words) is not None,
+        by_nobody=by_nobody,
+    )
