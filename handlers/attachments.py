@@ -3,39 +3,40 @@
 
 Enters: the header sections of the parts, as handlers/mime_bounds.py meets them while the body streams. Leaves: a Files
 that answers which entry of ".exe", "application/x-msdownload", "audio/*" it matches. Octets are not looked at, archives
-are not opened. Bounded; never fails. Readers differ on which of several names counts (RFC 2231, encoded words): all do.
+are not opened. Bounded; never fails. Readers differ on which of several names counts (handlers/file_names.py): all do,
+and so does the one that we show. What is cut, or what two readers could take for two things, is not complete.
 """
 
 import re
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from handlers.headers import decode_text
+from handlers import mime_fields
+from handlers.file_names import file_names, names
 from handlers.mime_bounds import MAX_SECTION_OCTETS, MimeBounds, MimeLimits
-from handlers.mime_fields import MAX_VALUE_OCTETS, fields, parameters_of
+from handlers.mime_fields import fields
 
 MAX_FILES = 1000
-MAX_NAMES = 20  # of one part
+MAX_NAMES = 200  # of one part; a name has several readings
+MAX_TYPES = 20
 SHOWN_CHARACTERS = 80
 
-_NAMED = frozenset({"name", "filename"})
+_DOUBT = "it has more parts than are looked at, or says of one what readers could take for different things"
 _TYPE = re.compile(rb"\s*([\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127})")
-_PLAIN = re.compile(rb'(?i)(?:^|[;\s])(?:file)?name\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"?|([^;\s]*+))', re.DOTALL)
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One part: its types and its names, in lower case, as a file system would have them."""
+    """One part: its types and its names, in lower case, as file systems would have them."""
 
     types: tuple[str, ...]
     names: tuple[str, ...] = ()
+    is_certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The parts of a mail; `is_complete` is false where there were more, or deeper ones, than are looked at."""
+    """The parts of a mail; `is_complete` is false where there were more than are looked at, or doubts about one."""
 
     files: tuple[File, ...] = ()
     is_complete: bool = True
@@ -47,9 +48,7 @@ class Files:
                 shown = _match(file, entry)
                 if shown is not None:
                     return f"the attachment {shown!r} is {entry}"
-        return (
-            "" if self.is_complete else "it has more parts, attached mails or header fields of parts than are looked at"
-        )
+        return "" if self.is_complete else _DOUBT
 
 
 class MimeFiles:
@@ -68,7 +67,8 @@ class MimeFiles:
     def finish(self) -> Files:
         """The body is complete; all that was seen."""
         self._bounds.finish()
-        return Files(tuple(self._files), self._is_complete and not self._bounds.exceeded)
+        is_complete = self._is_complete and self._bounds.is_clear and not self._bounds.exceeded
+        return Files(tuple(self._files), is_complete)
 
     def _see(self, section: bytes) -> None:
         is_cut = len(section) >= MAX_SECTION_OCTETS and not self._is_first
@@ -76,39 +76,27 @@ class MimeFiles:
         if is_cut or len(self._files) >= MAX_FILES:
             self._is_complete = False
         elif b"content-" in section.lower():
-            self._files[describe(section)] = None
+            file = describe(section)
+            self._files[file] = None
+            self._is_complete = self._is_complete and file.is_certain
 
 
 def describe(section: bytes) -> File:
-    """The type and all names of one part; where a field is there twice, both count."""
+    """The types and all names of one part; where a field is there twice, both count."""
     types: list[str] = []
-    names: dict[str, None] = {}
+    found: dict[str, None] = dict.fromkeys(file_names(mime_fields.describe(section).name))  # what an agent is shown
+    is_certain = True
     for name, value in fields(section):
         if name not in ("content-type", "content-disposition"):
             continue
         if name == "content-type" and (match := _TYPE.match(value)) is not None:
             types.append(match[1].decode("ascii", "replace").lower())
-        for given in _names(value[:MAX_VALUE_OCTETS]):
-            if len(names) < MAX_NAMES and (clean := file_name(given)):
-                names[clean] = None
-    return File(tuple(types[:MAX_NAMES]), tuple(names))
-
-
-def file_name(text: str) -> str:
-    """A name as a file system takes it: decoded, without path and what nobody sees, dots and blanks at its end gone."""
-    if "=?" in text:  # RFC 2047 §5 forbids it here, and every mail client decodes it
-        text = decode_text(text.encode("utf-8", "surrogateescape"))
-    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
-    return text.replace("\\", "/").rpartition("/")[2].strip(" .\u3002").lower()[-255:]
-
-
-def _names(value: bytes) -> Iterator[str]:
-    read = parameters_of(value)
-    yield from (text for name, text in read.items() if name in _NAMED)
-    for match in _PLAIN.finditer(value):
-        octets = match[1] if match[1] is not None else match[2]
-        yield re.sub(rb"\\(.)", rb"\1", octets, flags=re.DOTALL).decode("utf-8", "surrogateescape")
+        given, is_plain = names(value)
+        found.update(dict.fromkeys(given))
+        is_certain = is_certain and is_plain and len(found) <= MAX_NAMES and len(types) <= MAX_TYPES
+        if not is_certain:
+            break
+    return File(tuple(types[:MAX_TYPES]), tuple(found)[:MAX_NAMES], is_certain)
 
 
 def _match(file: File, entry: str) -> str | None:

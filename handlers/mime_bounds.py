@@ -3,15 +3,16 @@
 
 Enters: the header section, then the body cut anyhow. Leaves: `depth` and `parts` as handlers/mime_parts.py would find
 them in the whole, and whether they are beyond the limits; once they are, the rest is not looked at. For whoever asks to
-see the parts (handlers/attachments.py) the mails within are gone into, and count as parts. Linear; at most one
-header section of a part is held, and one boundary for each level. Never fails: what is malformed is a leaf.
+see the parts (handlers/attachments.py) the mails within are gone into, and count as parts; `is_clear` says whether all
+readers find the same. Linear; at most one header section of a part is held, and one boundary for each level. Never
+fails: what is malformed is a leaf.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from handlers.mime_fields import describe
+from handlers.mime_fields import MAX_VALUE_OCTETS, Description, describe, fields
 
 MAX_SECTION_OCTETS = 65_536  # of one part; fields behind it are passed over
 MAX_DELIMITER_OCTETS = 256  # as in handlers/mime_parts.py
@@ -21,6 +22,15 @@ _DASHES = re.compile(rb"\n--([^\n]{0,%d})" % (MAX_DELIMITER_OCTETS - 2))
 # Whole lines of a header section that cannot be delimiters, at once.
 _FIELDS = re.compile(rb"(?:(?:[ \t]|(?!-)[!-9;-~]++[ \t]*+:)[^\n]*+\n)++")
 _MAILS = ("message/rfc822", "message/global")
+_REPORTS = re.compile(r"message/(?:(?:global-)?(?:delivery-status|disposition-notification|headers)|feedback-report)")
+_BOUNDARY = re.compile(rb"(?i)(?<![\w!#$%&'*+.^`|~=-])boundary\s*+[*=]")
+# One boundary without escapes, comments and blanks at its ends, and nothing behind it.
+_SAME_TO_ALL = re.compile(
+    rb';\s*+(?i:boundary)\s*+=\s*+(?:"(?! )[^"\\\x00-\x1f\x7f-\xff]{1,250}(?<! )"'
+    rb"|(?!')[^\s;\"()\\\x00-\x1f\x7f-\xff]{1,250})\s*+(?:;|$)"
+)
+_HOLDS_PARTS = re.compile(rb"(?i)(?<![\w./+-])(?:multipart|message)\s*(?:/|$)")
+_IDENTITY = (b"", b"7bit", b"8bit", b"binary")
 _WAIT = -1
 
 
@@ -38,6 +48,7 @@ class MimeBounds:
     def __init__(self, section: bytes, limits: MimeLimits, see: Callable[[bytes], None] | None = None) -> None:
         """Where `see` is given, it is shown each part's header section, and attached mails are gone into too."""
         self.depth, self.parts = 0, 1
+        self.is_clear = True
         self._limits, self._see = limits, see
         self._chain: list[bytes] = []  # boundaries of the parts that are open, the innermost last; a leaf has none
         self._places: dict[bytes, int] = {}  # boundary -> place in chain
@@ -107,8 +118,11 @@ class MimeBounds:
             return self._wait(octets[at:])
         if line in (b"\r\n", b"\n", b""):
             return self._end_section(at + len(line))
-        if self._delimiter(line) is not None or _FIELD_START.match(line) is None:
-            return self._end_section(at)  # a part without the blank line
+        if self._delimiter(line) is not None:
+            return self._end_section(at)
+        if _FIELD_START.match(line) is None:  # a part without the blank line; some readers pass over this line
+            self.is_clear = False
+            return self._end_section(at)
         self._keep(line)
         if not line.endswith(b"\n"):
             self._step = self._rest_of_line
@@ -140,6 +154,7 @@ class MimeBounds:
         about = describe(section, "message/rfc822" if is_in_digest else "text/plain")
         if about.type == "multipart/digest":
             self._digests.add(about.boundary)
+        self.is_clear = self.is_clear and _is_clear(section, about)
         return about.type in _MAILS and about.encoding not in ("base64", "quoted-printable")
 
     def _divide(self, place: int, is_last: bool) -> None:
@@ -147,7 +162,8 @@ class MimeBounds:
         del self._chain[place + 1 :]
         self._learn()
         if is_last:
-            self._places.pop(boundary, None)
+            if self._see is None:  # else: some readers read on behind the end
+                self._places.pop(boundary, None)
             return
         self.parts += 1
         self.depth = max(self.depth, place + 1)
@@ -186,3 +202,28 @@ def _boundary(section: bytes) -> bytes:
         return b""
     about = describe(section)
     return about.boundary if about.type.startswith("multipart/") else b""
+
+
+def _is_clear(section: bytes, about: Description) -> bool:
+    """Whether nobody finds other parts in this one than we do."""
+    types = [value for name, value in fields(section) if name == "content-type"]
+    could_hold = any(_HOLDS_PARTS.search(value.partition(b";")[0]) is not None for value in types)
+    is_multipart, is_mail = about.type.startswith("multipart/"), about.type in _MAILS
+    if _REPORTS.fullmatch(about.type) or not (could_hold or is_mail):
+        return len(types) <= 1 or not could_hold
+    if len(types) > 1 or not (is_multipart or is_mail) or not _is_as_it_stands(section):
+        return False
+    return is_mail or _is_divided_alike(types[0])
+
+
+def _is_as_it_stands(section: bytes) -> bool:
+    """Whether there is no transfer encoding; what has parts may have none (RFC 2045 §6.4), and some readers undo it."""
+    values = (value for name, value in fields(section) if name == "content-transfer-encoding")
+    return all(value.lower() in _IDENTITY for value in values)
+
+
+def _is_divided_alike(value: bytes) -> bool:
+    """Whether the field names one boundary, and all read it alike."""
+    if len(value) > MAX_VALUE_OCTETS or len(_BOUNDARY.findall(value)) != 1:
+        return False
+    return _SAME_TO_ALL.search(value) is not None
