@@ -193,8 +193,9 @@ def _drop(database: Database, message_id: str) -> str:
 
 def _block(found: Desk, message_id: str) -> str:
     row, now = _held(found.database, message_id), _now()
+    named = releasing.named(row)
     with found.database.read() as unit:
-        known = contacts.is_known_contact(unit, releasing.author_key(row))
+        known = named is not None and contacts.is_known_contact(unit, named.key)
     who = releasing.whom_to_block(row, found.office, is_contact=known)
     if isinstance(who, str):
         raise Refused(f"{message_id}: {who}")
@@ -205,7 +206,9 @@ def _block(found: Desk, message_id: str) -> str:
             quarantine.drop(unit, locked, releasing.blocked(str(who), now))
     if locked is None:
         raise NotFound(_not_held(found.database, message_id))
-    proof = "" if releasing.is_verified(row) else "; nothing proves that they wrote it, their own mail is blocked too"
+    proof = (
+        "" if releasing.is_vouched_for(row) else "; nothing proves that they wrote it, their own mail is blocked too"
+    )
     return f"{message_id}: {who} is blocked{proof}; the mail is dropped"
 
 

@@ -98,23 +98,32 @@ def is_verified(row: Any) -> bool:
     return bool(json.loads(row.authentication).get("aligned"))
 
 
+def named(row: Any) -> Address | None:
+    """Who stands for the mail: the author, or the reverse-path of a mail without a single one."""
+    return _parsed(row.author_address or row.reverse_path)
+
+
+def is_vouched_for(row: Any) -> bool:
+    """Whether somebody vouched for whom `named` names.
+
+    SPF is enough for a reverse-path: it is what SPF is about (RFC 7208 §2.4), and no domain is asked for more.
+    """
+    if row.author_address:
+        return is_verified(row)
+    who, spf = _parsed(row.reverse_path), authentication(json.loads(row.authentication)).spf
+    return who is not None and spf.result == "pass" and spf.domain == who.host
+
+
 def whom_to_block(row: Any, office: Office, *, is_contact: bool) -> Address | str:
-    """The author, or the reverse-path of a mail without a single one; or why neither can be blocked."""
-    named = row.author_address or row.reverse_path
-    who = _parsed(named)
+    """Whom `named` names, or why they cannot be blocked; `is_contact`: whether just that address is a known one."""
+    who = named(row)
     if who is None:
         return "the mail names nobody who could be blocked: no single author, no reverse-path; drop it instead"
     if who.key in office.inside or who.host == office.keys.host:
         return f"{who} is one of our own addresses, and not blocked; drop the mail instead"
-    if is_contact and not is_verified(row):
+    if is_contact and not is_vouched_for(row):
         return f"{who} is a known contact, and nothing proves that they wrote this; drop the mail instead"
     return who
-
-
-def author_key(row: Any) -> str:
-    """Under which the author would be a contact; empty where there is none."""
-    who = _parsed(row.author_address)
-    return who.key if who is not None else ""
 
 
 def instant(at: datetime) -> str:

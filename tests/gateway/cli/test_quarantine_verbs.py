@@ -8,6 +8,7 @@ import pytest
 
 from gateway import keys
 from gateway.cli_output import cells
+from handlers.ports import Answer, Found
 from storage import blocks, listing, quarantine
 from storage.threads import ThreadRace
 from tests.support.office import World, mail
@@ -231,6 +232,9 @@ def test_blocking_names_the_author_and_drops_the_mail(installation, world: World
         ("x <r.abc@gw.example>", EVE, "our own"),
         # A known contact, whose name somebody else may have used.
         ("Vera <vera@known.example>", EVE, "known contact"),
+        # The same in the envelope of a mail without a single author.
+        ("", "vera@known.example", "known contact"),
+        ("", "VERA@Known.Example", "known contact"),
         # Nobody at all.
         ("", None, "names nobody"),
     ],
@@ -244,7 +248,19 @@ def test_nobody_is_blocked_by_accident(installation, world: World, author: str, 
 
 def test_a_mail_without_single_author_blocks_its_reverse_path(installation, world: World):
     message_id = held(world, octets=mail("a@b.example, c@d.example"))
-    assert f"{EVE} is blocked" in installation.out("quarantine", "block", message_id)
+    told = installation.out("quarantine", "block", message_id)
+    assert f"{EVE} is blocked; nothing proves that they wrote it" in told
+
+
+def test_spf_vouches_for_a_reverse_path(installation, world: World):
+    """Whoever may send in its domain's name sent this: a known contact, who may be blocked at their operator's word."""
+    world.txt["known.example"] = Answer(Found.YES, (b"v=spf1 ip4:192.0.2.1 -all",))
+    message_id = world.accept(mail("a@b.example, c@d.example"), HELD, sender="vera@known.example")
+    told = installation.out("quarantine", "block", message_id)
+    assert "vera@known.example is blocked; the mail is dropped" in told
+    # It says nothing of an author.
+    message_id = world.accept(mail("Vera <vera@other.example>"), HELD, sender="vera@known.example")
+    assert "nothing proves" in installation.out("quarantine", "block", message_id)
 
 
 def test_the_documentation_names_every_key(installation, world: World):
