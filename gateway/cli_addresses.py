@@ -209,8 +209,14 @@ def _verify_without_probe(config: Config, database: Database, wanted: Address) -
     click.echo(found.words)
     known = row.intake if row is not None else None
     way = Way(wanted.key, str(wanted), "forwarded", known or _new_intake())
+    has_moved = row is not None and not is_forwarded and row.verified_at is not None
+    now = SystemClock().now()
     with database.move(Move.ADDRESS) as unit:
-        ways.put(unit, way, found.words, SystemClock().now())
+        ways.put(unit, way, found.words, now)
+        if has_moved:
+            ways.set_alarm(unit, wanted.key, f"moved: {found.words}; what comes is taken on", now)
+    if has_moved:
+        click.echo(f"{wanted} stays in use, and in alarm until it is verified anew or removed")
     click.echo(f"{wanted} has to be forwarded to {way.intake}@{config.server.name}")
     if is_forwarded:
         return way

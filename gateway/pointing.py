@@ -44,11 +44,16 @@ async def _look(resolver: DnsResolver, config: Config, domain: str) -> Finding:
     said = f"MX of {domain}: {', '.join(hosts)}" if hosts else f"{domain} has no MX"
     if config.server.name in hosts:
         return Finding(True, f"{said}, which is this host")
-    ours = await _addresses(resolver, config.server.name)
+    ours = await resolver.addresses(config.server.name)
+    silent = [config.server.name] if ours.found is Found.TEMPORARY else []
     for host in hosts or [domain]:  # RFC 5321 §5.1: without MX the domain is its own mail host
-        for address in sorted(await _addresses(resolver, host)):
-            if address in ours or _listens_at(config, address):
+        theirs = await resolver.addresses(host)
+        silent += [host] if theirs.found is Found.TEMPORARY else []
+        for address in sorted(record.decode() for record in theirs.records):
+            if address.encode() in ours.records or _listens_at(config, address):
                 return Finding(True, f"{said}; {host} has {address}, which is this host's")
+    if silent:
+        return Finding(False, f"{said}; DNS gave no answer about the address of {silent[0]}", is_sure=False)
     return Finding(False, f"{said}: not this host" if hosts else f"{said}, and its address is not this host's")
 
 
@@ -56,11 +61,6 @@ def _best(answer: Answer) -> list[str]:
     """The names of the hosts that senders try first."""
     pairs = sorted((int(one.split()[0]), one.decode().partition(" ")[2].lower()) for one in answer.records)
     return [name for preference, name in pairs if preference == pairs[0][0]][:MOST_HOSTS]
-
-
-async def _addresses(resolver: DnsResolver, host: str) -> frozenset[str]:
-    answer = await resolver.addresses(host)
-    return frozenset(record.decode() for record in answer.records)
 
 
 def _listens_at(config: Config, address: str) -> bool:

@@ -16,6 +16,7 @@ from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from storage.database import Unit
 from storage.desk_version import count_up
+from storage.schema_desk import routing_address
 from storage.schema_ways import address_alias, way
 
 MOST_CONFIRMATIONS = 3
@@ -115,7 +116,7 @@ def lock(unit: Unit, key: str) -> Row[Any] | None:
 
 
 def put(unit: Unit, value: Way, found: str, now: datetime) -> None:
-    """Write down by which way an address's mail comes; what probes taught stays where it is still forwarded."""
+    """Write down by which way an address's mail comes; what probes taught stays, and so does what was verified once."""
     row = lock(unit, value.key)
     columns: dict[str, Any] = {"kind": value.kind, "found": found, "address": value.address}
     if value.is_verified:
@@ -123,8 +124,7 @@ def put(unit: Unit, value: Way, found: str, now: datetime) -> None:
     if row is None:
         unit.execute(insert(way), {**_EMPTY, "key": value.key, "intake": value.intake or None, **columns})
     else:
-        unverified = value.kind == "forwarded" and row.kind != "forwarded"
-        columns |= {"intake": row.intake or value.intake or None} | ({"verified_at": None} if unverified else {})
+        columns |= {"intake": row.intake or value.intake or None}
         unit.execute(update(way).where(way.c.key == value.key).values(**columns))
     count_up(unit)
 
@@ -133,8 +133,11 @@ def note_passage(unit: Unit, value: Way, *, learns: bool, now: datetime) -> None
     """Keep what a probe showed; one that `learns` makes the address verified."""
     columns: dict[str, Any] = {"latest": value.latest.to_json() if value.latest else ""}
     columns["hosts"] = json.dumps([asdict(one) for one in value.hosts])
+    columns["learnt"] = value.learnt.to_json() if value.learnt else ""
     if learns:
-        columns |= {"learnt": value.learnt.to_json() if value.learnt else "", "verified_at": now}
+        columns["verified_at"] = now
+        unplanned = update(way).where(way.c.key == value.key, way.c.next_probe_at.is_(None))
+        unit.execute(unplanned.values(next_probe_at=now))
     unit.execute(update(way).where(way.c.key == value.key).values(**columns))
     count_up(unit)
 
@@ -143,6 +146,13 @@ def set_alarm(unit: Unit, key: str, alarm: str, now: datetime) -> bool:
     """Raise, change or end the alarm of a way; False when it says so already."""
     changed = update(way).where(way.c.key == key, way.c.alarm != alarm)
     return bool(unit.execute(changed.values(alarm=alarm, alarm_at=now if alarm else None)).rowcount)
+
+
+def is_routed(unit: Unit, key: str) -> bool:
+    """Whether this is an address of the desk still, or an old one that leads to one."""
+    own = select(routing_address.c.key).where(routing_address.c.key == key, routing_address.c.active)
+    old = select(address_alias.c.key).where(address_alias.c.key == key)
+    return unit.execute(own.union_all(old)).first() is not None
 
 
 def plan_probe(unit: Unit, key: str, at: datetime | None) -> None:

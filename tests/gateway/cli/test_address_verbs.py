@@ -98,6 +98,49 @@ def test_what_moves_here_is_direct_from_then_on(asking: Installation, dns_zone: 
     assert shown(asking, "help@new.example")["way"] == "direct"
 
 
+# What does not answer while a verified address is verified again.
+SILENT = [
+    ("mx.new.example", "A"),
+    ("mx.new.example", "AAAA"),
+    ("new.example", "MX"),
+    # Without our own addresses nothing can be held against ours.
+    ("gw.example", "A"),
+]
+
+
+@pytest.mark.parametrize(("name", "kind"), SILENT)
+def test_one_silent_name_server_takes_no_live_address_out(
+    asking: Installation, dns_zone: DnsZone, name: str, kind: str
+):
+    dns_zone.set("new.example", "MX", ["10 mx.new.example"])
+    dns_zone.set("mx.new.example", "A", [HOST_ADDRESS])
+    asking.out("address", "add", "help@new.example", "--team", "support")
+    before = shown(asking, "help@new.example")
+    assert before["verified"]
+    dns_zone.set("mx.new.example", "A", ["203.0.113.5"] if name == "gw.example" else [])
+    dns_zone.set(name, kind, {"rcode": "SERVFAIL"})
+    result = asking.call("address", "verify", "help@new.example")
+    assert (result.exit_code, "DNS gave no answer" in result.stderr) == (75, True)
+    assert shown(asking, "help@new.example") == before
+
+
+def test_a_verified_address_whose_mail_goes_elsewhere_now_stays_in_use_with_an_alarm(
+    asking: Installation, dns_zone: DnsZone
+):
+    dns_zone.set("new.example", "MX", ["10 gw.example"])
+    asking.out("address", "add", "help@new.example", "--team", "support")
+    dns_zone.set("new.example", "MX", ["10 far.example"])
+    result = asking.call("address", "verify", "help@new.example")
+    assert (result.exit_code, "stays in use, and in alarm" in result.stdout) == (1, True)
+    one = shown(asking, "help@new.example")
+    assert (one["verified"], one["way"], one["alarm"].partition(":")[0]) == (True, "forwarded", "moved")
+    assert asking.call("address", "list").exit_code == 1
+    dns_zone.set("new.example", "MX", ["10 gw.example"])
+    asking.out("address", "verify", "help@new.example")
+    one = shown(asking, "help@new.example")
+    assert (one["verified"], one["way"], one["alarm"]) == (True, "direct", "")
+
+
 def test_an_alarm_is_told_and_ends_the_list_with_1(asking: Installation, dns_zone: DnsZone):
     dns_zone.set("new.example", "MX", ["10 far.example"])
     asking.out("address", "add", "help@new.example", "--team", "support")
