@@ -4,7 +4,7 @@
 What a command adds stays whatever the desk file says, and `export` writes it down.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import datetime
 
@@ -13,11 +13,14 @@ import click
 from gateway.cli_operator import NotFound, Operator
 from gateway.cli_output import Item, instant, optional, print_list, with_json
 from gateway.clock import SystemClock
+from gateway.config import Config
+from gateway.own_hosts import shut_out
 from gateway.units import show_size
 from handlers.admission_policy import DEFAULT, effective
-from storage import blocks, lists
+from storage import blocks, desk, lists
 from storage.blocks import FILE, BadEntry
 from storage.database import Unit
+from storage.desk import Snapshot
 from storage.desk_values import Policy, RoutingAddress
 from storage.states import Move
 
@@ -47,7 +50,9 @@ def block_list(operator: Operator, as_json: bool) -> None:
 def block_add(operator: Operator, what: tuple[str, ...], reason: str) -> None:
     """Block name@host.example, @host.example with all below it, or 192.0.2.0/24."""
     entries = [_checked(blocks.normal, one) for one in what]
+    config = operator.config()
     with operator.store() as database, database.move(Move.APPLY) as unit:
+        _spare_our_own(entries, desk.snapshot(unit), config)
         added = [blocks.add(unit, one, " ".join(reason.split()), SystemClock().now()) for one in entries]
     for entry, is_new in zip(entries, added, strict=True):
         click.echo(f"block {entry}: {'added' if is_new else 'was there before'}")
@@ -58,7 +63,7 @@ def block_add(operator: Operator, what: tuple[str, ...], reason: str) -> None:
 @click.pass_obj
 def block_remove(operator: Operator, what: tuple[str, ...]) -> None:
     """Take blocks out."""
-    entries = [_checked(blocks.normal, one) for one in what]
+    entries = [_checked(blocks.form, one) for one in what]
     with operator.store() as database, database.move(Move.APPLY) as unit:
         removed = [blocks.remove(unit, one) for one in entries]
         if None in removed:
@@ -130,6 +135,13 @@ def _require_list(unit: Unit, name: str) -> None:
         raise NotFound(f"no list {name!r}: write [[list]] into the desk file and apply it")
 
 
+def _spare_our_own(entries: Sequence[str], in_force: Snapshot, config: Config) -> None:
+    for entry in entries:
+        words = shut_out(entry, in_force, config)
+        if words:
+            raise click.UsageError(f"{entry} would block {words}; nothing is blocked")
+
+
 def _checked(normal: Callable[[str], str], text: str) -> str:
     try:
         return normal(text)
@@ -160,6 +172,8 @@ def in_short(held: Policy) -> str:
     dmarc = (held.dmarc_reject, held.dmarc_quarantine, held.dmarc_none)
     if dmarc != (DEFAULT.dmarc_reject, DEFAULT.dmarc_quarantine, DEFAULT.dmarc_none):
         shown.append(f"dmarc {'/'.join(dmarc)}")
+    if held.no_author != DEFAULT.no_author:
+        shown.append(f"no author {held.no_author}")
     if held.max_size:
         shown.append(show_size(held.max_size))
     if held.forbid_attachments:

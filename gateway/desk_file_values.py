@@ -9,6 +9,7 @@ from gateway.config_errors import Reads
 from gateway.config_values import choice, size
 from storage import address, blocks, lists
 from storage.address import Address
+from storage.desk_values import NO_MAX_SIZE
 
 NAME_LENGTH = 100
 TEXT_LENGTH = 10_000
@@ -62,6 +63,14 @@ def _rate(value: object) -> str:
     return value
 
 
+_SIZE = size("1KB", "1GB")
+
+
+def _size(value: object) -> object:
+    """A size, or "off" for that of the listener, whatever the desk says."""
+    return NO_MAX_SIZE if value == "off" else _SIZE.parse(value)
+
+
 def _attachment(value: object) -> str:
     if not isinstance(value, str) or not (_EXTENSION.fullmatch(value) or _MEDIA_TYPE.fullmatch(value)):
         raise ValueError("neither an extension nor a type")
@@ -73,7 +82,7 @@ Others = Annotated[str, choice("reject", "quarantine", "discard")]
 OnFailure = Annotated[str, choice("accept", "quarantine", "reject", "discard")]
 OverRate = Annotated[str, choice("defer", "reject")]
 Rate = Annotated[str, Reads(_rate, 'a rate such as "60/h" (s, m, h or d), or "off"')]
-Size = Annotated[int, size("1KB", "1GB")]
+Size = Annotated[int, Reads(_size, f'{_SIZE.expected}, or "off"')]
 Attachment = Annotated[
     str, Reads(_attachment, 'an extension such as ".exe", or a type such as "application/x-msdownload" or "audio/*"')
 ]
@@ -85,6 +94,7 @@ Blocked = Annotated[
     str,
     Reads(
         lambda value: blocks.normal(_text(value)),
-        f'an address, a domain such as "@host.example", or a network of /{blocks.SHORTEST_PREFIX} or smaller',
+        f'an address, a domain such as "@host.example", or a network of /{blocks.SHORTEST_PREFIX}'
+        f" (IPv6: /{blocks.SHORTEST_IPV6_PREFIX}) or smaller",
     ),
 ]

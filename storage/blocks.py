@@ -9,7 +9,7 @@ a second. Fails: BadEntry, whose text is for the operator. What a command added 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -23,6 +23,8 @@ from storage.schema_desk import block
 FILE, COMMAND = "file", "command"
 IPV6_BITS, IPV4_MAPPED_BITS = 128, 96
 SHORTEST_PREFIX = 8  # what is wider is a slip that would refuse nearly all mail for good
+SHORTEST_IPV6_PREFIX = 16  # nobody has been given more of IPv6 for networks of their own
+_MAPPED = IPv6Network("::ffff:0:0/96")
 
 
 class BadEntry(ValueError):
@@ -74,7 +76,20 @@ class Blocklist:
 
 
 def normal(text: str) -> str:
-    """An entry in its one form; raises BadEntry."""
+    """An entry in its one form; raises BadEntry, also where it would block most of all hosts."""
+    entry = form(text)
+    if "@" in entry:
+        return entry
+    network = ip_network(entry)
+    shortest = SHORTEST_PREFIX if network.version == 4 else SHORTEST_IPV6_PREFIX
+    if network.prefixlen < shortest or (isinstance(network, IPv6Network) and network.overlaps(_MAPPED)):
+        words = f"name networks of /{SHORTEST_PREFIX} or smaller, /{SHORTEST_IPV6_PREFIX} in IPv6"
+        raise BadEntry(f"{text[:80]!r} would block most of all hosts: {words}")
+    return entry
+
+
+def form(text: str) -> str:
+    """An entry in its one form, however much it blocks; IPv4 written in IPv6 is IPv4. Raises BadEntry."""
     what = text.strip()
     try:
         if what.startswith("@"):
@@ -84,13 +99,20 @@ def normal(text: str) -> str:
     except BadAddress:
         raise BadEntry(f"{text[:80]!r} is not an address such as name@host.example or @host.example") from None
     try:
-        network = ip_network(what)
+        network = _unmapped(ip_network(what))
     except ValueError:
         forms = "name@host.example, @host.example or 192.0.2.0/24"
         raise BadEntry(f"{text[:80]!r} is not an address, domain or network such as {forms}") from None
-    if network.prefixlen < SHORTEST_PREFIX:
-        raise BadEntry(f"{text[:80]!r} would block most of all hosts: name networks of /{SHORTEST_PREFIX} or smaller")
     return str(network.network_address) if network.num_addresses == 1 else str(network)
+
+
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    if not isinstance(network, IPv6Network):
+        return network
+    first = network.network_address.ipv4_mapped
+    if first is None or network.prefixlen < IPV4_MAPPED_BITS:
+        return network
+    return IPv4Network((first, network.prefixlen - IPV4_MAPPED_BITS))
 
 
 def add(unit: Unit, what: str, reason: str, now: datetime) -> bool:
@@ -105,7 +127,7 @@ def add(unit: Unit, what: str, reason: str, now: datetime) -> bool:
 
 def remove(unit: Unit, what: str) -> Block | None:
     """Take an entry out; answers what it was, None where there is none. Raises BadEntry."""
-    entry = normal(what)
+    entry = form(what)
     row = unit.execute(select(block).where(block.c.what == entry)).first()
     if row is None:
         return None

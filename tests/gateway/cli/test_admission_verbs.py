@@ -93,6 +93,14 @@ def test_lists_are_shown_and_changed(desk: Installation) -> None:
         (2, ("block", "add", "0.0.0.0/0")),
         (2, ("block", "add", "::/0")),
         (2, ("block", "add", "192.0.2.1/24")),
+        (2, ("block", "add", "2000::/12")),
+        # The same in IPv4 written as IPv6, which any client on IPv4 may be.
+        (2, ("block", "add", "::/16")),
+        (2, ("block", "add", "::ffff:0:0/96")),
+        (2, ("block", "add", "::ffff:192.0.0.0/103")),
+        (2, ("block", "add", "::ffff:0:0/90")),
+        # All or none.
+        (2, ("block", "add", "eve@evil.example", "support@firm.example")),
         (2, ("block", "add")),
         (1, ("block", "remove", "eve@evil.example")),
         # All or none.
@@ -109,3 +117,36 @@ def test_a_bad_call_changes_nothing(desk: Installation, code: int, words: tuple[
     before = desk.out("export")
     desk.refused(code, *words)
     assert desk.out("export") == before
+
+
+@pytest.mark.parametrize(
+    ("entry", "word"),
+    [
+        ("SUPPORT@firm.example", "our address support@firm.example"),
+        ("@firm.example", "our address support@firm.example"),
+        # All below a domain are blocked with it.
+        ("@example", "our address"),
+        ("ann.doe@private.example", "the agent ann"),
+        ("@private.example", "the agent ann"),
+        ("@gw.example", "server.name gw.example"),
+        ("127.0.0.1", "this host itself"),
+        ("::1", "this host itself"),
+        ("::ffff:127.0.0.1", "this host itself"),
+        ("10.0.0.0/8", "10.1.0.0/16 of limits.unlimited_from"),
+        ("10.1.2.3", "10.1.0.0/16 of limits.unlimited_from"),
+        ("203.0.113.9", "203.0.113.9/32 of authentication.upstreams"),
+    ],
+)
+def test_our_own_are_blocked_by_no_slip(desk: Installation, entry: str, word: str) -> None:
+    text = desk.file.read_text()
+    text += '[limits]\nunlimited_from = ["10.1.0.0/16"]\n'
+    text += '[authentication]\nupstreams = ["filter.firm.example from 203.0.113.9"]\n'
+    desk.file.write_text(text)
+    assert f"would block {word}" in " ".join(desk.refused(2, "block", "add", entry).split())
+    assert entry not in str(desk.json("block", "list"))
+
+
+def test_a_network_has_one_entry_however_it_is_written(desk: Installation) -> None:
+    assert desk.out("block", "add", "::ffff:198.51.100.0/120") == "block 198.51.100.0/24: added\n"
+    assert desk.out("block", "add", "198.51.100.0/24") == "block 198.51.100.0/24: was there before\n"
+    assert desk.out("block", "remove", "::ffff:198.51.100.0/120") == "block 198.51.100.0/24: removed\n"
