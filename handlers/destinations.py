@@ -51,8 +51,9 @@ def destination(office: Office, recipient: Address, now: datetime) -> Destinatio
     """What this recipient is to the MX, or the refusal."""
     row = office.routing_addresses.get(recipient.key)
     if row is not None:
-        found = Destination(recipient, Kind.ROUTING, row=row, way=office.desk.ways.get(recipient.key))
-        return found if office.is_in_use(row, found.way) else R550_NO_SUCH_ADDRESS
+        own = office.desk.ways.get(recipient.key)
+        found = Destination(recipient, Kind.ROUTING, row=row, way=_binding(office, row, own))
+        return found if office.is_in_use(row, own) else R550_NO_SUCH_ADDRESS
     if recipient.host != office.keys.host:
         return R550_NO_SUCH_ADDRESS
     if recipient.local_key == "postmaster":
@@ -77,6 +78,11 @@ def destination(office: Office, recipient: Address, now: datetime) -> Destinatio
     return R550_NO_SUCH_ADDRESS
 
 
+def _binding(office: Office, row: AddressRow, own: Way | None) -> Way | None:
+    """How mail for this address comes: where nothing is known of an old one, as for the address that it leads to."""
+    return own if own is not None and own.kind != "word" else office.desk.ways.get(row.value.address.key)
+
+
 def _intake(office: Office, recipient: Address, way_key: str) -> Destination | Response:
     """What comes back from a forwarder, for the address that is forwarded."""
     row, way = office.routing_addresses.get(way_key), office.desk.ways[way_key]
@@ -96,4 +102,4 @@ def _postmaster(office: Office, recipient: Address) -> Destination | Response:
     first = next((row for row in office.desk.addresses.values() if office.is_in_use(row)), None)
     if first is None:
         return R550_NO_SUCH_ADDRESS
-    return Destination(recipient, Kind.ROUTING, row=first, is_postmaster=True)
+    return Destination(recipient, Kind.ROUTING, row=first, is_postmaster=True, way=_binding(office, first, None))

@@ -14,11 +14,12 @@ from email.utils import format_datetime
 from typing import Any
 
 from handlers import confirmations, passages, probe_tokens, tokens
+from handlers.bounces.reading import read_report
+from handlers.bounces.values import Action, Kind
 from handlers.classification import Class
 from handlers.edits.reply_header import bracketed, mailbox_octets
 from handlers.headers import fold
 from handlers.identity import Mailbox
-from handlers.inspection import OPENING_OCTETS
 from handlers.office import Office
 from handlers.reports import text_part
 from handlers.results import IprevResult
@@ -64,7 +65,7 @@ class Sender:
 
 def send(unit: Unit, way: Way, sender: Sender, purpose: str) -> str:
     """Put one probe into the outbox; the next heartbeat is a period away. Returns its name."""
-    name, outbox_name, now = probe_tokens.new_name(), tokens.new_name(sender.now), sender.now
+    name, outbox_name, now = probe_tokens.new_name(sender.now), tokens.new_name(sender.now), sender.now
     address = probe_tokens.probe_address(sender.office.keys, name, way.key)
     written = _written(way, address, sender)
     outgoing = Outgoing(
@@ -87,15 +88,17 @@ def send(unit: Unit, way: Way, sender: Sender, purpose: str) -> str:
 
 
 def send_due(unit: Unit, sender: Sender) -> int:
-    """The heartbeats that are due; an address that is not in use any more has none."""
+    """The heartbeats that are due; an address that was taken out has none, until it is taken back."""
     sent = 0
     for row in ways.due(unit, sender.now, AT_ONCE):
         way = ways.of_row(row)
-        if way.kind == "forwarded" and way.is_verified and way.key in sender.office.routing_addresses:
+        if way.kind != "forwarded" or not way.is_verified:
+            ways.plan_probe(unit, row.key, None)
+        elif way.key in sender.office.routing_addresses:
             send(unit, way, sender, HEARTBEAT)
             sent += 1
         else:
-            ways.plan_probe(unit, row.key, None)
+            ways.plan_probe(unit, row.key, sender.now + sender.terms.every)
     return sent
 
 
@@ -126,18 +129,18 @@ def hear(unit: Unit, work: Work) -> None:
 
 
 def back(unit: Unit, work: Work) -> None:
-    """A message that bears a probe's token, or was sent to a probe's own address; a copy teaches nothing."""
+    """A probe, or what was sent to a probe's own address; a copy teaches nothing, nor what comes of a lost address."""
     for one in _recipients(work):
         if one.host == work.office.keys.host and probe_tokens.looks_like_one(one.local_key):
             _answered(unit, work, one.local_key)
             return
-    body = _body(unit, work)
-    places = list(probe_tokens.places(work.mail.head, work.row.reverse_path, body[:OPENING_OCTETS]))
-    found = probe_tokens.find(work.office.keys, _ways_of(work), places)
-    probe = probes.come_back(unit, found[0], work.row.received_at) if found is not None else None
+    routed = (key for key in _ways_of(work) if ways.is_routed(unit, key))
+    name = next((found for key in routed if (found := _name(work, key))), "")
+    probe = probes.come_back(unit, name, work.row.received_at) if name else None
     if probe is None:
         log.info("message %s is a copy of a probe that is over: nothing is learnt from it", work.row.id)
         return
+    body = _body(unit, work)
     row, sent = ways.lock(unit, probe.way_key), outbox.load(unit, probe.outbox_id)
     if row is not None:
         told = (sent[1], str(sent[0].reverse_path), probe.sent_at)
@@ -150,8 +153,7 @@ def changes(way: Way, seen: Passage) -> list[str]:
     if learnt is None:
         return []
     found = []
-    iprev = IprevResult("pass" if seen.host.name else "none" if seen.host.is_sure else "temperror", seen.host.name)
-    if match(replace(way, latest=None), seen.host.peer, iprev) is Match.OTHER:
+    if _matched(way, seen.host) is Match.OTHER:
         found.append(f"changed: it comes by {shown(seen.host)}, not by {shown(learnt.host)}")
     if learnt.dkim == "pass" and seen.dkim != "pass":
         found.append(f"changed: our DKIM signature does not survive any more ({seen.dkim})")
@@ -190,6 +192,19 @@ def _written(way: Way, address: str, sender: Sender) -> bytes:
     return b"".join(section) + text_part(text)
 
 
+def _matched(way: Way, host: Host) -> Match:
+    """What the host of a probe is to those that were learnt."""
+    iprev = IprevResult("pass" if host.name else "none" if host.is_sure else "temperror", host.name)
+    return match(replace(way, latest=None), host.peer, iprev)
+
+
+def _name(work: Work, way_key: str) -> str:
+    """The probe that this message is, as handlers/ways.py has found."""
+    keys, row = work.office.keys, work.row
+    author = probe_tokens.by_author(keys, way_key, row.author_address or "")
+    return author or probe_tokens.by_field(keys, way_key, work.mail.head, row.received_at)
+
+
 def _ways_of(work: Work) -> list[str]:
     """The ways whose intake the message was sent to."""
     intakes, host = work.office.intakes, work.office.keys.host
@@ -206,10 +221,25 @@ def _keep_question(unit: Unit, work: Work) -> None:
     asked = confirmations.read(name, work.mail, _body(unit, work), work.office.keys.host)
     at = work.row.received_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     kept = Confirmation(name, asked.account, asked.code, asked.link, at)
-    public = [one.key for one in _recipients(work) if one.key in work.office.routing_addresses]
-    for key in dict.fromkeys((*_ways_of(work), *public)):
-        ways.add_confirmation(unit, key, str(work.office.routing_addresses[key].value.address), kept)
+    asked_of = _asked_of(work)
+    for key, address in asked_of.items():
+        ways.add_confirmation(unit, key, address, kept)
         log.warning("%s asks whether it may forward to %s: casegate address show", name, key)
+    if not asked_of:
+        log.warning("%s asks whether it may forward to an address that is no more: message %s", name, work.row.id)
+
+
+def _asked_of(work: Work) -> dict[str, str]:
+    """Key and words of the addresses that a question is kept at; the way of one that was taken out keeps it too."""
+    office, desk_ways = work.office, work.office.desk.ways
+    found = {key: desk_ways[key].address for key in _ways_of(work)}
+    for one in _recipients(work):
+        row = office.routing_addresses.get(one.key)
+        if one.key in desk_ways:
+            found[one.key] = desk_ways[one.key].address
+        elif row is not None:  # an old address keeps nothing itself
+            found[row.value.address.key] = str(row.value.address)
+    return found
 
 
 def _body(unit: Unit, work: Work) -> bytes:
@@ -225,12 +255,24 @@ def _body(unit: Unit, work: Work) -> bytes:
 def _answered(unit: Unit, work: Work, local: str) -> None:
     """Mail to the probe's own address: a host could not deliver it further, or a mailbox answered."""
     found = probe_tokens.find(work.office.keys, work.office.desk.ways, [local.encode()])
-    if found is None or work.row.reverse_path:
-        log.info("message %s answers a probe: a mailbox holds what should be forwarded", work.row.id)
+    if found is None or not _is_failure(unit, work):
+        log.info("message %s answers a probe: nothing is learnt from it", work.row.id)
         return
     one = probes.bounce(unit, found[0], "it bounced", work.now)
     if one is not None:
         _note_refusal(unit, one, "refused: a host sent the probe back", work.now)
+
+
+def _is_failure(unit: Unit, work: Work) -> bool:
+    """Whether this is a report (RFC 3464) of a host that has given up; one that still tries may yet deliver."""
+    head = work.mail.head
+    is_report = (head.first(b"content-type") or b"").strip().lower().startswith(b"multipart/report")
+    if work.row.reverse_path or not is_report:
+        return False
+    report = read_report(head.content[: head.body_offset] + _body(unit, work), by_nobody=True)
+    if report is None or not report.is_formal or report.kind is not Kind.BOUNCE:
+        return False
+    return any(one.action is Action.FAILED for one in report.recipients)
 
 
 def _note_refusal(unit: Unit, one: Any, alarm: str, now: datetime) -> None:
@@ -243,11 +285,14 @@ def _learn(unit: Unit, way: Way, seen: Passage, one: Any, now: datetime) -> None
     """A probe that verifies teaches; a heartbeat is held against what was learnt."""
     learns = one.purpose == VERIFY or way.learnt is None
     found = [] if learns else changes(way, seen)
-    is_same_way = learns or not any("comes by" in words for words in found)
+    is_same_way = learns or _matched(way, seen.host) not in (Match.OTHER, Match.UNKNOWN)
+    hosts = _with(way.hosts, seen.host, now) if is_same_way else way.hosts
+    if not seen.host.is_sure and not any(host.is_sure and host.peer == seen.host.peer for host in hosts):
+        found.append(f"unknown: DNS does not name [{seen.host.peer}], by which it comes")
     value = replace(
         way,
-        hosts=_with(way.hosts, seen.host, now) if is_same_way else way.hosts,
-        learnt=seen if learns else way.learnt,
+        hosts=hosts,
+        learnt=seen if learns else _filled(way.learnt, seen.host, is_same_way=is_same_way),
         latest=seen,
         is_verified=True,
     )
@@ -263,12 +308,25 @@ def _learn(unit: Unit, way: Way, seen: Passage, one: Any, now: datetime) -> None
 def _with(hosts: tuple[Host, ...], seen: Host, now: datetime) -> tuple[Host, ...]:
     """The host in front of the others, one for each pool, without those long unseen."""
     oldest = (now - HOST_LIFE).strftime("%Y-%m-%dT%H:%M:%SZ")
-    others = [
-        one
-        for one in hosts
-        if one.seen_at >= oldest and (one.pool != seen.pool if seen.pool else one.peer != seen.peer)
-    ]
+    if not seen.is_sure:  # what DNS said of it before still holds
+        known = next((one for one in hosts if one.is_sure and one.peer == seen.peer), seen)
+        seen = replace(known, seen_at=seen.seen_at)
+    others = [one for one in hosts if one.seen_at >= oldest and not _is_replaced(one, seen)]
     return (seen, *others)[:MOST_HOSTS]
+
+
+def _is_replaced(one: Host, seen: Host) -> bool:
+    """Whether the newer host stands for this one; what DNS did not name may well be of the pool that it names now."""
+    if one.peer == seen.peer:
+        return True
+    return bool(seen.pool) and (one.pool == seen.pool or not one.is_sure)
+
+
+def _filled(learnt: Passage | None, seen: Host, *, is_same_way: bool) -> Passage | None:
+    """What was learnt, with the host's name and pool where DNS did not say them then."""
+    if learnt is None or learnt.host.is_sure or not (seen.is_sure and is_same_way):
+        return learnt
+    return replace(learnt, host=seen)
 
 
 def _stopped(way: Way) -> str:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Probes: mails of ours to a forwarded address that shall come back. One row each, in the states of storage/states.py.
 
-`sent` is the only unfinished state: its `due_at` says when the probe counts as lost. A lost one may still come back, as
-long as its age allows; what has come back once, or was refused, is over.
+`sent` is the only unfinished state: its `due_at` says when the probe counts as lost. A lost or refused one may still
+come back, as long as its age allows; what has come back once is over.
 """
 
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ def add(unit: Unit, one: NewProbe) -> None:
 
 
 def come_back(unit: Unit, name: str, now: datetime) -> Row[Any] | None:
-    """sent, lost -> returned, once; None for a copy, for one that is too old, and for one that we never sent."""
+    """sent, lost, refused -> returned, once; None for a copy, for one too old, and for one that we never sent."""
     changed = unit.execute(_RETURN, {"n": name, "now": now, "oldest": now - EXPIRES})
     return changed.first()
 
@@ -107,7 +107,7 @@ _RETURN = (
     update(probe)
     .where(
         probe.c.name == bindparam("n"),
-        probe.c.state.in_((ProbeState.SENT.value, ProbeState.LOST.value)),
+        probe.c.state.in_((ProbeState.SENT.value, ProbeState.LOST.value, ProbeState.REFUSED.value)),
         probe.c.sent_at > bindparam("oldest"),
     )
     .values(state=ProbeState.RETURNED.value, due_at=None, ended_at=bindparam("now"))

@@ -5,13 +5,16 @@ The samples are written after the providers' documentation, in several languages
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from storage import ways
+from handlers.ports import Answer, Found
+from storage import desk_version, ways
+from storage.states import Move
 from storage.ways import Confirmation
-from tests.support.forwarding import INTAKE_ADDRESS, KEY, NOBODY, Yard
+from tests.support.forwarding import INTAKE_ADDRESS, KEY, NOBODY, Yard, forwarded_desk
 from tests.support.office import sign
 
 SAMPLES = Path(__file__).parent.parent.parent / "messages" / "forwarding"
@@ -92,6 +95,50 @@ def test_a_forged_question_is_a_mail_like_any_other(yard: Yard, octets: bytes):
     message = yard.receive(octets, KEY, sender="x@evil.example")
     assert (message.classification == "forwarding", message.case is None) == (False, False)
     assert kept(yard) == ()
+
+
+def test_a_question_that_is_not_its_authors_or_not_signed_is_a_mail_like_any_other(yard: Yard):
+    yard.word()
+    # The provider's signature, and an author of another domain of its own: nobody vouches for that one.
+    other = sign(
+        sample("google-en").replace(b"forwarding-noreply@google.com", b"forwarding-noreply@googlemail.com"), GOOGLE
+    )
+    # The author is vouched for by SPF, and the signature is broken.
+    yard.txt["google.com"] = Answer(Found.YES, (f"v=spf1 ip4:{NOBODY} -all".encode(),))
+    yard.txt["_dmarc.google.com"] = Answer(Found.YES, (b"v=DMARC1; p=none",))
+    broken = sign(sample("google-en"), GOOGLE) + b"More.\r\n"
+    for octets, is_aligned in ((other, False), (broken, True)):
+        judged = yard.judged(octets, KEY, sender=AUTHORS[GOOGLE])
+        assert (judged.authentication.aligned, judged.classification.value == "forwarding") == (is_aligned, False)
+
+
+def test_a_question_to_whom_it_is_not_kept_for_makes_a_case(yard: Yard):
+    yard.word()
+    for to in (("postmaster@gw.example",), (KEY, "postmaster@gw.example")):
+        message = yard.receive(sign(sample("google-en"), GOOGLE), *to, sender=AUTHORS[GOOGLE])
+        assert (to, message.classification != "forwarding", message.case is not None) == (to, True, True)
+    assert kept(yard) == ()
+
+
+def test_a_question_to_an_old_address_is_kept_at_the_one_it_leads_to(yard: Yard):
+    yard.word()
+    with yard.database.move(Move.ADDRESS) as unit:
+        ways.put_alias(unit, "help@old.example", "help@old.example", KEY, "command")
+        desk_version.count_up(unit)
+    yard.look()
+    yard.receive(sign(sample("google-en"), GOOGLE), "help@old.example", sender=AUTHORS[GOOGLE])
+    assert [one.code for one in kept(yard)] == ["482913057"]
+    with yard.database.read() as unit:
+        assert "help@old.example" not in ways.rows(unit)
+
+
+def test_a_question_about_an_address_that_is_taken_out_before_its_job_is_kept_there(yard: Yard):
+    yard.accept(sign(sample("google-en"), GOOGLE), INTAKE_ADDRESS, sender=AUTHORS[GOOGLE])
+    whole = forwarded_desk()
+    yard.apply(replace(whole, addresses=whole.addresses[1:]))
+    yard.look()
+    yard.route()
+    assert [one.code for one in kept(yard)] == ["482913057"]
 
 
 def test_only_the_last_few_questions_are_kept(yard: Yard):

@@ -106,6 +106,44 @@ def test_a_host_learnt_while_dns_was_silent_vouches_for_nobody(yard: Yard):
     assert (said(found), found.aligned, found.vouched) == (["learnt"], True, False)
 
 
+def test_a_forwarder_that_dns_did_not_name_makes_no_mail_another_way(yard: Yard):
+    yard.silent.add(GOOGLE)
+    yard.verified(GOOGLE)
+    for peer, decided in ((GOOGLE, "learnt"), (MICROSOFT, "unknown")):
+        found = judged(yard, peer)
+        assert (said(found), found.aligned, found.vouched) == ([decided], True, False)
+    yard.silent.clear()
+    found = judged(yard, GOOGLE)
+    assert (said(found), found.aligned, found.vouched) == (["learnt"], True, False)
+    yard.heartbeat(GOOGLE)
+    assert said(judged(yard, MICROSOFT)) == ["unauthenticated"]
+
+
+def test_a_pool_is_known_by_its_address_while_dns_is_silent(yard: Yard):
+    yard.verified(GOOGLE)
+    yard.silent.add(GOOGLE)
+    found = judged(yard, GOOGLE)
+    assert (said(found), found.refusal, found.aligned, found.vouched) == (["learnt"], None, True, False)
+
+
+def test_a_mail_for_another_address_as_well_is_vouched_for_by_nobody(yard: Yard):
+    yard.verified()
+    for to in ((INTAKE_ADDRESS, "sales@firm.example"), ("sales@firm.example", INTAKE_ADDRESS)):
+        found = yard.judged(from_carl(), *to)
+        assert (said(found), found.aligned, found.vouched) == (["vouched"], True, False)
+
+
+def test_an_old_address_and_the_postmaster_are_bound_as_the_address_they_lead_to(yard: Yard):
+    yard.verified()
+    alias(yard, "help@old.example", KEY)
+    for to in ("help@old.example", "postmaster@gw.example"):
+        found = judged(yard, NOBODY, to)
+        assert (to, said(found), found.aligned) == (to, ["unauthenticated"], False)
+        assert found.refusal is None
+    yard.put(Way("help@old.example", "help@old.example", "direct", is_verified=True))
+    assert judged(yard, NOBODY, "help@old.example").aligned
+
+
 def test_unauthenticated_mail_is_nobodys_proof(yard: Yard):
     yard.verified()
     yard.peer(OTHER)
