@@ -33,7 +33,7 @@ from gateway.desk_file_values import (
 from gateway.units import show_size
 from storage.address import Address
 from storage.blocks import Block
-from storage.desk_values import Agent, Contact, Desk, Policy, RoutingAddress, SenderList, Team
+from storage.desk_values import NO_MAX_SIZE, Agent, Contact, Desk, Policy, RoutingAddress, SenderList, Team
 
 
 class _Row(BaseModel):
@@ -232,10 +232,9 @@ def _line(key: str, value: object) -> str:
 def _policy_lines(policy: Policy) -> str:
     """What is said; sizes as the file has them."""
     said = {each.name: getattr(policy, each.name) for each in fields(policy)}
-    shown = {
-        key: show_size(value) if key == "max_size" else value for key, value in said.items() if value or value == ()
-    }
-    return "".join(_line(key, value) for key, value in shown.items())
+    if policy.max_size:
+        said["max_size"] = "off" if policy.max_size == NO_MAX_SIZE else show_size(policy.max_size)
+    return "".join(_line(key, value) for key, value in said.items() if value or value == ())
 
 
 def _value(value: object) -> str:

@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from storage.desk_values import Policy
+from storage.desk_values import NO_MAX_SIZE, Policy
 
 DEFAULT = Policy(
     accept_from="anyone",
@@ -54,6 +54,8 @@ def effective(own: Policy, desk: Policy, name: str) -> Effective:
             if value or value == () or policy is DEFAULT:
                 found[key], said_by[key] = value, voice
                 break
+    if found["max_size"] == NO_MAX_SIZE:
+        found["max_size"] = 0
     return Effective(Policy(**found), said_by)  # type: ignore[arg-type]
 
 

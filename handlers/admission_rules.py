@@ -19,6 +19,7 @@ from storage.blocks import Block
 from storage.desk import AddressRow
 from storage.envelope import Envelope, Session
 from storage.response import (
+    R451_TRY_LATER,
     R550_DMARC,
     R550_LISTED,
     R550_NOT_ALLOWED,
@@ -194,8 +195,11 @@ def by_attachment(asked: Asked) -> Ruling | None:
     """What the mail says of its files, by name and type; their octets are not looked at."""
     entries = asked.rules.policy.forbid_attachments
     files = asked.mail.files
-    if not entries or files is None:
+    if not entries:
         return None
+    if files is None:  # the desk has changed while the content came
+        words = asked.rules.words("forbid_attachments")
+        return Ruling("defer", f"{words}: that was said while it came, and nobody has looked", R451_TRY_LATER)
     found = files.forbidden(entries)
     if not found:
         return None

@@ -27,6 +27,9 @@ class Agent:
     signature: str = ""
 
 
+NO_MAX_SIZE = -1  # said, and not the same as 0: here the desk's bound does not hold
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What admission asks, of one address or of all; what is empty, 0 or None is not said here (docs/admission.md).
@@ -40,7 +43,7 @@ class Policy:
     dmarc_reject: str = ""  # disposition of a DMARC failure where the author's domain asks for reject
     dmarc_quarantine: str = ""
     dmarc_none: str = ""
-    max_size: int = 0  # octets
+    max_size: int = 0  # octets, or NO_MAX_SIZE
     forbid_attachments: tuple[str, ...] | None = None  # ".exe", "application/x-msdownload", "image/*"
     forbidden_attachment: str = ""  # disposition of a mail with one of them
     rate_author: str = ""

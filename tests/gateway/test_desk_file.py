@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway import desk_file
 from storage.address import Address
 from storage.blocks import Block
-from storage.desk_values import Agent, Contact, Desk, Policy, RoutingAddress, SenderList, Team
+from storage.desk_values import NO_MAX_SIZE, Agent, Contact, Desk, Policy, RoutingAddress, SenderList, Team
 
 SAMPLE = Path(__file__).parent.parent.parent / "conf" / "desk.toml"
 ODD = st.text(max_size=40).map(lambda s: "".join(c for c in s if c.isprintable() or c in "\n\t"))
@@ -36,7 +36,7 @@ def _policies(names):
         dmarc_reject=disposition,
         dmarc_quarantine=disposition,
         dmarc_none=disposition,
-        max_size=st.sampled_from([0, 1000, 1024, 35_000_000]),
+        max_size=st.sampled_from([0, NO_MAX_SIZE, 1000, 1024, 35_000_000]),
         forbid_attachments=st.none() | st.lists(st.sampled_from([".exe", ".tar.gz", "a/b", "audio/*"])).map(tuple),
         forbidden_attachment=others,
         rate_author=rate,

@@ -9,13 +9,15 @@ import pytest
 
 from gateway.rates import SharedRates
 from handlers import tokens
+from handlers.inspection import Limits
 from handlers.ports import Answer, Found
 from handlers.subject import Dnsbl
 from storage import blocks, lists
-from storage.desk_values import Policy, SenderList
+from storage.desk_values import NO_MAX_SIZE, Policy, SenderList
 from storage.response import (
     R450_OVER_RATE,
     R451_DNS,
+    R451_TRY_LATER,
     R550_DMARC,
     R550_LISTED,
     R550_NOT_ALLOWED,
@@ -47,6 +49,11 @@ def dmarc(world: World, domain: str, wanted: str) -> None:
 
 def because(judged: Any) -> str:
     return next(one.because for one in judged.notes if one.step == "admission")
+
+
+def taken(judged: Any) -> str | None:
+    """What becomes of a mail; nothing of one that is refused, whose disposition says nothing."""
+    return None if judged.refusal is not None else str(judged.disposition)
 
 
 LISTS = (SenderList("partners", (STRANGER, "@firm.example", "@*.wide.example")),)
@@ -124,7 +131,7 @@ def test_a_dmarc_failure_does_what_the_policy_says(world: World, asked_for: str,
     dmarc(world, "elsewhere.example", asked_for)
     judged = world.judged(mail(STRANGER))
     assert (judged.refusal or judged.disposition) == expected
-    assert world.judged(aligned(STRANGER)).disposition == "accept"
+    assert taken(world.judged(aligned(STRANGER))) == "accept"
     if own == Policy():
         assert f"elsewhere.example asks for {asked_for}: dmarc_{asked_for}" in str(judged.notes)
 
@@ -133,18 +140,18 @@ def test_mail_that_a_list_passed_on_is_kept_and_not_refused(world: World) -> Non
     dmarc(world, "elsewhere.example", "reject")
     through = mail(STRANGER, list_id="<people.lists.example>")
     assert world.judged(through).refusal == R550_DMARC
-    assert world.judged(sign(through, "lists.example")).disposition == "quarantine"
+    assert taken(world.judged(sign(through, "lists.example"))) == "quarantine"
 
 
 def test_a_learnt_forwarder_costs_nobody_their_mail(world: World) -> None:
     dmarc(world, "elsewhere.example", "reject")
     world.vouched = True
-    assert world.judged(mail(STRANGER)).disposition == "accept"
+    assert taken(world.judged(mail(STRANGER))) == "accept"
     # A refusal would be sent by the forwarder to whoever the mail names.
     policy(world, Policy("authenticated"))
-    assert world.judged(mail(STRANGER)).disposition == "quarantine"
+    assert taken(world.judged(mail(STRANGER))) == "quarantine"
     policy(world, Policy("known_contacts", "discard"))
-    assert world.judged(mail(STRANGER)).disposition == "discard"
+    assert taken(world.judged(mail(STRANGER))) == "discard"
 
 
 TAKEN_ALL = Policy(dmarc_reject="accept", dmarc_quarantine="accept", dmarc_none="accept")
@@ -212,12 +219,41 @@ def test_one_of_several_authors_who_is_blocked_is_enough(world: World) -> None:
 def test_a_mail_too_big_for_an_address_is_refused_there(world: World) -> None:
     small = Policy(max_size=1000)
     policy(world, small)
-    assert world.judged(mail(body="x" * 500)).disposition == "accept"
+    assert taken(world.judged(mail(body="x" * 500))) == "accept"
     judged = world.judged(mail(body="x" * 1000))
     assert judged.refusal == R552_TOO_BIG_FOR_ADDRESS
     # Whoever takes it speaks for all.
     both = world.judged(mail(body="x" * 1000), str(SUPPORT), "sales@firm.example")
     assert [one.disposition for one in both.verdicts] == ["quarantine", "accept"]
+
+
+def test_an_address_can_be_free_of_each_bound_of_the_desk(world: World) -> None:
+    big = aligned(CARL, body="x" * 1000, content_type="a/b")
+    desk = Policy(max_size=1000, forbid_attachments=("a/b",), rate_author="1/h")
+    own = Policy(max_size=NO_MAX_SIZE, forbid_attachments=(), rate_author="off")
+    rates = world.rates = SharedRates()
+    try:
+        policy(world, own, desk=desk)
+        assert world.office.desk.addresses[str(SUPPORT)].value.policy == own
+        assert [taken(world.judged(big)) for _ in range(3)] == ["accept"] * 3
+        for key in ("max_size", "forbid_attachments", "rate_author"):
+            policy(world, replace(own, **{key: getattr(NOTHING, key)}), desk=desk)
+            assert None in [taken(world.judged(big)) for _ in range(2)], key
+    finally:
+        rates.close()
+
+
+def test_what_came_into_force_while_the_content_came_holds(world: World) -> None:
+    """What nobody has looked at is judged when it comes again."""
+    policy(world, Policy(forbid_attachments=(".exe",)))
+    world.office = replace(world.office, limits=Limits(files=False))
+    judged = world.judged(mail())
+    assert judged.refusal == R451_TRY_LATER
+    assert "forbid_attachments = .exe (address support@firm.example): that was said while it came" in str(judged.notes)
+    assert taken(world.judged(mail(), "sales@firm.example")) == "accept"
+    policy(world, Policy(max_size=1000))
+    world.office = replace(world.office, limits=Limits(files=False))
+    assert world.judged(mail(body="x" * 1000)).refusal == R552_TOO_BIG_FOR_ADDRESS
 
 
 ATTACHED = (
@@ -246,17 +282,19 @@ def test_forbidden_attachments_have_a_disposition_of_their_own(world: World, own
 def test_a_client_on_a_list_is_refused_as_the_operator_says(world: World) -> None:
     world.dnsbl = (Dnsbl("soft.example", "quarantine"), Dnsbl("hard.example"))
     policy(world)
-    assert world.judged(mail()).disposition == "accept"
+    assert taken(world.judged(mail())) == "accept"
     world.hosts["1.2.0.192.soft.example"] = "127.0.0.2"
     judged = world.judged(mail())
-    assert judged.disposition == "quarantine"
+    assert taken(judged) == "quarantine"
     assert "the client 192.0.2.1 is listed by soft.example as 127.0.0.2" in judged.reason
     world.hosts["1.2.0.192.hard.example"] = "127.0.0.4"
     assert world.judged(mail()).refusal == R550_LISTED
-    assert world.judged(mail(), POSTMASTER).disposition == "accept"
+    assert taken(world.judged(mail(), POSTMASTER)) == "accept"
     # The forwarder of an address is known better than by any list.
     world.vouched = True
-    assert world.judged(mail()).disposition == "accept"
+    judged = world.judged(mail())
+    assert taken(judged) == "accept"
+    assert "listed by" not in str(judged.notes)
 
 
 def test_annotating_takes_everything_and_says_what_would_have_been(world: World) -> None:
@@ -280,6 +318,29 @@ def test_over_lmtp_each_recipient_hears_its_own_reason(world: World) -> None:
     assert [str(one.address) for one in judged.destinations] == ["sales@firm.example"]
 
 
+def test_over_lmtp_whoever_is_over_its_rate_comes_again_and_the_others_take_it(counted: World) -> None:
+    counted.session = replace(counted.session, protocol="LMTP")
+    both = (str(SUPPORT), "sales@firm.example")
+    for _ in range(2):
+        assert counted.judged(aligned(CARL), *both).refused == ()
+    judged = counted.judged(aligned(CARL), *both)
+    assert [(one.recipient, one.response) for one in judged.refused] == [(str(SUPPORT), R450_OVER_RATE)]
+    assert [(one.address, one.disposition) for one in judged.verdicts] == [("sales@firm.example", "accept")]
+    assert [str(one.address) for one in judged.destinations] == ["sales@firm.example"]
+    assert taken(judged) == "accept"
+    assert counted.judged(aligned(CARL)).refusal == R450_OVER_RATE  # nobody takes it
+
+
+def test_reports_about_our_mail_use_up_nothing(counted: World) -> None:
+    counted.carl()
+    report = counted.sent("copy")[0].reverse_path
+    policy(counted, Policy(rate_author="1/h", rate_domain="1/h", rate_total="1/h"))
+    bounce = mail("MAILER-DAEMON@elsewhere.example", content_type="multipart/report; report-type=delivery-status")
+    assert [taken(counted.judged(bounce, report, sender=None)) for _ in range(3)] == ["accept"] * 3
+    assert [taken(counted.judged(mail(STRANGER))) for _ in range(2)] == ["accept", None]
+    assert [taken(counted.judged(mail(STRANGER), POSTMASTER)) for _ in range(2)] == ["accept"] * 2
+
+
 def test_what_a_command_adds_to_a_list_lets_in_and_survives_the_file(world: World) -> None:
     policy(world, LISTED, lists=LISTS)
     assert world.judged(aligned(VERA)).refusal == R550_NOT_ALLOWED
@@ -288,7 +349,7 @@ def test_what_a_command_adds_to_a_list_lets_in_and_survives_the_file(world: Worl
         assert not lists.add(unit, "partners", "@KNOWN.example", world.now)
     policy(world, LISTED, lists=LISTS)
     judged = world.judged(aligned(VERA))
-    assert judged.disposition == "accept"
+    assert taken(judged) == "accept"
     assert "is @known.example of the list partners" in because(judged)
 
 
