@@ -15,7 +15,7 @@ from handlers.arrival import Incoming, Refused
 from handlers.circles import OF_CIRCLES, by_circle
 from handlers.destinations import Destination, Kind
 from handlers.office import Lookups, Office
-from handlers.rates import Rates, budgets
+from handlers.rates import OVER_RATE, Rates, budgets, counted_at
 from storage.desk import AddressRow
 from storage.messages import Verdict
 from storage.response import R450_OVER_RATE, R451_DNS, R550_OVER_RATE, Response
@@ -68,7 +68,7 @@ def admit(mail: Incoming, office: Office, lookups: Lookups, rates: Rates) -> Inc
 
 def _ruled(mail: Incoming, to: Destination, office: Office, lookups: Lookups) -> _Ruled:
     """The hardest of what the rules say."""
-    asked = Asked(mail, to, _row_of(to, lookups), office, lookups)
+    asked = Asked(mail, to, row_of(to, lookups), office, lookups)
     rules = _rules(asked)
     found = [ruling for rule in rules if (ruling := rule(asked)) is not None]
     if not found:
@@ -95,12 +95,11 @@ def _counted(one: _Ruled, rates: Rates) -> _Ruled:
         return one
     if asked.to.is_postmaster or is_report_to_us(asked.mail, asked.to):
         return one
-    name = str(asked.row.value.address) if asked.row is not None else "addresses that are no more"
-    wanted = budgets(asked.mail, asked.rules, name)
+    wanted = budgets(asked.mail, asked.rules, counted_at(asked.row))
     spent = rates.take(wanted, asked.mail.received_at) if wanted else None
     if spent is None:
         return one
-    words = f"too much mail of {spent.who}: {asked.rules.words(spent.key)}, {asked.rules.words('over_rate')}"
+    words = f"{OVER_RATE} {spent.who}: {asked.rules.words(spent.key)}, {asked.rules.words('over_rate')}"
     if asked.rules.policy.over_rate == "reject":
         return replace(one, ruling=Ruling("reject", words, R550_OVER_RATE))
     return replace(one, ruling=Ruling("defer", words, R450_OVER_RATE))
@@ -192,7 +191,7 @@ def _again(mail: Incoming, one: _Ruled) -> _Ruled:
     return _ruled(mail, one.asked.to, one.asked.office, one.asked.lookups)
 
 
-def _row_of(to: Destination, lookups: Lookups) -> AddressRow | None:
+def row_of(to: Destination, lookups: Lookups) -> AddressRow | None:
     """A reply or bounce address obeys the policy of the address by which its case came in."""
     if to.row is not None or to.thread_id is None:
         return to.row

@@ -6,7 +6,7 @@ less. A stranger who writes in somebody's name must not use up that person's bud
 for the network that it came from, and in all only against its like.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv6Address, ip_address
@@ -14,10 +14,12 @@ from typing import Protocol
 
 from handlers.admission_policy import Effective
 from handlers.arrival import Incoming
+from storage.desk import AddressRow
 
 IPV4_NETWORK_BITS, IPV6_NETWORK_BITS = 24, 64
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 LONGEST_WINDOW_S = max(_SECONDS.values())
+OVER_RATE = "too much mail of"  # how the note begins that says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,27 @@ class Uncounted:
 
     def take(self, budgets: Sequence[Budget], now: datetime) -> Budget | None:
         return None
+
+
+class AsThen:
+    """For whoever judges again: a budget is used up where it was then; `spent` has the notes, by counted_at."""
+
+    def __init__(self, spent: Mapping[str, str]) -> None:
+        self._spent = spent
+
+    def take(self, budgets: Sequence[Budget], now: datetime) -> Budget | None:
+        found = (
+            one
+            for one in budgets
+            for address, note in self._spent.items()
+            if one.name.startswith(f"{one.key} {address} ") and f": {one.key} = " in note
+        )
+        return next(found, None)
+
+
+def counted_at(row: AddressRow | None) -> str:
+    """The address whose budgets a mail uses."""
+    return str(row.value.address) if row is not None else "addresses that are no more"
 
 
 def budgets(mail: Incoming, rules: Effective, address: str) -> tuple[Budget, ...]:

@@ -4,8 +4,8 @@
 Enter: the message's row, its octets, a Place. DNS is not asked: what was stored answers, and what was not looked up
 then is told. The clock is that of the arrival, and the thread is decided by what its decision rested on then. Not
 judged again: the bounds of the session, how many mails came at that time, and recipients that were refused then.
-"""
-
+judged again: the bounds of the session, what had come before (who was over a rate is over it again), and recipients that
+were refused then.
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from handlers import intake, judgement, proof, trace
-from handlers.arrival import Incoming
+from handlers.admission import row_of
+from handlers.arrival import Incoming, Note
 from handlers.assembling import assemble
 from handlers.book import Book
 from handlers.destinations import Destination, destination
@@ -22,6 +23,7 @@ from handlers.judgement import Difference, Judgement
 from handlers.office import Lookups, Office
 from handlers.policy import Bench, judge
 from handlers.ports import Answer, Found, Question
+from handlers.rates import OVER_RATE, AsThen, counted_at
 from storage.address import parse, tolerated
 from storage.envelope import Envelope, Session, Wish
 from storage.threads import Author, Candidate, Pointer
@@ -67,7 +69,7 @@ def replay(row: Any, pieces: Pieces, place: Place) -> Replayed:
     """Judge one inbound message again and compare."""
     told = trace.read(row.trace)
     book = _Asked(dict(told.answers))
-    mail, unknown = _judged(row, pieces, place, Book(book.known))
+    mail, unknown = _judged(row, pieces, place, (Book(book.known), told.notes))
     facts = facts_of(row.trace)
     before = judgement.then(row, told.notes, _thread_then(row, facts, place))
     if mail is None:
@@ -94,7 +96,9 @@ class _Asked:
         return answer
 
 
-def _judged(row: Any, pieces: Pieces, place: Place, book: Book) -> tuple[Incoming | None, dict[str, str]]:
+def _judged(
+    row: Any, pieces: Pieces, place: Place, stored: tuple[Book, Sequence[Note]]
+) -> tuple[Incoming | None, dict[str, str]]:
     """The mail after the last step, and what RCPT would say to the recipients that are nobody's; None: to all."""
     office = place.office
     inspection = Inspection(office.limits, office.authentication.dkim, row.received_at)
@@ -107,7 +111,19 @@ def _judged(row: Any, pieces: Pieces, place: Place, book: Book) -> tuple[Incomin
     if not taking:
         return None, unknown
     mail = assemble(inspection, session_of(row), envelope, taking, office)
-    return judge(mail, Bench(office, book, place.lookups)), unknown
+    book, notes = stored
+    return judge(mail, Bench(office, book, place.lookups, _rates_then(notes, taking, place.lookups))), unknown
+
+
+def _rates_then(notes: Sequence[Note], taking: Sequence[Destination], lookups: Lookups) -> AsThen:
+    """What had come before is not known any more; who was over a rate then is so now, where that rate still holds."""
+    spent = {}
+    for to in taking:
+        begins = f"for {to.address}: {OVER_RATE} "
+        note = next((one.because for one in notes if one.because.startswith(begins)), "")
+        if note:
+            spent[counted_at(row_of(to, lookups))] = note
+    return AsThen(spent)
 
 
 def session_of(row: Any) -> Session:
