@@ -61,6 +61,7 @@ class _Policy(_Row):
     dmarc_reject: OnFailure = ""
     dmarc_quarantine: OnFailure = ""
     dmarc_none: OnFailure = ""
+    no_author: OnFailure = ""
     max_size: Size = 0
     forbid_attachments: tuple[Attachment, ...] | None = None
     forbidden_attachment: Others = ""

@@ -13,6 +13,7 @@ DEFAULT = Policy(
     dmarc_reject="reject",
     dmarc_quarantine="quarantine",
     dmarc_none="accept",
+    no_author="quarantine",
     max_size=0,
     forbid_attachments=(),
     forbidden_attachment="reject",

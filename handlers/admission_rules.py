@@ -25,6 +25,7 @@ from storage.response import (
     R550_NOT_ALLOWED,
     R552_TOO_BIG_FOR_ADDRESS,
     R554_ATTACHMENT,
+    R554_NOT_ONE_AUTHOR,
     Response,
 )
 
@@ -123,6 +124,20 @@ def _went_through_a_list(mail: Incoming) -> bool:
     return mail.classification is Class.LIST and (
         found.spf.result == "pass" or any(one.result == "pass" for one in found.dkim)
     )
+
+
+def by_no_author(asked: Asked) -> Ruling | None:
+    """A mail whose From names nobody, or several, is under no domain's policy (RFC 9989 §5.3.1): ours decides.
+
+    Else whoever may not write in a name would only have to misspell it.
+    """
+    if asked.mail.author is not None:
+        return None
+    disposition = asked.rules.policy.no_author
+    words = f"From does not name exactly one author, so that no DMARC policy applies: {asked.rules.words('no_author')}"
+    if disposition == "reject" and asked.is_forwarded:
+        return Ruling("quarantine", f"{words}, but its forwarder would send the refusal to whoever it names")
+    return Ruling(disposition, words, R554_NOT_ONE_AUTHOR)
 
 
 def by_author(asked: Asked) -> Ruling | None:
@@ -231,6 +246,7 @@ RULES: tuple[Rule, ...] = (
     by_block,  # blocks of the desk: client, reverse-path, author
     by_dnsbl,  # policy.dnsbl of the configuration: client
     by_dmarc,  # dmarc_reject, dmarc_quarantine, dmarc_none
+    by_no_author,  # no_author
     by_author,  # accept_from, lists, others
     by_size,  # max_size
     by_attachment,  # forbid_attachments, forbidden_attachment

@@ -43,6 +43,7 @@ class Policy:
     dmarc_reject: str = ""  # disposition of a DMARC failure where the author's domain asks for reject
     dmarc_quarantine: str = ""
     dmarc_none: str = ""
+    no_author: str = ""  # disposition of a mail that does not name exactly one author
     max_size: int = 0  # octets, or NO_MAX_SIZE
     forbid_attachments: tuple[str, ...] | None = None  # ".exe", "application/x-msdownload", "image/*"
     forbidden_attachment: str = ""  # disposition of a mail with one of them

@@ -147,6 +147,9 @@ R554_TOO_MANY_HEADER_FIELDS = Response(
 R554_TOO_MANY_HOPS = Response(
     554, "5.4.6", "This mail has been through too many hosts, it goes in circles"
 )  # RFC 5321 §6.3
+R554_NOT_ONE_AUTHOR = Response(
+    554, "5.6.0", "The mail does not name one author, write one address into one From field"
+)  # RFC 5322 §3.6.2
 R554_ATTACHMENT = Response(
     554, "5.6.1", "An attachment is of a kind that this address does not take, send it another way"
 )  # RFC 3463 §3.7

@@ -13,6 +13,7 @@ POLICY_TEXTS = (
     "dmarc_reject",
     "dmarc_quarantine",
     "dmarc_none",
+    "no_author",
     "forbid_attachments",
     "forbidden_attachment",
     "rate_author",

@@ -36,6 +36,7 @@ def _policies(names):
         dmarc_reject=disposition,
         dmarc_quarantine=disposition,
         dmarc_none=disposition,
+        no_author=disposition,
         max_size=st.sampled_from([0, NO_MAX_SIZE, 1000, 1024, 35_000_000]),
         forbid_attachments=st.none() | st.lists(st.sampled_from([".exe", ".tar.gz", "a/b", "audio/*"])).map(tuple),
         forbidden_attachment=others,

@@ -74,6 +74,7 @@ def test_lists_have_the_keys_of_the_desk_file(applied):
             "dmarc_reject": "reject",
             "dmarc_quarantine": "quarantine",
             "dmarc_none": "accept",
+            "no_author": "quarantine",
             "max_size": 0,
             "forbid_attachments": [],
             "forbidden_attachment": "reject",

@@ -24,6 +24,7 @@ from storage.response import (
     R550_OVER_RATE,
     R552_TOO_BIG_FOR_ADDRESS,
     R554_ATTACHMENT,
+    R554_NOT_ONE_AUTHOR,
 )
 from storage.states import Move
 from tests.support.office import CARL, DESK, KEYS, SUPPORT, World, customer_address, mail, sign
@@ -152,6 +153,37 @@ def test_a_learnt_forwarder_costs_nobody_their_mail(world: World) -> None:
     assert taken(world.judged(mail(STRANGER))) == "quarantine"
     policy(world, Policy("known_contacts", "discard"))
     assert taken(world.judged(mail(STRANGER))) == "discard"
+
+
+# Whoever may not write as ceo@legit.example would otherwise write as one of these.
+NO_AUTHORS = ("ceo@legit.example.", "ceo@legit.example, b@evil.example", "ceo@ｌegit.example", "", "<>")
+
+
+@pytest.mark.parametrize("author", NO_AUTHORS)
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        (Policy(), "quarantine"),
+        (Policy(no_author="accept"), "accept"),
+        (Policy(no_author="discard"), "discard"),
+        (Policy(no_author="reject"), R554_NOT_ONE_AUTHOR),
+        # The hardest holds: nobody is let into the quarantine by a misspelt name.
+        (Policy("authenticated"), R550_NOT_ALLOWED),
+    ],
+)
+def test_a_mail_without_one_author_does_what_the_policy_says(
+    world: World, author: str, own: Policy, expected: Any
+) -> None:
+    policy(world, own)
+    dmarc(world, "legit.example", "reject")
+    judged = world.judged(mail(author))
+    assert (judged.refusal or judged.disposition) == expected
+    assert own.others or "no_author" in "".join(one.because for one in judged.notes if one.step == "admission")
+
+
+def test_two_from_fields_are_no_author_and_one_is(world: World) -> None:
+    assert world.judged(b"From: ceo@legit.example\r\n" + mail(STRANGER)).disposition == "quarantine"
+    assert world.judged(mail(STRANGER)).disposition == "accept"
 
 
 TAKEN_ALL = Policy(dmarc_reject="accept", dmarc_quarantine="accept", dmarc_none="accept")

@@ -10,6 +10,7 @@ import pytest
 
 from handlers import tokens
 from handlers.signing import SigningFailed
+from storage.desk_values import Policy
 from storage.response import (
     R451_NO_SIGNATURE,
     R550_COLLEAGUE,
@@ -150,6 +151,7 @@ def test_a_reply_that_would_reach_nobody_outside_is_refused(world: World) -> Non
 
 @pytest.mark.parametrize("author", ["", "a@customer.example, b@customer.example", "nobody"])
 def test_a_case_whose_mail_names_no_author_is_answered_to_whom_the_agent_names(world: World, author: str) -> None:
+    world.apply(replace(DESK, policy=Policy(no_author="accept")))
     found = world.receive(mail(author))
     copy = world.sent("copy")[-1]
     assert world.reply(answer(copy), to_of(copy)) == R554_NO_AUTHOR

@@ -9,7 +9,7 @@ import pytest
 from handlers import routing
 from handlers.headers import decode_text, scan
 from storage import cases, listing, messages
-from storage.desk_values import Agent, Desk
+from storage.desk_values import Agent, Desk, Policy
 from storage.states import Move
 from tests.support.office import ANN, CARL, DESK, SUPPORT, World, address, customer_address, field, mail, sign, verifies
 
@@ -202,6 +202,7 @@ BODY = "Grüße \x01 \t \r\n.\r\n" + "x" * 900
     ],
 )
 def test_a_strange_mail_becomes_a_case_with_a_signed_copy(world: World, octets: bytes, author: str) -> None:
+    world.apply(replace(DESK, policy=Policy(no_author="accept")))
     found = world.receive(octets, sender=None)
     assert (found.state, found.case.number) == ("routed", 1)
     (copy,) = world.sent("copy")
