@@ -10,6 +10,7 @@ Reads the store, never writes; only the rates count.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from handlers import waiting
 from handlers.admission_rules import OF_POSTMASTER, OF_REPORTS, RULES, Asked, Rule, Ruling, is_report_to_us
 from handlers.arrival import Incoming, Refused
 from handlers.circles import OF_CIRCLES, by_circle
@@ -18,13 +19,12 @@ from handlers.office import Lookups, Office
 from handlers.rates import OVER_RATE, Rates, budgets, counted_at
 from storage.desk import AddressRow
 from storage.messages import Verdict
-from storage.response import R450_OVER_RATE, R451_DNS, R550_OVER_RATE, Response
+from storage.response import R450_OVER_RATE, R550_OVER_RATE, Response
 
 STEP = "admission"
 _BEST_FIRST = ("accept", "quarantine", "defer", "reject", "discard")  # one DATA response speaks for all recipients
 _HARDEST_FIRST = ("reject", "discard", "defer", "quarantine", "accept")  # of what the rules say about one recipient
 _TAKEN = ("accept", "quarantine")
-_NO_ANSWER = "DNS gave no answer that could change the outcome"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,11 @@ def admit(mail: Incoming, office: Office, lookups: Lookups, rates: Rates) -> Inc
         return _all_refused(mail, "reject", "the mail is beyond a limit", mail.beyond)
     ruled = [_ruled(mail, one, office, lookups) for one in mail.destinations]
     if not office.annotate and _waits_for_dns(mail, ruled):
-        words = f"{_NO_ANSWER}: {mail.authentication.dmarc.reason or 'the key of the author domain'}"
-        return _all_refused(mail, "defer", words, R451_DNS)
+        put_off = waiting.ruling(mail)
+        if rates.take((waiting.tries(mail),), mail.received_at) is None:
+            ruled = [one if one.asked.to.is_postmaster else _Ruled(one.asked, put_off) for one in ruled]
+        else:
+            mail = mail.noting(STEP, "not awaited", f"{put_off.because}, and it {waiting.NOT_AWAITED}")
     ruled = [_counted(one, rates) for one in ruled]
     for one in ruled:
         for ruling in (one.ruling, *one.others):
@@ -168,11 +171,17 @@ def _all_refused(mail: Incoming, disposition: str, reason: str, response: Respon
 
 
 def _waits_for_dns(mail: Incoming, ruled: Sequence[_Ruled]) -> bool:
-    """Whether an answer that DNS could not give would change the outcome: a ruling, or the author's proof."""
+    """Whether an answer that DNS could not give would change the outcome: a ruling, or the author's proof.
+
+    The postmaster waits for nothing (RFC 5321 §4.5.1).
+    """
+    ruled = [one for one in ruled if not one.asked.to.is_postmaster]
     if mail.aligned or all(is_report_to_us(mail, one.asked.to) for one in ruled):
         return False
     dmarc = mail.authentication.dmarc
-    if dmarc.undecided and _best(ruled).disposition == "accept":
+    if _best(ruled).disposition == "accept" and (
+        dmarc.undecided or waiting.could_be_likely(mail, ruled[0].asked.office)
+    ):
         return True
     could_be = [mail.but(aligned=True)] if dmarc.undecided else []
     if dmarc.result == "temperror":

@@ -11,8 +11,8 @@ from typing import Any
 from handlers import arc, dmarc, dnsbl, iprev, spf, upstream
 from handlers.book import Book, Missing
 from handlers.ports import Question
-from handlers.results import Authentication, DnsblResult, SpfResult
-from handlers.subject import Subject
+from handlers.results import Authentication, DmarcResult, DnsblResult, SpfResult
+from handlers.subject import Subject, answers_something
 
 
 class Checks:
@@ -33,6 +33,7 @@ class Checks:
             wanted += self._try(name, lambda check=check: check(self._subject, book))  # type: ignore[misc]
         # Whoever sends in another's name chooses what else is asked, and must not delay what is asked about that name.
         urgent = self._try("dmarc", lambda: self._dmarc(book))
+        wanted += self._try("author_spf", lambda: self._author_spf(book))
         if wanted or urgent:
             raise Missing(dict.fromkeys([*wanted, *urgent]), urgent)
         return Authentication(**self._done, answers=tuple(book.answers.items()))
@@ -45,6 +46,16 @@ class Checks:
             except Missing as missing:
                 return missing.questions
         return ()
+
+    def _author_spf(self, book: Book) -> SpfResult:
+        """Only where no better evidence is to be had, and the mail answers one: it costs as much as SPF does."""
+        if "dmarc" not in self._done:
+            raise Missing(())
+        found: DmarcResult = self._done["dmarc"]
+        is_known = self._heard is not None or found.published is not False or found.aligned
+        if is_known or self._done["spf"].domain == found.domain or not answers_something(self._subject):
+            return SpfResult()
+        return spf.check_author(self._subject, book)
 
     def _dmarc(self, book: Book) -> Any:
         """Last, for it rests on SPF and DKIM; which policy applies is asked meanwhile."""

@@ -17,6 +17,7 @@ from storage.states import MessageState
 from storage.threads import Author, Person
 
 MAX_SUBJECT_CHARACTERS = 1000
+_FLAT = ("spf", "helo", "author_spf", "dmarc", "arc", "iprev", "upstream")
 MAX_COPIED = 50  # people whom one mail may bring into a thread
 
 _STATES = {
@@ -63,7 +64,7 @@ def _is_held(mail: Incoming, office: Office) -> bool:
 
 def authentication_json(found: Authentication, *, aligned: bool) -> str:
     """The results as stored and shown, each with at least `result`; the way here may have undone `aligned`."""
-    shown = {name: _shown(getattr(found, name)) for name in ("spf", "helo", "dmarc", "arc", "iprev", "upstream")}
+    shown = {name: _shown(getattr(found, name)) for name in _FLAT}
     return to_json({**shown, "dkim": [_shown(one) for one in found.dkim], "aligned": aligned})
 
 
@@ -83,7 +84,7 @@ def author_of(mail: Incoming) -> Author:
     return Author(
         person=person(mail.author) if mail.author is not None else None,
         aligned=mail.aligned,
-        spf=found.spf.result if found.spf.domain else None,
+        spf=found.of_author.result if found.of_author.domain else None,
         publishes_dmarc=found.dmarc.published,
         vouched=mail.vouched,
     )

@@ -33,6 +33,8 @@ def _authenticate(mail: Incoming, bench: Bench) -> Incoming:
     notes = []
     if found.spf.result != "none" and found.upstream.result == "none":
         notes.append(Note("spf", *spf.explained(found.spf, mail.session.peer)))
+    if found.author_spf.result != "none":
+        notes.append(Note("spf", *spf.explained(found.author_spf, mail.session.peer)))
     if mail.author is not None:
         notes.append(Note("dmarc", *dmarc_words.explained(found.dmarc)))
     if found.upstream.result != "none":

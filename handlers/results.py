@@ -108,6 +108,7 @@ class Authentication:
 
     spf: SpfResult = field(default_factory=SpfResult)  # MAIL FROM, or HELO where the reverse-path is null
     helo: SpfResult = field(default_factory=SpfResult)
+    author_spf: SpfResult = field(default_factory=SpfResult)  # asked where only this could let an author join
     dkim: tuple[DkimResult, ...] = ()
     dmarc: DmarcResult = field(default_factory=DmarcResult)
     arc: ArcResult = field(default_factory=ArcResult)
@@ -115,6 +116,12 @@ class Authentication:
     upstream: UpstreamResult = field(default_factory=UpstreamResult)
     dnsbl: DnsblResult = field(default_factory=DnsblResult)
     answers: tuple[tuple[Question, Answer], ...] = ()
+
+    @property
+    def of_author(self) -> SpfResult:
+        """SPF of the author's very domain; what other domains say of a host says nothing about the author."""
+        found = (one for one in (self.author_spf, self.spf) if one.domain and one.domain == self.dmarc.domain)
+        return next(found, SpfResult())
 
     @property
     def aligned(self) -> bool:

@@ -38,6 +38,14 @@ def check_helo(subject: Subject, book: Book) -> SpfResult:
     return _check(subject, (_POSTMASTER, subject.session.helo.removesuffix(".").lower()), book)
 
 
+def check_author(subject: Subject, book: Book) -> SpfResult:
+    """The same for the author, as though the reverse-path were theirs: may this host send for that domain at all?"""
+    if subject.author is None:
+        return SpfResult()
+    author = subject.author.address
+    return _check(subject, (_unquoted(author.local) or _POSTMASTER, author.host), book)
+
+
 def explained(found: SpfResult, peer: str) -> tuple[str, str]:
     """The result and why, in words for the trace."""
     if found.reason:

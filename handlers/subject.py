@@ -9,6 +9,8 @@ from handlers.headers import Head
 from handlers.identity import Mailbox
 from storage.envelope import Envelope, Session
 
+MIN_SIGNED_DOTS = 4  # r.THREAD.PERSON.DAY.KEY (handlers/tokens.py)
+
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
@@ -53,3 +55,9 @@ class Subject:
     author: Mailbox | None
     signatures: Signatures
     policy: AuthenticationPolicy = field(default_factory=AuthenticationPolicy)
+
+
+def answers_something(subject: Subject) -> bool:
+    """Whether it may carry evidence of a thread: an id in References or In-Reply-To, or an address that we gave out."""
+    named = any(one.local.count(".") >= MIN_SIGNED_DOTS for one in subject.envelope.recipients)
+    return named or bool(subject.head.count(b"references") or subject.head.count(b"in-reply-to"))

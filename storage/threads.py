@@ -68,7 +68,7 @@ class Pointer:
 class Author:
     """The facts on which proof rests; `person` is None where the mail has no one author.
 
-    `spf` is None where there was no host or no domain to look at, `publishes_dmarc` where DNS did not say. `vouched`:
+    `spf` is that of the author's very domain, None where nobody looked at it, `publishes_dmarc` where DNS did not say. `vouched`:
     it came by the forwarder of its address, which serves nobody else.
     """
 

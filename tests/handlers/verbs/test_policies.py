@@ -195,12 +195,12 @@ TAKEN_ALL = Policy(dmarc_reject="accept", dmarc_quarantine="accept", dmarc_none=
         # Nobody vouches, and whatever the policy is, a failure is taken as unproven.
         (TAKEN_ALL, "accept"),
         # One policy of several would refuse it.
-        (Policy(), R451_DNS),
-        (replace(TAKEN_ALL, dmarc_none="quarantine"), R451_DNS),
+        (Policy(), R451_DNS.enhanced),
+        (replace(TAKEN_ALL, dmarc_none="quarantine"), R451_DNS.enhanced),
         # It is refused whatever the answer.
-        (Policy("listed", lists=()), R550_NOT_ALLOWED),
+        (Policy("listed", lists=()), R550_NOT_ALLOWED.enhanced),
         # It is kept in any case, but a refusal would be harder.
-        (Policy("authenticated", "quarantine"), R451_DNS),
+        (Policy("authenticated", "quarantine"), R451_DNS.enhanced),
         (Policy("authenticated", "quarantine", dmarc_reject="quarantine"), "quarantine"),
     ],
 )
@@ -208,7 +208,7 @@ def test_dns_is_waited_for_where_it_decides(world: World, own: Policy, expected:
     policy(world, own)
     world.txt["_dmarc.elsewhere.example"] = Answer(Found.TEMPORARY)
     judged = world.judged(mail(STRANGER))
-    assert (judged.refusal or judged.disposition) == expected, judged.notes
+    assert (judged.refusal.enhanced if judged.refusal else judged.disposition) == expected, judged.notes
 
 
 BLOCKED = {

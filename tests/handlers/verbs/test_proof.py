@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of design.md, "Who may join a thread", as data: every cell."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
+from handlers import intake
 from handlers.proof import decide
+from storage.content import packed
 from storage.threads import Author, Candidate, Decision, Link, Person, Proof
+from tests.support.office import World, mail, sign
 
 CARL = Person("Carl", "carl@customer.example", "carl@customer.example")
 ALIGNED = Author(CARL, aligned=True)
@@ -63,3 +69,19 @@ POSSIBLY = Link.POSSIBLY_BELONGS_TO
 )
 def test_who_may_join(author: Author, candidates: list[Candidate], passed_before: bool, expected: Decision) -> None:
     assert decide(author, candidates, passed_before) == expected
+
+
+def test_what_the_way_here_has_undone_is_stored_as_undone(world: World) -> None:
+    octets = sign(mail(), "customer.example")
+    judged = world.judged(octets)
+    assert judged.aligned
+    stored = [intake.arrival(one, world.office, packed(octets)) for one in (judged, judged.but(aligned=False))]
+    assert [json.loads(one.authentication)["aligned"] for one in stored] == [True, False]
+    assert [one.placing.author.aligned for one in stored] == [True, False]
+
+
+def test_spf_that_had_no_host_to_look_at_is_not_spf_that_said_nothing(world: World) -> None:
+    octets = mail(in_reply_to="<a@b.example>")
+    assert intake.author_of(world.judged(octets)).spf == "none"
+    world.session = replace(world.session, peer="local")
+    assert intake.author_of(world.judged(octets)).spf is None
