@@ -174,8 +174,6 @@ def in_short(held: Policy) -> str:
         shown.append(f"dmarc {'/'.join(dmarc)}")
     if held.no_author != DEFAULT.no_author:
         shown.append(f"no author {held.no_author}")
-    if held.no_author != DEFAULT.no_author:
-        shown.append(f"no author {held.no_author}")
     if held.max_size:
         shown.append(show_size(held.max_size))
     if held.forbid_attachments:
