@@ -5,6 +5,7 @@ Enters: what the desk says, the way's row, its newest probe. Leaves: plain value
 """
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +15,7 @@ from gateway.cli_output import Item, instant, optional, print_fields, print_text
 from handlers.probes import shown
 from storage.ways import Passage, confirmations_of, of_row
 
+LONGEST = 36  # of an address in the table
 PAGE = (
     "address",
     "team",
@@ -45,6 +47,25 @@ def item(said: Item, row: Any, host: str, *, by_word: bool) -> Item:
         "alarm": row.alarm if row is not None else "",
         "alarm_at": optional(instant, row.alarm_at) if row is not None else None,
     }
+
+
+def row(one: Item) -> Item:
+    """The same for a table of 80 columns: `below` says the rest."""
+    address = str(one["address"])
+    short = address if len(address) <= LONGEST else address[: LONGEST - 1] + "…"
+    return {**one, "address": short, "alarm": str(one["alarm"]).partition(":")[0]}
+
+
+def below(items: Sequence[Item]) -> Iterator[str]:
+    """Lines under the table: addresses that it had to cut, where old ones lead, alarms."""
+    for one in items:
+        if one["alias_of"]:
+            yield f"{one['address']} leads to {one['alias_of']}"
+        elif len(str(one["address"])) > LONGEST:
+            yield str(one["address"])
+    for one in items:
+        if one["alarm"]:
+            yield f"{one['address']}: {one['alarm']}"
 
 
 def details(row: Any, probe: Any) -> Item:

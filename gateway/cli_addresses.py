@@ -28,6 +28,7 @@ from storage import addresses, desk, ways
 from storage import probes as probe_rows
 from storage.address import Address, parse
 from storage.database import Database, Unit
+from storage.desk import Snapshot
 from storage.desk_values import RoutingAddress
 from storage.states import Move, ProbeState
 from storage.ways import Way
@@ -52,12 +53,12 @@ def address_list(operator: Operator, as_json: bool) -> int:
     with operator.store() as database, database.read() as unit:
         items = _items(unit, host)
     alarms = [one for one in items if one["alarm"]]
-    shown = [{**one, "alarm": str(one["alarm"]).partition(":")[0]} for one in items]
+    shown = [address_page.row(one) for one in items]
     columns = ("address", "team", "way", "verified", "policy", "alarm")
     print_list(items if as_json else shown, columns, as_json=as_json, limit=len(items))
     if not as_json:
-        for one in alarms:
-            print_text(f"{one['address']}: {one['alarm']}")
+        for line in address_page.below(items):
+            print_text(line)
     return ALARM if alarms else 0
 
 
@@ -86,7 +87,7 @@ def address_show(operator: Operator, text: str, as_json: bool) -> None:
 @click.option("--acknowledge", default="", help="Text of the customer's acknowledgement; none by default.")
 @click.option("--word", is_flag=True, help="Your word that its mail comes here: nothing is looked up.")
 @click.pass_obj
-def address_add(operator: Operator, text: str, team: str, acknowledge: str, word: bool) -> None:
+def address_add(operator: Operator, text: str, team: str, acknowledge: str, word: bool) -> int:
     """Take a new address, and verify it as far as that can be done at once."""
     wanted = parse(text)
     with operator.store() as database:
@@ -95,11 +96,14 @@ def address_add(operator: Operator, text: str, team: str, acknowledge: str, word
             ways.drop_alias(unit, wanted.key)
             if not addresses.add(unit, RoutingAddress(wanted, team, word, acknowledge)):
                 raise NotFound(f"no team {team!r}: see casegate team list")
-        click.echo(f"address {wanted}: added to team {team}")
+        print_text(f"address {wanted}: added to team {team}")
         if word:
-            click.echo(f"{wanted} is verified: by your word")
-        else:
-            _verify_without_probe(operator.config(), database, wanted)
+            print_text(f"{wanted} is verified: by your word")
+            return 0
+        if _verify_without_probe(operator.config(), database, wanted) != TRY_LATER:
+            return 0
+    click.echo(f"casegate: it takes no mail until it is verified: casegate address verify {wanted}", err=True)
+    return TRY_LATER
 
 
 @address.command(name="verify")
@@ -114,10 +118,7 @@ def address_verify(operator: Operator, text: str, word: bool, wait: str) -> int:
         with database.read() as unit:
             _require(unit, wanted)
         if word:
-            with database.move(Move.ADDRESS) as unit:
-                addresses.set_word(unit, wanted.key)
-            click.echo(f"{wanted} is verified: by your word")
-            return 0
+            return _take_word(database, wanted)
         found = _verify_without_probe(config, database, wanted)
         return found if isinstance(found, int) else _probe(config, database, found, patience)
 
@@ -132,11 +133,13 @@ def address_alias(operator: Operator, old: str, new: str) -> None:
     if past.key == present.key:
         raise click.UsageError("an address cannot be an alias of itself")
     with operator.store() as database, database.move(Move.ADDRESS) as unit:
-        if present.key not in desk.snapshot(unit).addresses:
+        found = desk.snapshot(unit)
+        if present.key not in found.addresses:
             raise NotFound(f"no routing address {new!r}: see casegate address list")
+        _refuse_useless(found, past)
         source = addresses.retire(unit, past.key)
         ways.put_alias(unit, past.key, str(past), present.key, "command")
-    click.echo(f"alias {past}: leads to {present}{_in_file(source)}")
+    print_text(f"alias {past}: leads to {present}{_in_file(source)}")
 
 
 @address.command(name="remove")
@@ -153,24 +156,27 @@ def address_remove(operator: Operator, text: str) -> None:
         ways.drop_alias(unit, wanted.key)
         ways.forget(unit, wanted.key)
     whose = source or (alias.source if alias is not None else None)
-    click.echo(f"address {wanted}: removed{_in_file(whose)}")
+    print_text(f"address {wanted}: removed{_in_file(whose)}")
 
 
 VERBS = (address,)
 
 
 def _items(unit: Unit, host: str) -> list[Item]:
-    """The addresses in force, then old ones with a way of their own."""
+    """The addresses in force, then the old ones that lead to them."""
     found, known = desk.snapshot(unit), ways.rows(unit)
     items: list[Item] = []
     for row in found.addresses.values():
         said = {**address_item(row.value, found.policy), "alias_of": None}
         items.append(item(said, known.get(row.value.address.key), host, by_word=row.value.verified))
-    for key, row in found.aliases.items():
-        if key in known:
-            said = {**address_item(row.value, found.policy), "alias_of": str(row.value.address), "aliases": []}
-            old = item({**said, "address": known[key].address}, known[key], host, by_word=False)
-            items.append(old)
+    is_verified = {_key(one): bool(one["verified"]) for one in items}
+    for key, alias in ways.aliases(unit).items():
+        if key not in found.aliases:
+            continue
+        target = found.aliases[key].value
+        said = {**address_item(target, found.policy), "address": alias.address, "aliases": []}
+        old = item(said, known.get(key), host, by_word=is_verified[target.address.key])
+        items.append({**old, "alias_of": str(target.address), "way": old["way"] if key in known else "alias"})
     return items
 
 
@@ -183,8 +189,15 @@ def _refuse_taken(unit: Unit, wanted: Address) -> None:
     found = desk.snapshot(unit)
     if wanted.key in found.addresses:
         raise click.UsageError(f"{wanted} is a routing address already: casegate address show {wanted}")
+    _refuse_useless(found, wanted)
+
+
+def _refuse_useless(found: Snapshot, wanted: Address) -> None:
+    """What can be no public address, new or old."""
     if wanted.key in {parse(one).key for one in found.private_addresses}:
         raise click.UsageError(f"{wanted} is the private address of an agent")
+    if wanted.domain.startswith("["):
+        raise click.UsageError(f"{wanted}: an address of the desk has a domain, not a number")
 
 
 def _require(unit: Unit, wanted: Address) -> None:
@@ -206,7 +219,7 @@ def _verify_without_probe(config: Config, database: Database, wanted: Address) -
     if not found.is_sure and not is_forwarded:
         click.echo(f"casegate: {found.words}", err=True)
         return TRY_LATER
-    click.echo(found.words)
+    print_text(found.words)
     known = row.intake if row is not None else None
     way = Way(wanted.key, str(wanted), "forwarded", known or _new_intake())
     has_moved = row is not None and not is_forwarded and row.verified_at is not None
@@ -216,18 +229,30 @@ def _verify_without_probe(config: Config, database: Database, wanted: Address) -
         if has_moved:
             ways.set_alarm(unit, wanted.key, f"moved: {found.words}; what comes is taken on", now)
     if has_moved:
-        click.echo(f"{wanted} stays in use, and in alarm until it is verified anew or removed")
-    click.echo(f"{wanted} has to be forwarded to {way.intake}@{config.server.name}")
+        print_text(f"{wanted} stays in use, and in alarm until it is verified anew or removed")
+    print_text(f"{wanted} has to be forwarded to {way.intake}@{config.server.name}")
     if is_forwarded:
         return way
-    click.echo(f"Once it is: casegate address verify {wanted}")
+    print_text(f"Once it is: casegate address verify {wanted}")
     return NOT_VERIFIED
+
+
+def _take_word(database: Database, wanted: Address) -> int:
+    """Of an address in force; an old one has none of its own, for the address that it leads to speaks for it."""
+    with database.move(Move.ADDRESS) as unit:
+        source = addresses.set_word(unit, wanted.key)
+        if source is None:
+            target = desk.snapshot(unit).aliases[wanted.key].value.address
+            raise click.UsageError(f"{wanted} leads to {target}: give your word for that one")
+    in_file = "; write verified = true into the desk file too, or apply takes it back" if source == "file" else ""
+    print_text(f"{wanted} is verified: by your word{in_file}")
+    return 0
 
 
 def _settle(database: Database, wanted: Address, kind: str, words: str) -> int:
     with database.move(Move.ADDRESS) as unit:
         ways.put(unit, Way(wanted.key, str(wanted), kind, is_verified=True), words, SystemClock().now())
-    click.echo(f"{wanted} is verified: {words}")
+    print_text(f"{wanted} is verified: {words}")
     return 0
 
 
@@ -240,11 +265,11 @@ def _probe(config: Config, database: Database, way: Way, patience_s: float) -> i
     sender = probes.Sender(office, Signer(pem, config.dkim.selector, clock), terms, clock.now())
     with database.move(Move.PROBE) as unit:
         name = probes.send(unit, way, sender, probes.VERIFY)
-    click.echo(f"A probe is on its way to {way.address}")
+    print_text(f"A probe is on its way to {way.address}")
     state = _wait(database, name, patience_s)
     if state != ProbeState.RETURNED.value:
         return _not_back(database, name, way)
-    click.echo(f"{way.address} is verified")
+    print_text(f"{way.address} is verified")
     with database.read() as unit:
         row = ways.rows(unit)[way.key]
         known = {_key(one): one for one in _items(unit, config.server.name)}

@@ -37,6 +37,7 @@ from handlers.headers import decode_text, scan
 from handlers.office import Office
 from handlers.proof import decide
 from storage import blocks, contacts, content, listing, quarantine
+from storage.address import parse
 from storage.database import Database
 from storage.quarantine import Filter, Tally
 from storage.states import Move
@@ -75,6 +76,8 @@ def group() -> None:
 @click.pass_obj
 def list_(operator: Operator, author: str, recipient: str, as_json: bool, limit: int | None) -> None:
     """The newest held mail, newest first."""
+    for asked in filter(None, (f"x{author}" if author.startswith("@") else author, recipient)):
+        parse(asked)  # a word that is no address would find nothing, and say nothing
     keep = operator.config().quarantine.keep
     with operator.store() as database, database.read() as unit:
         rows = quarantine.newest(unit, rows_wanted(limit, as_json=as_json), Filter(author, recipient))

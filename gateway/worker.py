@@ -12,6 +12,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -99,6 +100,9 @@ class _Listener(SimpleWorker):
         self.stopping.set()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
+    def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
+        """A second signal hurries nobody: what is under way is finished, and the supervisor has its own patience."""
+
     def _install_signal_handlers(self) -> None:
         """A signal that came while RQ made itself known to Redis is not forgotten: its loop looks here first."""
         super()._install_signal_handlers()  # type: ignore[no-untyped-call]
@@ -140,10 +144,15 @@ def _drain(bell: socket.socket) -> None:
 
 
 def _on_stop(stop: Callable[[], None], alarm: socket.socket | None) -> None:
+    """At the first signal; a further one, also after the work has ended, changes nothing."""
+    if alarm is not None:
+        alarm.setblocking(False)
+
     def handle(_signum: int, _frame: FrameType | None) -> Any:
         stop()
         if alarm is not None:
-            alarm.send(b"!")
+            with suppress(OSError):  # closed, or full of alarms: whoever is woken by it is awake
+                alarm.send(b"!")
 
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)

@@ -37,7 +37,11 @@ def retire(unit: Unit, key: str) -> str | None:
     return str(row.source)
 
 
-def set_word(unit: Unit, key: str) -> None:
-    """The operator says that the address is theirs."""
-    unit.execute(update(routing_address).where(routing_address.c.key == key).values(verified=True))
+def set_word(unit: Unit, key: str) -> str | None:
+    """The operator says that the address is theirs; whose it is, "file" or "command", or None where there is none."""
+    spoken = update(routing_address).where(routing_address.c.key == key, routing_address.c.active)
+    row = unit.execute(spoken.values(verified=True).returning(routing_address.c.source)).first()
+    if row is None:
+        return None
     count_up(unit)
+    return str(row.source)

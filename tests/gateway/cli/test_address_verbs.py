@@ -54,6 +54,7 @@ def test_an_address_is_verified_where_the_mail_of_its_domain_comes_here(
     dns_zone.update({"new.example": records})
     printed = asking.out("address", "add", "help@new.example", "--team", "support")
     one = shown(asking, "help@new.example")
+    printed = " ".join(printed.split())
     assert said in printed
     assert (one["verified"], one["way"]) == (verified, "direct" if verified else "forwarded")
     assert said in one["found"]
@@ -63,7 +64,8 @@ def test_an_address_is_verified_where_the_mail_of_its_domain_comes_here(
 def test_where_dns_is_silent_nothing_is_decided(asking: Installation, dns_zone: DnsZone):
     dns_zone.set("new.example", "MX", {"rcode": "SERVFAIL"})
     result = asking.call("address", "add", "help@new.example", "--team", "support")
-    assert "DNS gave no answer" in result.stderr
+    assert (result.exit_code, "DNS gave no answer" in result.stderr) == (75, True)
+    assert "it takes no mail until it is verified" in result.stderr
     assert asking.call("address", "verify", "help@new.example").exit_code == 75
     assert shown(asking, "help@new.example")["way"] == "none"
 
@@ -163,6 +165,42 @@ def test_an_alias_leads_on_and_is_written_down(asking: Installation):
     assert shown(asking, "support@firm.example")["aliases"] == []
 
 
+def test_an_alias_is_shown_with_where_it_leads(asking: Installation):
+    asking.out("address", "alias", "old@firm.example", "support@firm.example")
+    one = shown(asking, "OLD@firm.example")
+    assert (one["address"], one["alias_of"], one["way"]) == ("old@firm.example", "support@firm.example", "alias")
+    assert "support@firm.example" in asking.out("address", "show", "old@firm.example")
+    assert "old@firm.example leads to support@firm.example" in asking.out("address", "list")
+
+
+def test_a_word_for_an_address_of_the_desk_file_says_that_apply_takes_it_back(asking: Installation):
+    printed = " ".join(asking.out("address", "verify", "support@firm.example", "--word").split())
+    assert "write verified = true into the desk file too, or apply takes it back" in printed
+    asking.out("address", "add", "own@far.example", "--team", "support", "--word")
+    assert "desk file" not in asking.out("address", "verify", "own@far.example", "--word")
+
+
+def test_a_word_for_an_old_address_is_given_for_the_one_that_it_leads_to(asking: Installation):
+    asking.out("address", "alias", "old@firm.example", "support@firm.example")
+    assert "leads to support@firm.example" in asking.refused(2, "address", "verify", "old@firm.example", "--word")
+
+
+def test_what_export_writes_after_an_alias_was_refused_can_be_applied(asking: Installation):
+    asking.refused(2, "address", "alias", "ann.doe@private.example", "support@firm.example")
+    desk = asking.directory / "again.toml"
+    desk.write_text(asking.out("export"))
+    asking.out("apply", str(desk))
+
+
+def test_the_longest_addresses_leave_80_columns(asking: Installation, dns_zone: DnsZone):
+    long = f"{'a' * 64}@{'.'.join(['b' * 50] * 3)}.example"
+    dns_zone.set(long.partition("@")[2], "MX", ["10 far.example"])
+    printed = asking.out("address", "add", long, "--team", "support")
+    printed += asking.out("address", "list") + asking.out("address", "show", long)
+    assert max(map(len, printed.splitlines())) <= 80
+    assert long in "".join(asking.out("address", "list").split())
+
+
 def test_removing_says_what_the_desk_file_still_has(asking: Installation):
     assert "change the desk file too" in asking.out("address", "remove", "support@firm.example")
     assert asking.json("address", "list") == []
@@ -181,6 +219,9 @@ def test_removing_says_what_the_desk_file_still_has(asking: Installation):
         (1, ("remove", "x@gw.example"), "no routing address"),
         (1, ("alias", "x@gw.example", "y@gw.example"), "no routing address"),
         (2, ("alias", "support@firm.example", "Support@firm.example"), "alias of itself"),
+        (2, ("alias", "ann.doe@private.example", "support@firm.example"), "is the private address of an agent"),
+        (2, ("add", "a@[127.0.0.1]", "--team", "support"), "has a domain, not a number"),
+        (2, ("alias", "a@[127.0.0.1]", "support@firm.example"), "has a domain, not a number"),
         (2, ("verify", "support@firm.example", "--wait", "soon"), "not a duration"),
     ],
 )
