@@ -3,9 +3,9 @@
 
 Enter: the message's row, its octets, a Place. DNS is not asked: what was stored answers, and what was not looked up
 then is told. The clock is that of the arrival, and the thread is decided by what its decision rested on then. Not
-judged again: the bounds of the session, how many mails came at that time, and recipients that were refused then.
-judged again: the bounds of the session, what had come before (who was over a rate is over it again), and recipients that
-were refused then.
+judged again: the bounds of the session, recipients refused then, rates (who was over one is over it again).
+"""
+
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
