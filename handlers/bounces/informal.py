@@ -8,6 +8,7 @@ in that order of trust. Enters: a notice. Leaves: findings. One pass, bounded, n
 import re
 from dataclasses import replace
 
+from handlers.bounces import tongues
 from handlers.bounces.addresses import ADDRESS, addresses_in
 from handlers.bounces.notice import Notice
 from handlers.bounces.values import MAX_RECIPIENTS, Action
@@ -24,7 +25,8 @@ _LABEL = (
     r"error-for|rcpt to|\(?expanded from|unknown user|invalid final delivery userid|"
     r"user mailbox exceeds allowed size|delivery failed \d+ attempts|(?:final|original)-recipient: ?rfc822;?|"
     r"could not be delivered to|undeliverable to|unknown (?:user|recipient)s?|no such user|user not known|"
-    r"unable to deliver message to|the following recipients? (?:\w+ ){1,4}errors?|receipent)"
+    r"unable to deliver message to|the following recipients? (?:\w+ ){1,4}errors?|receipent|"
+    rf"{tongues.LABELS})"
 )
 _BEGINS = re.compile(
     rf"(?:{_LABEL}(?:\s*:\s*|\s+))?(?:\"[^\"]{{0,80}}\"\s*)?[<(\[\"']*(?:smtp:|mailto:|"
@@ -43,7 +45,7 @@ _ENDS = re.compile(
 _SENTENCE = re.compile(
     r"(?:not|n't|unable|un-?deliver\w*|fail\w*|error\w*|problem|delay\w*|postponed|reject\w*|return\w*|refus\w*|"
     r"could(?:n't| not)|delivering|addressed|expanded|intended|bounced?|rcpt to|unknown|non remis|impossible|"
-    r"wurde|konnte|nicht|exceed\w*)",
+    rf"wurde|konnte|nicht|exceed\w*|block\w*|{tongues.SENTENCE})",
     re.IGNORECASE,
 )
 _NOT_A_RECIPIENT = re.compile(
@@ -170,7 +172,7 @@ def _in_sentences(notice: Notice) -> list[Finding]:
     for number, line in enumerate(notice.told[:200]):
         if "@" not in line or _NOT_A_RECIPIENT.search(line.partition("@")[0]):
             continue
-        near = " ".join(notice.told[max(0, number - 2) : number + 1])
+        near = " ".join(notice.told[max(0, number - 2) : number + 2])
         line = line[:MAX_READ]
         match = _ENDS.search(line)
         address = match[1] if match else next(iter(addresses_in(line)), "")

@@ -17,6 +17,9 @@ MAX_LINES = 3000
 MAX_LINE = 1000
 MAX_BEHIND = 200_000
 _HTML_OCTETS = 200_000
+_WIDE = str.maketrans(
+    dict(zip("：（）＜＞；，。、【】「」", [": ", " (", ") ", *"<>;,", ". ", ", ", *"[][]"], strict=True))
+)
 
 STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status", "message/xdelivery-status")
 _RETURNED = (
@@ -34,9 +37,11 @@ _BELOW = re.compile(
     r"unsent message|undelivered message|returned mail|original|forwarded|included)[\w ,/'()-]{0,50}(?:below|"
     r"follow)|below (?:this line )?is (?:a |the )?(?:copy|original|header)|(?:this is|included is|here is|"
     r"attached is) (?:a )?copy of|(?:begin(?:ning)? of )?(?:the )?(?:original|returned|undelivered|forwarded|"
-    r"unsent|old|your) (?:message|mail|e-mail)(?: (?:header|text|body|follows|reads|attached|"
-    r"begins)[\w ]{0,20}(?:\(in part\))?)?[\W_]*$|(?:the )?header and top \d+ lines|message (?:header|text|body|"
-    r"contents?|headers)[\W_]*$|(?:original|returned) message (?:header|text|follows)|-+ ?(?:original|returned|"
+    r"unsent|old) (?:message|mail|e-mail)(?: (?:header|text|body|follows|reads|attached|"
+    r"begins)[\w ]{0,20}(?:\(in part\))?)?(?!\.$)[\W_]*$|your (?:message|mail|e-mail) (?:header|text|body|"
+    r"follows|reads|begins)[\w ]{0,20}(?:\(in part\))?[\W_]*$|(?:the )?header and top \d+ lines|"
+    r"message (?:header|text|body|contents?|headers)[\W_]*$|"
+    r"(?:original|returned) message (?:header|text|follows)|-+ ?(?:original|returned|"
     r"forwarded) message|enclosed is|the message (?:returned|that was sent) (?:below|follows)|"
     r"message from yahoo.*original|received: (?:from|by|\()|received:from|return-path: ?<|return-path: ?$|"
     r"dkim-signature: |x-received: )",
@@ -111,10 +116,15 @@ def _lines(content: bytes, leaves: list[Part]) -> tuple[list[str], bytes]:
             words = text_of_html(words[:_HTML_OCTETS])
         own = words.split("\n", MAX_LINES)[:MAX_LINES]
         cut = _cut(own)
-        lines += [line[:MAX_LINE].rstrip() for line in own[:cut]]
+        lines += [_narrow(line[:MAX_LINE].rstrip()) for line in own[:cut]]
         if cut < len(own):
             return lines[:MAX_LINES], _behind(own[cut:])
     return lines[:MAX_LINES], b""
+
+
+def _narrow(line: str) -> str:
+    """Signs as wide as Chinese letters would be taken for parts of addresses."""
+    return line if line.isascii() else line.translate(_WIDE)
 
 
 def _cut(lines: list[str]) -> int:

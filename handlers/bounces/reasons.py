@@ -8,6 +8,8 @@ the one that a status code means. Every pattern is bounded, so the cost is linea
 import re
 from enum import Enum
 
+from handlers.bounces import tongues
+
 
 class Reason(Enum):
     """docs/classification.md explains each."""
@@ -94,7 +96,7 @@ _BY_STATUS = {
 
 _WORDS: tuple[tuple[Reason, str], ...] = (
     (Reason.BLOCKED, r"\bptr\b|reverse dns|service refuse"),
-    (Reason.SPAM, r"blacklisted url"),
+    (Reason.SPAM, r"blacklisted url|blocked by (?:our|the) (?:\w+ ){0,2}(?:spam|bulk)"),
     (Reason.POLICY, r"for policy reasons|policy violation|denied by policy|local policy|security policies"),
     (Reason.SYSTEM, r"procmail: |bin/procmail|couldn't create \"|command died|pipe to \||duplicated message-id"),
     (
@@ -126,7 +128,7 @@ _WORDS: tuple[tuple[Reason, str], ...] = (
         r"exceed\w* [^.;]{0,30}quota|full mail ?box|mailbox[ _]?full|insufficient disk|exceeds allowed size|"
         r"exceeded storage|no space left|too much mail data|space has been used|too many messages on the server|"
         r"boite du destinataire pleine|over ?quota|overquota|mailbox size limit|"
-        r"not enough (?:storage |disk )?space|out of storage space",
+        r"not enough (?:storage |disk )?space|out of storage space|" + tongues.FULL,
     ),
     (
         Reason.AUTHENTICATION,
@@ -220,7 +222,8 @@ _WORDS: tuple[tuple[Reason, str], ...] = (
         r"no valid recipients|badrcptto|validrcptto|couldn't be found|could not be found|wasn't found|"
         r"not in (?:the |my )?directory|unable to deliver message to <|utente|rcpt rejected|^\W*not found\b|"
         r"address rejected(?:\W*$|\W+(?:in reply|user|unknown|invalid|undeliver|no such|access denied))|"
-        r"address not found|> ?:? not found|invalid-recipient|user[ _]not[ _](?:found|exist)|542 <?@>? rejected",
+        r"address not found|> ?:? not found|invalid-recipient|user[ _]not[ _](?:found|exist)|542 <?@>? rejected|"
+        r"name was not found at|" + tongues.NOBODY,
     ),
     (
         Reason.FILTERED,

@@ -8,6 +8,7 @@ that are independent of each other are needed. Never fails, linear.
 import re
 from dataclasses import dataclass, replace
 
+from handlers.bounces import tongues
 from handlers.bounces.notice import Notice
 from handlers.headers import Head, decode_text
 from handlers.identity import author, claimed_author
@@ -42,7 +43,7 @@ _SUBJECT = re.compile(
     r"message delivery|unzustellbar|nicht zugestellt|non remis|no se ha podido|mancata consegna|"
     r"error sending your|(?:user|host|recipient) unknown|delay(?:ed)?\b|mail failure|message not|rejected|"
     r"warning: (?:could not|message)|bounce|processing error|problem delivering|loop alert|there was an error|"
-    r"error mail|permanent|not listed in|warning",
+    rf"error mail|permanent|not listed in|warning|{tongues.FAILED}",
     re.IGNORECASE,
 )
 _WORDS = re.compile(
@@ -50,8 +51,8 @@ _WORDS = re.compile(
     r"(?:could ?n.t|cannot|unable to|not able to|failed to|wasn't able to) (?:be )?(?:deliver|send)|"
     r"deliver\w* (?:\w+ ){0,3}to (?:\w+ ){0,4}(?:address|recipient|user)\w*(?:\(e?s\))?|"
     r"(?:failed|delivery|undelivered|undeliver\w+) (?:permanently|errors?|fail\w*|attempts?|problems|to\b)|"
-    r"(?:was|were|been|is|be) (?:not )?(?:returned|rejected|undeliver\w+|bounced|delayed|postponed|refused)|"
-    r"(?:fatal|delivery|permanent) (?:delivery )?errors?|not (?:be )?delivered|"
+    r"(?:was|were|been|is|be) (?:not )?(?:returned|rejected|undeliver\w+|blocked by|bounced|delayed|postponed|refused)|"
+    r"(?:fatal|delivery|permanent) (?:delivery )?errors?|not (?:be |been )?delivered|"
     r"returned (?:below|to sender|because|mail)|undeliverable|permanent(?:ly)? (?:error|fail)|"
     r"user (?:unknown|not known)|unknown user|invalid (?:user|address|recipient)|delivery status|"
     r"mailbox (?:is )?full|over quota|have trouble deliver|trouble delivering|"
@@ -59,7 +60,7 @@ _WORDS = re.compile(
     r"could not deliver|pas pu etre delivre|no valid recipients|encountered (?:delivery|an error)|"
     r"exceeds allowed size|duplicated message-id|\b5\d\d[ -]\d\.\d\.\d\b|generated following response|"
     r"message log follows|you tried to (?:contact|reach)|didn.t reach|returned for|non-delivery|"
-    r"failed recipients?|mailbox unavailable|smtp error|requested action not taken",
+    rf"failed recipients?|mailbox unavailable|smtp error|requested action not taken|{tongues.FAILED}",
     re.IGNORECASE,
 )
 _COMPLAINER = re.compile(r"feedback|\bfbl\b|complaint|abuse|\bstaff@hotmail|\bscomp\b|spam|junk", re.IGNORECASE)
