@@ -124,7 +124,7 @@ def _for_takers(mail: Incoming, ruled: Sequence[_Ruled]) -> Incoming:
     if not takers:
         return mail.but(refusal=_best(ruled).ruling.response, refused=refused)
     best = _best(takers)
-    told = mail.but(refused=refused, disposition=best.disposition, reason=_reason(best))
+    told = mail.but(refused=(*mail.refused, *refused), disposition=best.disposition, reason=_reason(best))
     return replace(
         told, destinations=tuple(one.asked.to for one in takers), verdicts=tuple(one.verdict() for one in takers)
     )

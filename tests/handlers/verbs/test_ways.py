@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from handlers.probes import HEARTBEAT
 from storage import addresses, desk, ways
 from storage.address import parse
 from storage.desk_values import Contact, Policy, RoutingAddress
@@ -142,6 +143,15 @@ def test_an_old_address_and_the_postmaster_are_bound_as_the_address_they_lead_to
         assert found.refusal is None
     yard.put(Way("help@old.example", "help@old.example", "direct", is_verified=True))
     assert judged(yard, NOBODY, "help@old.example").aligned
+
+
+def test_over_lmtp_only_the_address_of_a_probe_is_refused(yard: Yard):
+    yard.verified()
+    probe = yard.send(HEARTBEAT).partition(b"Message-ID: <")[2].partition(b">")[0].decode()
+    yard.session = replace(yard.session, protocol="LMTP")
+    found = yard.judged(from_carl(), probe, "sales@firm.example")
+    assert [str(one.address) for one in found.destinations] == ["sales@firm.example"]
+    assert [(one.recipient, one.response) for one in found.refused] == [(probe, R550_NO_SUCH_ADDRESS)]
 
 
 def test_unauthenticated_mail_is_nobodys_proof(yard: Yard):
