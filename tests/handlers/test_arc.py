@@ -2,10 +2,13 @@
 """ARC chains: the suite of its makers, and what a hostile chain may cost."""
 
 import re
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from handlers.dkim import DkimPolicy
 from handlers.ports import Answer, Found
@@ -74,6 +77,14 @@ def test_a_key_that_could_not_be_fetched_is_told_from_a_forgery() -> None:
 def test_short_keys_seal_nothing_even_where_they_sign() -> None:
     found, _ = checked(sealed(), policy=DkimPolicy(arc=True, min_key_bits=4096))
     assert (found.result, found.reason) == ("fail", "key of 2048 bits is too short")
+
+
+def test_a_key_that_annotate_mode_lets_sign_seals_nothing() -> None:
+    short = rsa.RSAPublicNumbers(65537, (1 << 767) + 1).public_key()
+    der = short.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    keys = {NAME: Answer(Found.YES, (b"v=DKIM1; p=" + b64encode(der),))}
+    found, _ = checked(sealed(), keys, DkimPolicy(arc=True, min_key_bits=768))
+    assert (found.result, found.reason) == ("fail", "key of 768 bits is too short")
 
 
 def junk(sets: int, domain: str = "d{}.example") -> bytes:
