@@ -5,13 +5,14 @@ import json
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from gateway.reception import StoreLookups
 from gateway.replaying import StoreThreads
 from handlers.replaying import Place, replay
 from storage import cases, content, story
 from storage.states import Move
-from tests.support.office import CARL, World, mail, sign
+from tests.support.office import CARL, SUPPORT, World, mail, sign
 
 DSN = """This is the mail system. Your message could not be delivered.
 
@@ -96,6 +97,18 @@ def test_a_report_that_proves_nothing_moves_no_case(world: World) -> None:
     assert stranger.case.number == 2
     assert not told(world, "bounced") + told(world, "bounced", 2)
     assert report_of(stranger)["recipients"][0]["hard"]
+
+
+@pytest.mark.parametrize(("host", "events"), [("gw.example", 1), ("elsewhere.example", 0)])
+def test_our_bounce_address_counts_only_at_our_host(world: World, host: str, events: int) -> None:
+    local = our_mail(world).reverse_path.partition("@")[0]
+    id_ = world.accept(dsn(), str(SUPPORT), sender=None)
+    # Annotated mail may have come for others, too.
+    with world.database.move(Move.ROUTE) as unit:
+        recipients = json.dumps([json.loads(world.message(id_).row.recipients)[0] | {"address": f"{local}@{host}"}])
+        unit.execute(text("update message set recipients = :to where id = :id"), {"to": recipients, "id": id_})
+    world.route()
+    assert len(told(world, "bounced")) == events
 
 
 def test_a_complaint_with_our_keyed_id_is_told_to_its_case(world: World) -> None:
