@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from gateway.bell import Bell
+from gateway.dead_lists import DeadLists
 from gateway.looking_up import look_up
 from gateway.outer import Outer
 from gateway.promise import Arriving, Store, arrive, heavy, keep
@@ -56,6 +57,7 @@ class MxReceiver:
         self._reception, self._database, self._committer, self._bell = reception, database, committer, bell
         self._outer, self._resolver, self.clock = outer, outer.resolver, outer.clock
         self.store = Store(committer)
+        self._dead_lists = DeadLists()
 
     async def sender(self, session: Session, reverse_path: Address | None) -> Response:
         return R250_SENDER_OK
@@ -84,9 +86,10 @@ class MxReceiver:
         is_refused = mail.beyond is not None and not office.annotate
         book = unanswered() if is_refused else await look_up(mail.checks, self._resolver, self._outer.checks_s)
         bench = Bench(office, book, StoreLookups(self._database, office), self._outer.rates)
-        if not _asks_the_store(mail, office):
-            return judge(mail, bench)
-        return await asyncio.to_thread(judge, mail, bench)
+        here = not _asks_the_store(mail, office)
+        judged = judge(mail, bench) if here else await asyncio.to_thread(judge, mail, bench)
+        self._dead_lists.tell(judged.authentication.dnsbl.dead, mail.received_at)
+        return judged
 
     async def accept(self, mail: Incoming, office: Office, content: Content) -> Response:
         """Make the promise."""

@@ -67,6 +67,11 @@ def check(subject: Subject, book: Book) -> DnsblResult:
     return DnsblResult(tuple(listed), tuple(dead))
 
 
+def explained(zone: str) -> tuple[str, str]:
+    """What is made of a dead list, and why, for the trace and the log."""
+    return "ignored", f"the DNS blocklist {zone} answers for everybody, so it is dead: take it out of policy.dnsbl"
+
+
 def _is_dead(answer: Answer, test: Answer) -> bool:
     """It lists what is never listed, or answers with the address of a web site."""
     return any(code in _LISTED for code in _codes(test)) or any(code not in _LISTED for code in _codes(answer))

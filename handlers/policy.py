@@ -4,7 +4,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from handlers import classification, dmarc_words, spf, upstream
+from handlers import classification, dmarc_words, dnsbl, spf, upstream
 from handlers.admission import admit
 from handlers.arrival import Incoming, Note
 from handlers.book import Book
@@ -37,6 +37,7 @@ def _authenticate(mail: Incoming, bench: Bench) -> Incoming:
         notes.append(Note("spf", *spf.explained(found.author_spf, mail.session.peer)))
     if mail.author is not None:
         notes.append(Note("dmarc", *dmarc_words.explained(found.dmarc)))
+    notes += [Note("dnsbl", *dnsbl.explained(zone)) for zone in found.dnsbl.dead]
     if found.upstream.result != "none":
         notes.append(Note("upstream", *upstream.explained(found.upstream, mail.session.peer)))
     return mail.noting_all(notes, authentication=found, aligned=found.aligned)

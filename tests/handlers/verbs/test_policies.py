@@ -311,6 +311,16 @@ def test_forbidden_attachments_have_a_disposition_of_their_own(world: World, own
     assert (judged.refusal or judged.disposition) == expected
 
 
+def test_a_dead_list_counts_for_nothing_and_the_trace_says_so(world: World) -> None:
+    world.dnsbl = (Dnsbl("dead.example"), Dnsbl("live.example"))
+    policy(world)
+    world.hosts["1.0.0.127.dead.example"] = world.hosts["1.2.0.192.dead.example"] = "127.0.0.2"
+    judged = world.judged(mail())
+    assert judged.disposition == "accept"
+    (note,) = [one for one in judged.notes if one.step == "dnsbl"]
+    assert (note.decided, "dead.example answers for everybody" in note.because) == ("ignored", True)
+
+
 def test_a_client_on_a_list_is_refused_as_the_operator_says(world: World) -> None:
     world.dnsbl = (Dnsbl("soft.example", "quarantine"), Dnsbl("hard.example"))
     policy(world)
