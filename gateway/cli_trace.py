@@ -80,11 +80,14 @@ class _Run:
     def __init__(self, database: Database, place: Place) -> None:
         self._database, self._place = database, place
         self._told_at = time.monotonic()
-        self.judged = self.different = self.failed = 0
+        self.judged = self.different = self.failed = self.untraced = 0
 
     def otherwise(self, rows: Iterable[Any]) -> Iterator[Item]:
         """The messages that would be judged otherwise, and those that cannot be judged again."""
         for row in rows:
+            if not row.trace:  # without the answers of then every check would be without an answer
+                self.untraced += 1
+                continue
             try:
                 found = replay(row, content.pieces(self._database.read, row.content_id), self._place)
             except ContentMissing as error:
@@ -126,7 +129,8 @@ def _print_json(items: Iterable[Item], run: _Run) -> None:
     click.echo('{"messages": [', nl=False)
     for number, item in enumerate(items):
         click.echo(("," if number else "") + "\n" + json.dumps(item, indent=2), nl=False)
-    click.echo(f'\n], "judged": {run.judged}, "different": {run.different}, "failed": {run.failed}}}')
+    counts = {name: getattr(run, name) for name in ("judged", "different", "failed", "untraced")}
+    click.echo("\n], " + json.dumps(counts)[1:])
 
 
 def _print_page(items: Iterable[Item], run: _Run) -> None:
@@ -138,6 +142,8 @@ def _print_page(items: Iterable[Item], run: _Run) -> None:
     )
     if run.failed:
         click.echo(f"{run.failed} could not be judged again")
+    if run.untraced:
+        click.echo(f"{run.untraced} from before answers of DNS were kept: not judged again")
 
 
 def _story(unit: Unit, message_id: str) -> explaining.Story:

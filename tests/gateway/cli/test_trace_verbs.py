@@ -4,11 +4,13 @@
 import json
 
 import pytest
+from sqlalchemy import update
 
 from gateway import cli_trace, config, opening
 from gateway.cli_output import cells
 from storage import sessions
 from storage.envelope import Session
+from storage.schema import message
 from storage.sessions import Refusal, SessionRecord
 from storage.states import Move
 from tests.support.office import World, field, mail, sign
@@ -179,6 +181,15 @@ def test_under_the_same_policy_nothing_would_be_otherwise(keyed, world: World):
     assert (document["messages"], document["judged"], document["failed"]) == ([], len(mails), 0)
 
 
+def test_mail_from_before_answers_were_kept_is_counted_apart(keyed, world: World):
+    world.carl()
+    with world.database.move(Move.ADDRESS) as unit:  # as the migration left it
+        unit.execute(update(message).values(trace=""))
+    document = keyed.json("message", "replay", "--since", "3650d", "--desk", strict(keyed))
+    assert (document["messages"], document["judged"], document["untraced"]) == ([], 0, 1)
+    assert "1 from before answers of DNS were kept" in keyed.out("message", "replay", "--since", "3650d")
+
+
 def test_what_annotate_mode_took_is_judged_the_same_in_annotate_mode(keyed, world: World):
     world.annotate = True
     message_id = world.accept(mail("Eve <eve@evil.example>"), "vip@firm.example", sender="eve@evil.example")
@@ -325,6 +336,7 @@ def test_the_document_is_one_also_where_it_is_empty(keyed, world: World):
         "judged": 0,
         "different": 0,
         "failed": 0,
+        "untraced": 0,
     }
 
 
