@@ -68,8 +68,8 @@ class Pointer:
 class Author:
     """The facts on which proof rests; `person` is None where the mail has no one author.
 
-    `spf` is that of the author's very domain, None where nobody looked at it, `publishes_dmarc` where DNS did not say. `vouched`:
-    it came by the forwarder of its address, which serves nobody else.
+    `spf` is that of the author's very domain, None where nobody looked at it, `publishes_dmarc` where DNS did not say.
+    `vouched`: it came by the forwarder of its address, which serves nobody else.
     """
 
     person: Person | None

@@ -107,5 +107,5 @@ def test_a_list_is_written_as_it_is_read() -> None:
     ["", "bl", "bl.example discard", "bl..example", "bl.example 8.8.8.8", "bl.example 127.0.0.9-127.0.0.2", "a b.c"],
 )
 def test_what_is_no_list_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         dnsbl.parse(text)
