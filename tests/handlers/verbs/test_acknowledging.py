@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from handlers.headers import decode_text
+from storage.desk_values import Policy
 from tests.support.office import ACKNOWLEDGE, CARL, DESK, World, customer_address, field, mail, sign, verifies
 
 
@@ -53,8 +54,7 @@ def test_five_a_day_for_an_author(world: World) -> None:
         # Nobody signed, or somebody else: whoever writes in a victim's name must not make us write to the victim.
         (mail(), CARL),
         (sign(mail(), "evil.example"), CARL),
-        # No one author; the null reverse-path; a machine; one of our own addresses.
-        (sign(mail("a@customer.example, b@customer.example"), "customer.example"), CARL),
+        # The null reverse-path; a machine; one of our own addresses.
         (sign(mail(), "customer.example"), None),
         (sign(mail(auto_submitted="auto-generated"), "customer.example"), CARL),
         (sign(mail("support@firm.example"), "firm.example"), "support@firm.example"),
@@ -63,6 +63,13 @@ def test_five_a_day_for_an_author(world: World) -> None:
 )
 def test_who_is_not_acknowledged(world: World, octets: bytes, sender: str | None) -> None:
     assert world.receive(octets, sender=sender).case.number == 1
+    assert world.sent("acknowledgement") == []
+
+
+def test_a_mail_of_two_authors_is_acknowledged_to_neither_where_it_is_taken(world: World) -> None:
+    world.apply(replace(DESK, policy=Policy(no_author="accept")))
+    two = sign(mail("a@customer.example, b@customer.example"), "customer.example")
+    assert world.receive(two).case.number == 1
     assert world.sent("acknowledgement") == []
 
 
