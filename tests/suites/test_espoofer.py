@@ -9,6 +9,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,9 +18,10 @@ import pytest
 
 from handlers.headers import scan
 from storage import cases, listing
+from storage.desk_values import Policy
 from tests.support.dkim import key_record
 from tests.support.dns import DnsZone
-from tests.support.office import HOST, World, field, sign
+from tests.support.office import DESK, HOST, World, field, sign
 from tests.support.suite import PEER, Suite
 
 pytestmark = pytest.mark.timeout(300)
@@ -99,12 +101,16 @@ ENVELOPES = {
 SIGNERS = (f"{LEGIT}'a.{ATTACKER}", f"{LEGIT}(.{ATTACKER}", f"{LEGIT}.{ATTACKER}", f"{ATTACKER}.", ATTACKER)
 
 
+# By default such mail is held; taken, it shows its author in case and copy as well.
+TAKING = replace(DESK, policy=Policy(no_author="accept"))
+
+
 @pytest.fixture(scope="module", params=["annotate", "enforce"])
 def office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """The listener, and a World over the same store that routes what was accepted."""
     directory, zone = tmp_path_factory.mktemp("espoofer"), DnsZone(ZONE)
-    with Suite(directory, zone, policy={"mode": request.param}) as suite:
-        world = World(f"sqlite:///{directory}/casegate.db")
+    with Suite(directory, zone, desk_value=TAKING, policy={"mode": request.param}) as suite:
+        world = World(f"sqlite:///{directory}/casegate.db", TAKING)
         yield SimpleNamespace(suite=suite, world=world, sent=0)
         world.close()
     zone.close()
