@@ -26,7 +26,7 @@ from storage.database import Database
 from tests.support.dns import DnsZone
 from tests.support.ports import free_port
 from tests.support.program import Program
-from tests.support.smtp_client import RawClient
+from tests.support.smtp_client import RawClient, beginning
 from tests.support.tls import TlsFiles
 from tests.support.waiting import wait_until
 
@@ -230,29 +230,28 @@ class Installation:
 
     def mx(self, **options: Any) -> RawClient:
         """A session with the MX after EHLO."""
-        client = RawClient(("127.0.0.1", self.mx_port), **options)
-        client.ehlo()
+        with beginning(RawClient(("127.0.0.1", self.mx_port), **options)) as client:
+            client.ehlo()
         return client
 
     def submission(
         self, login: str = "ann", password: str = PASSWORD, mechanism: str = "plain", helo: str = "client.example"
     ) -> RawClient:
         """A session with the relay after STARTTLS and a login that must succeed."""
-        client = RawClient(("127.0.0.1", self.submission_port))
-        client.ehlo(helo)
-        assert client.starttls(self.tls.client_context()).code == 220
-        client.ehlo(helo)
-        return self._logged_in(client, login, password, mechanism)
+        with beginning(RawClient(("127.0.0.1", self.submission_port))) as client:
+            client.ehlo(helo)
+            assert client.starttls(self.tls.client_context()).code == 220
+            return self._logged_in(client, login, password, mechanism, helo)
 
     def submission_tls(
         self, login: str = "ann", password: str = PASSWORD, mechanism: str = "plain", helo: str = "client.example"
     ) -> RawClient:
         """The same by implicit TLS."""
-        client = RawClient(("127.0.0.1", self.submission_tls_port), tls=self.tls.client_context())
-        client.ehlo(helo)
-        return self._logged_in(client, login, password, mechanism)
+        with beginning(RawClient(("127.0.0.1", self.submission_tls_port), tls=self.tls.client_context())) as client:
+            return self._logged_in(client, login, password, mechanism, helo)
 
-    def _logged_in(self, client: RawClient, login: str, password: str, mechanism: str) -> RawClient:
+    def _logged_in(self, client: RawClient, login: str, password: str, mechanism: str, helo: str) -> RawClient:
+        client.ehlo(helo)
         answer = client.auth_plain(login, password) if mechanism == "plain" else client.auth_login(login, password)
         assert answer.code == 235, answer
         return client

@@ -5,11 +5,12 @@ Every read has a deadline. A connection that the server closes raises Disconnect
 """
 
 import base64
+import contextlib
 import re
 import socket
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 TIMEOUT_S = 20.0
@@ -35,6 +36,16 @@ def stuffed(content: bytes) -> bytes:
 
 def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
+
+
+@contextlib.contextmanager
+def beginning(client: "RawClient") -> Iterator["RawClient"]:
+    """The first words of a session that stays open; a client for whom they fail is closed."""
+    try:
+        yield client
+    except BaseException:
+        client.close()
+        raise
 
 
 class RawClient:
@@ -119,8 +130,9 @@ class RawClient:
         return Answer(codes.pop(), "\n".join(texts))
 
     def command(self, line: str | bytes) -> Answer:
-        """Send one line, CR LF added, and read its response."""
-        self.send((line.encode() if isinstance(line, str) else line) + b"\r\n")
+        """Send one line, CR LF added, and read the response: a 421, if the server has said that and gone."""
+        with contextlib.suppress(ConnectionError):
+            self.send((line.encode() if isinstance(line, str) else line) + b"\r\n")
         return self.read()
 
     def ehlo(self, name: str = "client.example") -> Answer:
@@ -131,9 +143,13 @@ class RawClient:
         """STARTTLS and, after 220, the handshake; a test says EHLO again."""
         answer = self.command("STARTTLS")
         if answer.code == 220:
-            self.sock.settimeout(self._timeout)
-            self.sock = context.wrap_socket(self.sock, server_hostname=self._server_name)
+            self.handshake(context)
         return answer
+
+    def handshake(self, context: ssl.SSLContext) -> None:
+        """The TLS handshake, after STARTTLS was answered 220."""
+        self.sock.settimeout(self._timeout)
+        self.sock = context.wrap_socket(self.sock, server_hostname=self._server_name)
 
     def auth_plain(self, login: str, password: str) -> Answer:
         """AUTH PLAIN with an initial response (RFC 4616)."""
