@@ -4,6 +4,7 @@
 Fails: errors leave as they are; `exit_code` says what each means to a script and `gateway.cli` prints one line.
 """
 
+import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +51,18 @@ class Operator:
             yield database
         finally:
             database.close()
+
+
+def actor(login: str | None = None) -> str:
+    """Who stands in the timeline for what this call does: the agent it is done for, else who runs it."""
+    return f"agent:{login}" if login else f"operator:{_user()}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name
+        return str(os.getuid())
 
 
 def exit_code(error: Exception) -> int:

@@ -6,14 +6,18 @@ one line with file, row and key. `render` writes text that loads to the same Des
 """
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, fields
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from gateway import desk_file_cases
 from gateway.config_errors import Place, complaint, first_complaint, read_toml, show_found
 from gateway.config_values import YesOrNo
+from gateway.desk_file_cases import CaseTables, HandlingRow, Row
 from gateway.desk_file_values import (
     AcceptFrom,
     Attachment,
@@ -30,23 +34,20 @@ from gateway.desk_file_values import (
     Text,
     Word,
 )
-from gateway.units import show_size
+from gateway.units import show_duration, show_size
 from storage.address import Address
 from storage.blocks import Block
+from storage.case_values import ROWS, CaseSettings, Handling
 from storage.desk_values import NO_MAX_SIZE, Agent, Contact, Desk, Policy, RoutingAddress, SenderList, Team
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Team(_Row):
+class _Team(Row):
     name: Word
     display_name: Name
     sender: Mailbox
 
 
-class _Agent(_Row):
+class _Agent(Row):
     login: Login
     name: Name
     address: Mailbox
@@ -54,7 +55,7 @@ class _Agent(_Row):
     signature: Text = ""
 
 
-class _Policy(_Row):
+class _Policy(Row):
     accept_from: AcceptFrom = ""
     others: Others = ""
     lists: tuple[Word, ...] | None = None
@@ -71,7 +72,7 @@ class _Policy(_Row):
     over_rate: OverRate = ""
 
 
-class _Address(_Policy):
+class _Address(_Policy, HandlingRow):
     address: Mailbox
     team: Word
     verified: YesOrNo = False
@@ -79,22 +80,24 @@ class _Address(_Policy):
     aliases: tuple[Mailbox, ...] = ()
 
 
-class _List(_Row):
+class _List(Row):
     name: Word
     entries: tuple[ListEntry, ...] = ()
 
 
-class _Block(_Row):
+class _Block(Row):
     what: Blocked
     reason: Text = ""
 
 
-class _Contact(_Row):
+class _Contact(Row):
     name: Name
     addresses: tuple[Mailbox, ...]
+    language: Text = ""
+    account: Text = ""
 
 
-class _File(_Row):
+class _File(CaseTables):
     team: tuple[_Team, ...] = ()
     agent: tuple[_Agent, ...] = ()
     address: tuple[_Address, ...] = ()
@@ -118,13 +121,16 @@ def load(path: Path) -> Desk:
         policy=_policy(file.policy),
         lists=tuple(SenderList(**dict(row)) for row in file.list),
         blocks=tuple(Block(**dict(row)) for row in file.block),
+        accounts=desk_file_cases.accounts(file),
+        sections=desk_file_cases.sections(file),
     )
     _check(path, desk)
     return desk
 
 
 def _routing_address(row: _Address) -> RoutingAddress:
-    return RoutingAddress(row.address, row.team, row.verified, row.acknowledge, _policy(row), row.aliases)
+    handling = desk_file_cases.handling(row)
+    return RoutingAddress(row.address, row.team, row.verified, row.acknowledge, _policy(row), row.aliases, handling)
 
 
 def _policy(row: _Policy) -> Policy:
@@ -140,9 +146,18 @@ def _check(path: Path, desk: Desk) -> None:
     _check_unique(path, ((place, mailbox.key) for place, mailbox in _mailboxes(desk)))
     _check_unique(path, ((("list", i, "name"), row.name) for i, row in enumerate(desk.lists)))
     _check_unique(path, ((("block", i, "what"), row.what) for i, row in enumerate(desk.blocks)))
+    _check_unique(path, desk_file_cases.names(desk))
     _check_private(path, desk)
     _check_teams(path, desk)
     _check_lists(path, desk)
+    _check_cases(path, desk)
+
+
+def _check_cases(path: Path, desk: Desk) -> None:
+    for place, name, kind, known in desk_file_cases.references(desk):
+        _check_known(path, [(place, name)], kind, known)
+    for place, name in desk_file_cases.taken_words(desk):
+        raise complaint(path, place, show_found(name), "a name that no status of every desk has")
 
 
 def _check_unique(path: Path, values: Iterable[tuple[Place, str]]) -> None:
@@ -208,39 +223,66 @@ def _check_known(path: Path, places: Iterable[tuple[Place, str]], kind: str, kno
 
 def render(desk: Desk) -> str:
     """The desk as a TOML file; keys at their defaults are left out."""
-    rows: tuple[tuple[str, tuple[object, ...], dict[str, object]], ...] = (
+    rows: list[tuple[str, Iterable[object], dict[str, object]]] = [
         ("team", desk.teams, {}),
         ("agent", desk.agents, {"teams": (), "signature": ""}),
         ("list", desk.lists, {"entries": ()}),
         ("address", desk.addresses, {"acknowledge": "", "aliases": ()}),
-        ("contact", desk.contacts, {}),
+        ("account", desk.accounts, {"domains": ()}),
+        ("contact", desk.contacts, {"language": "", "account": ""}),
         ("block", desk.blocks, {"reason": ""}),
-    )
-    tables = [f"[policy]\n{_policy_lines(desk.policy)}"] if desk.policy != Policy() else []
+    ]
+    rows += [(table, getattr(desk.sections, name), _DEFAULTS[name]) for name, table in desk_file_cases.TABLES.items()]
+    tables = [f"[policy]\n{_said(desk.policy)}"] if desk.policy != Policy() else []
+    if desk.sections.cases != CaseSettings():
+        tables.append(f"[cases]\n{_lines(desk.sections.cases, _defaults(CaseSettings))}")
     return "\n".join([*tables, *(_row(table, row, absent) for table, group, absent in rows for row in group)])
 
 
+def _defaults(kind: type[Any]) -> dict[str, object]:
+    """What a value is where the file says nothing."""
+    return {each.name: each.default for each in fields(kind) if each.default is not MISSING}
+
+
+_DEFAULTS = {name: _defaults(kind) for name, kind in ROWS.items()}
+
+
 def _row(table: str, row: object, absent: dict[str, object]) -> str:
+    return f"[[{table}]]\n{_lines(row, absent)}"
+
+
+def _lines(row: object, absent: dict[str, object]) -> str:
     pairs = [(field.name, getattr(row, field.name)) for field in fields(row) if field.compare]  # type: ignore[arg-type]
-    lines = (_line(key, value) for key, value in pairs if key not in absent or value != absent[key])
-    return f"[[{table}]]\n{''.join(lines)}"
+    return "".join(_line(key, value) for key, value in pairs if key not in absent or value != absent[key])
 
 
 def _line(key: str, value: object) -> str:
-    return _policy_lines(value) if isinstance(value, Policy) else f"{key} = {_value(value)}\n"
+    return _said(value) if isinstance(value, Policy | Handling) else f"{key} = {_value(key, value)}\n"
 
 
-def _policy_lines(policy: Policy) -> str:
+def _said(value: Policy | Handling) -> str:
     """What is said; sizes as the file has them."""
-    said = {each.name: getattr(policy, each.name) for each in fields(policy)}
-    if policy.max_size:
-        said["max_size"] = "off" if policy.max_size == NO_MAX_SIZE else show_size(policy.max_size)
-    return "".join(_line(key, value) for key, value in said.items() if value or value == ())
+    said = {each.name: getattr(value, each.name) for each in fields(value)}
+    if isinstance(value, Policy) and value.max_size:
+        said["max_size"] = "off" if value.max_size == NO_MAX_SIZE else show_size(value.max_size)
+    silent = ("", None) if isinstance(value, Handling) else ("", None, 0)
+    return "".join(_line(key, one) for key, one in said.items() if one not in silent)
 
 
-def _value(value: object) -> str:
+def _value(key: str, value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int):
+        return _quoted(show_duration(timedelta(seconds=value))) if key in _SPANS else str(value)
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_quoted(name)} = {_quoted(one)}" for name, one in value.items()) + " }"
     if isinstance(value, tuple):
-        return f"[{', '.join(_value(item) for item in value)}]"
+        return f"[{', '.join(_value(key, item) for item in value)}]"
+    return _quoted(value)
+
+
+def _quoted(value: object) -> str:
     return json.dumps(str(value), ensure_ascii=False)
+
+
+_SPANS = ("first_response", "resolution")

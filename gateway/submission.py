@@ -20,6 +20,7 @@ from gateway.promise import Arriving, Store, arrive, keep
 from gateway.receiver import Intake
 from gateway.reception import Reception
 from handlers import replies
+from handlers.answered import answered
 from handlers.headers import scan
 from handlers.office import Office
 from handlers.replies import Draft
@@ -29,7 +30,7 @@ from storage.address import Address
 from storage.commit_group import GroupCommitter
 from storage.content import Content, arrived
 from storage.database import Database
-from storage.desk import AgentRow
+from storage.desk import AgentRow, Snapshot
 from storage.envelope import Envelope, Session
 from storage.messages import Accepted
 from storage.replies import Submission
@@ -102,7 +103,7 @@ class SubmissionReceiver:
         if isinstance(made, Response):
             log.info("%s: reply of %s refused: %s", session.id, agent.value.login, made)
             return made
-        accepted = await keep(self._committer, Move.SUBMIT, _submission(await self._ahead(made)))
+        accepted = await keep(self._committer, Move.SUBMIT, _submission(await self._ahead(made), office.desk))
         self._bell.ring(())
         log.info(
             "%s: reply %s of %s in case %d", session.id, accepted.id, agent.value.login, made.conversation.case_number
@@ -136,8 +137,8 @@ class SubmissionReceiver:
         )
 
 
-def _submission(reply: Submission) -> Callable[..., Accepted]:
-    return lambda unit: replies_in_store.submit(unit, reply)
+def _submission(reply: Submission, desk: Snapshot) -> Callable[..., Accepted]:
+    return lambda unit: replies_in_store.submit(unit, reply, answered(desk))
 
 
 def _agent(office: Office, session: Session) -> AgentRow | None:

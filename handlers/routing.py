@@ -12,13 +12,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from handlers import acknowledging, confirming, copying, probes, received, reported
+from handlers import acknowledging, changing, confirming, copying, probes, received, reported
+from handlers.acting import casegate
 from handlers.classification import AUTOMATIC, Class
 from handlers.office import Office
 from handlers.refining import is_surely_automatic
 from handlers.work import Work
 from storage import cases, content, messages, refined, threads
 from storage.address import key_of
+from storage.case_values import ENDED_KINDS
 from storage.cases import Event, Opening
 from storage.database import Unit
 from storage.desk import TeamRow
@@ -29,7 +31,6 @@ ORDER_WAIT = timedelta(seconds=1)  # how long a mail waits for an earlier one of
 _CUSTOMER_WROTE = frozenset({"proven", "likely"})
 _PEOPLE = frozenset({Class.PERSON.value, Class.LIST.value, Class.CALENDAR.value})
 _MACHINES = frozenset({Class.BOUNCE.value, Class.COMPLAINT.value, *(one.value for one in AUTOMATIC)})
-_CLOSED = cases.CLOSED_STATUSES
 
 
 def route(unit: Unit, work: Work) -> bool:
@@ -78,7 +79,7 @@ def _refined(unit: Unit, work: Work) -> Work:
 def assign_waiting(unit: Unit, case_id: int, work: Work) -> bool:
     """Give a case that waited in its queue to an agent who has become available, with a copy of all its mail so far."""
     case = cases.lock(unit, case_id)
-    if case is None or case.queue in (None, cases.FALLBACK_QUEUE) or case.status in _CLOSED:
+    if case is None or case.queue in (None, cases.FALLBACK_QUEUE) or case.status_kind in ENDED_KINDS:
         return False
     agent_id = assign(unit, case, work)
     if agent_id is None:
@@ -92,8 +93,7 @@ def assign(unit: Unit, case: Any, work: Work) -> int | None:
     agent = cases.least_loaded(unit, case.team_id)
     if agent is None or work.office.desk.agent_by_id(agent.id) is None:  # newer than this desk: the next look sees them
         return None
-    cases.give(unit, case.id, agent.id)
-    cases.add_event(unit, case.id, Event("casegate", "assigned", {"agent": agent.login}), work.now)
+    changing.change(unit, work.office.desk, case, {"owner_id": agent.id, "queue": None}, casegate(work.now))
     return int(agent.id)
 
 
@@ -112,7 +112,7 @@ def shunt(unit: Unit, row: Any, office: Office, reason: str, now: datetime) -> N
         cases.add_event(unit, case.id, Event("casegate", "created", {"team": _name_of(team)}), now)
         _link(unit, case, row, now)
     else:
-        cases.set_queue(unit, case.id, cases.FALLBACK_QUEUE, case.owner_id)
+        changing.change(unit, office.desk, case, {"queue": cases.FALLBACK_QUEUE}, casegate(now))
     cases.add_event(unit, case.id, Event("casegate", "routing_failed", {"message": row.id, "reason": reason}), now)
     messages.finish(unit, row.seq, MessageState.SHUNTED)
 
@@ -136,8 +136,7 @@ def _wait_in_queue(unit: Unit, case: Any, work: Work) -> None:
     if case.queue is None:
         team = work.office.desk.teams.get(case.team_id)
         queue = team.value.name if team is not None else cases.FALLBACK_QUEUE
-        cases.set_queue(unit, case.id, queue, None)
-        cases.add_event(unit, case.id, Event("casegate", "queued", {"queue": queue}), work.now)
+        changing.change(unit, work.office.desk, case, {"queue": queue, "owner_id": None}, casegate(work.now))
 
 
 def _copy_all_so_far(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
@@ -217,10 +216,8 @@ def _note_arrival(unit: Unit, case: Any, work: Work, *, is_new: bool) -> None:
     told = {"message": row.id, "class": row.classification, "proof": row.proof}
     cases.add_event(unit, case.id, Event(actor, "message", told), work.now)
     wakes = row.proof in _CUSTOMER_WROTE and _may_be_a_persons(work)
-    if not is_new and wakes and case.status not in ("new", "open"):
-        cases.set_status(unit, case.id, "open")
-        change = {"before": case.status, "after": "open"}
-        cases.add_event(unit, case.id, Event("casegate", "status", change), work.now)
+    if not is_new and wakes and case.status_kind not in ("new", "open"):
+        changing.change(unit, work.office.desk, case, {"status": "open"}, casegate(work.now))
 
 
 def _may_be_a_persons(work: Work) -> bool:

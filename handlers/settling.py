@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from handlers import delivery, probes, schedule, tokens
+from handlers import changing, delivery, probes, schedule, tokens
+from handlers.acting import casegate
 from handlers.identity import Mailbox
 from handlers.notices import NoticePlan, agent_notice
 from handlers.office import Office
@@ -19,8 +20,10 @@ from handlers.reports import FULL_OCTETS, Action, Fate
 from handlers.signing import Signer
 from storage import cases, outbox
 from storage.address import parse
+from storage.case_values import ENDED_KINDS
 from storage.cases import Event
 from storage.database import Unit
+from storage.desk import Snapshot
 from storage.outbox import Outgoing, Taken
 from storage.response import Response
 from storage.states import RecipientState
@@ -88,7 +91,7 @@ def _tell(unit: Unit, ending: Ending, row: Any, action: Action) -> None:
     if action is Action.DELAYED:
         outbox.note_delay(unit, ending.taken)
     if row.kind == "copy":
-        _take_from_owner(unit, case.id, row.agent_id, ending.now)
+        _take_from_owner(unit, ending.office.desk, case.id, row.agent_id, ending.now)
     if row.kind == "reply" and _is_wished(ending.taken.wish.notify or _BY_DEFAULT, action):
         _notify(unit, ending, row, case, action)
 
@@ -125,14 +128,13 @@ def _notify(unit: Unit, ending: Ending, row: Any, case: Any, action: Action) -> 
     outbox.put(unit, _outgoing(plan, name, row, ending), now)
 
 
-def _take_from_owner(unit: Unit, case_id: int, agent_id: int, now: datetime) -> None:
+def _take_from_owner(unit: Unit, desk: Snapshot, case_id: int, agent_id: int, now: datetime) -> None:
     """An owner who cannot be reached never sees the case; in the team's queue it might come straight back to them."""
     case = cases.lock(unit, case_id)
-    if case is None or case.owner_id != agent_id or case.status in cases.CLOSED_STATUSES:
+    if case is None or case.owner_id != agent_id or case.status_kind in ENDED_KINDS:
         return
-    cases.set_queue(unit, case_id, cases.FALLBACK_QUEUE, None)
-    told: dict[str, object] = {"queue": cases.FALLBACK_QUEUE, "reason": "the owner's mailbox takes no mail"}
-    cases.add_event(unit, case_id, Event("casegate", "queued", told), now)
+    wanted = {"queue": cases.FALLBACK_QUEUE, "owner_id": None}
+    changing.change(unit, desk, case, wanted, casegate(now, "the owner's mailbox takes no mail"))
 
 
 def _outgoing(plan: NoticePlan, name: str, row: Any, ending: Ending) -> Outgoing:

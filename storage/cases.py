@@ -4,20 +4,21 @@
 Every change writes an event with its actor, so that `case show` tells the whole story. Nothing here commits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, func, insert, select, update
 
+from storage.case_values import ENDED_KINDS
 from storage.database import Unit
 from storage.messages import to_json
-from storage.schema import acknowledgement, case, case_event, case_link, confirmation, thread
+from storage.schema import thread
+from storage.schema_cases import acknowledgement, case, case_event, case_link, confirmation
 from storage.schema_desk import agent, agent_team, counter, team
 from storage.upsert import Upsert
 
-CLOSED_STATUSES = ("solved", "closed")
 FALLBACK_QUEUE = "fallback"
 
 Rows = list[Row[tuple[object, ...]]]
@@ -35,11 +36,13 @@ class Opening:
     contact_address: str
     routing_address: str
     subject: str
+    priority: str = "normal"
+    source: str = "mail"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of a case's timeline; `actor` is "casegate", "agent:LOGIN" or "contact:ADDRESS"."""
+    """One line of a case's timeline; `actor` is "casegate", "agent:LOGIN", "contact:ADDRESS" or "operator:USER"."""
 
     actor: str
     kind: str
@@ -70,13 +73,16 @@ def make(unit: Unit, opening: Opening, now: datetime) -> Row[tuple[object, ...]]
             "number": number,
             "thread_token": opening.thread_token,
             "status": "new",
-            "priority": "normal",
+            "status_kind": "new",
+            "status_at": now,
+            "priority": opening.priority,
             "team_id": opening.team_id,
             "queue": opening.queue,
             "contact_name": opening.contact_name,
             "contact_address": opening.contact_address,
             "routing_address": opening.routing_address,
             "subject": opening.subject,
+            "source": opening.source,
             "created_at": now,
         },
     ).scalar_one()
@@ -123,19 +129,9 @@ def some_team(unit: Unit) -> int:
     return int(unit.execute(select(func.min(team.c.id))).scalar_one())
 
 
-def give(unit: Unit, case_id: int, agent_id: int) -> None:
-    """Take the case out of its queue and make this agent its owner."""
-    unit.execute(_GIVE, {"c": case_id, "a": agent_id})
-
-
-def set_queue(unit: Unit, case_id: int, queue: str, owner_id: int | None) -> None:
-    """Let the case wait in this queue, with or without its owner."""
-    unit.execute(update(case).where(case.c.id == case_id).values(queue=queue, owner_id=owner_id))
-
-
-def set_status(unit: Unit, case_id: int, status: str) -> None:
-    """Change the status; the caller writes the event."""
-    unit.execute(_SET_STATUS, {"c": case_id, "new": status})
+def write(unit: Unit, case_id: int, values: Mapping[str, object]) -> None:
+    """Set these columns; handlers/changing.py tells the timeline."""
+    unit.execute(update(case).where(case.c.id == case_id).values(**values))
 
 
 def waiting(unit: Unit, limit: int) -> Sequence[int]:
@@ -148,7 +144,7 @@ def waiting(unit: Unit, limit: int) -> Sequence[int]:
     rows = unit.execute(
         select(case.c.id)
         .where(case.c.queue.is_not(None), case.c.queue != FALLBACK_QUEUE, case.c.team_id.in_(free))
-        .where(case.c.status.not_in(CLOSED_STATUSES))
+        .where(case.c.status_kind.not_in(ENDED_KINDS))
         .order_by(case.c.number)
         .limit(limit)
     )
@@ -234,7 +230,7 @@ _LOCK_TEAM = select(team.c.id).where(team.c.id == bindparam("t")).with_for_updat
 _LOAD = (
     select(func.count())
     .select_from(case)
-    .where(case.c.owner_id == agent.c.id, case.c.status.not_in(CLOSED_STATUSES))
+    .where(case.c.owner_id == agent.c.id, case.c.status_kind.not_in(ENDED_KINDS))
     .correlate(agent)
     .scalar_subquery()
 )
@@ -245,5 +241,3 @@ _LEAST_LOADED = (
     .order_by(_LOAD, agent.c.id)
     .limit(1)
 )
-_GIVE = update(case).where(case.c.id == bindparam("c")).values(owner_id=bindparam("a"), queue=None)
-_SET_STATUS = update(case).where(case.c.id == bindparam("c")).values(status=bindparam("new"))

@@ -13,9 +13,10 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from storage import blocks, contacts, lists, policies, ways
+from storage import accounts, blocks, contacts, lists, policies, sections, ways
 from storage.address import parse
 from storage.blocks import Blocklist
+from storage.case_values import DEFAULT_HANDLING, Handling, Sections
 from storage.database import Unit
 from storage.desk_rows import apply_rows
 from storage.desk_values import Agent, Desk, Policy, RoutingAddress, Team
@@ -65,11 +66,17 @@ class Snapshot:
     blocks: Blocklist = field(default_factory=Blocklist)
     ways: Mapping[str, Way] = field(default_factory=dict)  # by key of the public address
     aliases: Mapping[str, AddressRow] = field(default_factory=dict)  # by key of the old address
+    sections: Sections = field(default_factory=Sections)
 
     @property
     def private_addresses(self) -> tuple[str, ...]:
         """The addresses of the agents in force, none of which may leave."""
         return tuple(str(row.value.address) for row in self.agents.values())
+
+    def handling_of(self, address: RoutingAddress | None) -> Handling:
+        """How mail to this address is filed; the desk's where the address is no more. Everything is said."""
+        desks = self.sections.cases.handling.over(DEFAULT_HANDLING)
+        return desks if address is None else address.handling.over(desks)
 
     def agent_by_id(self, agent_id: int | None) -> AgentRow | None:
         return next((row for row in self.agents.values() if row.id == agent_id), None)
@@ -103,6 +110,7 @@ def snapshot(unit: Unit) -> Snapshot:
         blocks=blocks.blocklist(blocks.entries(unit)),
         ways=ways.all_of(unit),
         aliases={key: addresses[row.target_key] for key, row in aliases.items() if row.target_key in addresses},
+        sections=sections.sections(unit),
     )
 
 
@@ -116,10 +124,12 @@ def apply(unit: Unit, desk: Desk, now: datetime | None = None) -> list[str]:
     addresses = {row.address.key: address_columns(row, ids[row.team]) for row in desk.addresses}
     changes += apply_rows(unit, routing_address, "address", "key", addresses)
     changes += _apply_aliases(unit, desk)
+    changes += accounts.apply(unit, desk.accounts)
     changes += contacts.apply(unit, desk.contacts)
     changes += policies.apply(unit, desk.policy)
     changes += lists.apply(unit, desk.lists, now)
     changes += blocks.apply(unit, desk.blocks, now)
+    changes += sections.apply(unit, desk.sections)
     if changes:
         count_up(unit)
     return changes
@@ -136,6 +146,8 @@ def export(unit: Unit) -> Desk:
         policy=now.policy,
         lists=lists.in_force(unit),
         blocks=tuple(blocks.entries(unit)),
+        accounts=tuple(accounts.in_force(unit)),
+        sections=now.sections,
     )
 
 
@@ -221,6 +233,7 @@ def address_columns(value: RoutingAddress, team_id: int) -> dict[str, Any]:
         "team_id": team_id,
         "verified": value.verified,
         "acknowledge": value.acknowledge,
+        "handling": sections.handling_json(value.handling),
         **policies.to_columns(value.policy),
     }
 
@@ -235,7 +248,14 @@ def _agent(row: Row[Any], members: Mapping[int, list[int]], teams: Mapping[int, 
 
 
 def _address(row: Row[Any], team_name: str) -> RoutingAddress:
-    return RoutingAddress(parse(row.address), team_name, row.verified, row.acknowledge, policies.from_row(row))
+    return RoutingAddress(
+        parse(row.address),
+        team_name,
+        row.verified,
+        row.acknowledge,
+        policies.from_row(row),
+        handling=sections.handling_of(row.handling),
+    )
 
 
 def _members(unit: Unit) -> dict[int, list[int]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from storage.address import Address
 from storage.blocks import Block
+from storage.case_values import Account, Handling, Sections
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class RoutingAddress:
     acknowledge: str = ""  # the text of the customer's acknowledgement; empty: none
     policy: Policy = field(default_factory=Policy)
     aliases: tuple[Address, ...] = ()  # old addresses whose mail it has
+    handling: Handling = field(default_factory=Handling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class Contact:
 
     name: str
     addresses: tuple[Address, ...]
+    language: str = ""
+    account: str = ""  # by its name; empty: that of the address's domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +96,5 @@ class Desk:
     policy: Policy = field(default_factory=Policy)
     lists: tuple[SenderList, ...] = ()
     blocks: tuple[Block, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    sections: Sections = field(default_factory=Sections)

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 
 from storage.database import Unit
-from storage.schema import attempt, case, case_link, message, outbox, outbox_recipient, thread
+from storage.schema import attempt, message, outbox, outbox_recipient, thread
+from storage.schema_cases import case, case_link
 
 Rows = Sequence[Row[Any]]
 

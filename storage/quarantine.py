@@ -21,7 +21,8 @@ from storage import messages
 from storage.database import Unit
 from storage.envelope import Envelope
 from storage.messages import Placing
-from storage.schema import case, content, message, thread
+from storage.schema import content, message, thread
+from storage.schema_cases import case
 from storage.states import MessageState
 from storage.threads import Author, Candidate, Decide, Decision, Link
 

@@ -5,15 +5,15 @@ The agent's own octets are kept as the message; what leaves is an outbox row wit
 client sends again after a lost 250 finds its digest and is not sent twice.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from storage import cases, contacts, content, messages, outbox, threads
+from storage import cases, content, messages, outbox, threads
 from storage.address import key_of
-from storage.cases import Event
 from storage.content import Content
 from storage.database import Unit
 from storage.envelope import Envelope, Session, Wish
@@ -88,7 +88,10 @@ def conversation(unit: Unit, thread_token: str) -> Conversation | None:
     )
 
 
-def submit(unit: Unit, reply: Submission) -> Accepted:
+Answered = Callable[[Unit, Submission], None]  # what a reply changes in its case; handlers/answered.py
+
+
+def submit(unit: Unit, reply: Submission, answered: Answered) -> Accepted:
     """Promise to send a reply: message, outbox row, participants and events in one unit of work."""
     key = messages.digest_of(reply.envelope, reply.header.message_id, reply.content)
     first = messages.claim_digest(unit, key, reply.message_id, reply.received_at)
@@ -98,7 +101,7 @@ def submit(unit: Unit, reply: Submission) -> Accepted:
         return Accepted(first, repeated=True, state=MessageState.SUBMITTED)
     seq = _write_message(unit, reply)
     _write_outbox(unit, reply, seq)
-    _tell_case(unit, reply)
+    answered(unit, reply)
     return Accepted(reply.message_id, repeated=False, state=MessageState.SUBMITTED)
 
 
@@ -161,23 +164,3 @@ def _write_outbox(unit: Unit, reply: Submission, seq: int) -> None:
         wishes=reply.wishes,
     )
     outbox.put(unit, outgoing, reply.received_at)
-
-
-def _tell_case(unit: Unit, reply: Submission) -> None:
-    """Those written to belong to the thread and are known contacts; the case waits for them."""
-    where, now = reply.conversation, reply.received_at
-    threads.add_participants(unit, where.thread_id, "customer", reply.recipients)
-    threads.add_participants(unit, where.thread_id, "agent", (reply.header.author,))
-    for person in reply.recipients:
-        contacts.confirm_contact(unit, person.name, person.address)
-    actor = f"agent:{reply.agent_login}"
-    told: dict[str, object] = {"message": reply.message_id, "to": [person.address for person in reply.recipients]}
-    cases.add_event(unit, where.case_id, Event(actor, "reply", told), now)
-    case = cases.lock(unit, where.case_id)
-    if case is not None and case.owner_id is None:
-        cases.give(unit, where.case_id, reply.agent_id)
-        cases.add_event(unit, where.case_id, Event(actor, "assigned", {"agent": reply.agent_login}), now)
-    if case is not None and case.status in ("new", "open"):
-        cases.set_status(unit, where.case_id, "pending")
-        change = {"before": case.status, "after": "pending"}
-        cases.add_event(unit, where.case_id, Event("casegate", "status", change), now)

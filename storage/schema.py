@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of mail, cases and outbox. Lists of small values are JSON text: they are shown, never searched."""
+"""The tables of mail and outbox. Lists of small values are JSON text: they are shown, never searched."""
 
 from sqlalchemy import (
     BigInteger,
@@ -14,7 +14,8 @@ from sqlalchemy import (
     false,
 )
 
-from storage import schema_desk as schema_desk  # the tables that these refer to
+from storage import schema_cases as schema_cases  # the tables that these refer to
+from storage import schema_desk as schema_desk
 from storage import schema_ways as schema_ways
 from storage.columns import Id, Instant, Text, id_column, metadata, ref
 
@@ -146,66 +147,6 @@ author_domain = Table(
     metadata,
     Column("domain", Text, primary_key=True),
     Column("first_aligned_at", Instant, nullable=False),
-)
-
-# --- cases --------------------------------------------------------------------------------------------------------
-
-case = Table(
-    "case_",
-    metadata,
-    id_column(),
-    Column("number", BigInteger, nullable=False, unique=True),
-    Column("thread_token", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("priority", Text, nullable=False),
-    ref("team_id", "team"),
-    ref("owner_id", "agent", nullable=True),
-    Column("queue", Text),  # the work queue it waits in; null once it has an owner
-    Column("contact_name", Text, nullable=False),
-    Column("contact_address", Text, nullable=False),
-    Column("routing_address", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("created_at", Instant, nullable=False),
-    Index("ix_case_owner_id", "owner_id", "status"),
-    Index("ix_case_queue", "queue", "team_id"),
-)
-
-case_link = Table(
-    "case_link",
-    metadata,
-    Column("case_id", Id, ForeignKey("case_.id"), primary_key=True),
-    Column("other_id", Id, ForeignKey("case_.id"), primary_key=True),
-    Column("kind", Text, primary_key=True),
-)
-
-case_event = Table(
-    "case_event",
-    metadata,
-    id_column(),
-    ref("case_id", "case_"),
-    Column("at", Instant, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("detail", Text, nullable=False),
-    Index(None, "case_id"),
-)
-
-acknowledgement = Table(
-    "acknowledgement",
-    metadata,
-    Column("case_id", Id, ForeignKey("case_.id"), primary_key=True),
-    Column("author", Text, nullable=False),
-    Column("sent_at", Instant, nullable=False),
-    Index(None, "author", "sent_at"),
-)
-
-confirmation = Table(  # a customer's NOTIFY=SUCCESS honoured
-    "confirmation",
-    metadata,
-    Column("message_seq", Id, ForeignKey("message.seq"), primary_key=True, autoincrement=False),
-    Column("author", Text, nullable=False),
-    Column("sent_at", Instant, nullable=False),
-    Index(None, "author", "sent_at"),
 )
 
 # --- outbox -------------------------------------------------------------------------------------------------------

@@ -78,6 +78,7 @@ routing_address = Table(
     Column("acknowledge", Text, nullable=False),
     Column("active", Boolean, nullable=False),
     *_policy_columns(),
+    Column("handling", Text, nullable=False, server_default="{}"),  # JSON of storage/handling.py
     Column("source", Text, nullable=False, server_default="file"),  # "file", or "command"
 )
 
@@ -119,8 +120,29 @@ block = Table(
     Column("added_at", Instant),
 )
 
+# An organisation: its contacts are those of its domains, and those given to it by hand.
+account = Table(
+    "account",
+    metadata,
+    id_column(),
+    Column("name", Text, nullable=False, unique=True),
+    Column("active", Boolean, nullable=False),
+    Column("source", Text, nullable=False, server_default="file"),  # "file", or "command"
+)
+
+account_domain = Table(
+    "account_domain", metadata, Column("domain", Text, primary_key=True), ref("account_id", "account")
+)
+
 contact = Table(
-    "contact", metadata, id_column(), Column("name", Text, nullable=False), Column("source", Text, nullable=False)
+    "contact",
+    metadata,
+    id_column(),
+    Column("name", Text, nullable=False),
+    Column("source", Text, nullable=False),  # desk, reply, command
+    Column("language", Text, nullable=False, server_default=""),
+    ref("account_id", "account", nullable=True),  # given by hand; else its domain says
+    Index(None, "account_id"),
 )
 
 contact_address = Table(
@@ -130,4 +152,9 @@ contact_address = Table(
     Column("address", Text, nullable=False),
     ref("contact_id", "contact"),
     Index(None, "contact_id"),
+)
+
+# The desk file's other sections (storage/sections.py), each read as a whole.
+desk_section = Table(
+    "desk_section", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False)
 )

@@ -13,7 +13,8 @@ from sqlalchemy import Row, bindparam, select
 
 from storage.content import Look
 from storage.database import Unit
-from storage.schema import author_domain, case_event, message, outbox, outbox_recipient, thread
+from storage.schema import author_domain, message, outbox, outbox_recipient, thread
+from storage.schema_cases import case_event
 
 Rows = Sequence[Row[Any]]
 

@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 
 from storage import content, desk, sessions, ways
-from storage.schema import case, digest, message, outbox_recipient
 from storage.schema import content as contents
+from storage.schema import digest, message, outbox_recipient
+from storage.schema_cases import case
 from storage.schema_desk import contact_address
 from storage.schema_ways import probe as probe_table
 from storage.states import Move

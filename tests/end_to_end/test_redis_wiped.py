@@ -13,7 +13,8 @@ from rq import Queue
 from sqlalchemy import func, select
 
 from gateway.bell import QUEUE_NAME
-from storage.schema import case, message, outbox_recipient, thread
+from storage.schema import message, outbox_recipient, thread
+from storage.schema_cases import case
 from tests.end_to_end.conftest import MAILBOX, Build, World
 from tests.support.dkim import Signer
 from tests.support.people import SUPPORT, accepted_id, mail

@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy import select
 
 from gateway.bell import BellThread, Doors, own_bell, rq_bell
-from storage.schema import case, message, outbox
+from storage.schema import message, outbox
+from storage.schema_cases import case
 from tests.support.installation import Installation
 from tests.support.office import ANN, World, mail, sign
 from tests.support.ports import free_port

@@ -87,7 +87,7 @@ def test_workers_that_assign_at_once_share_the_cases_evenly(
         start.wait()
         for case in mine:
             with own.move(Move.ASSIGN) as unit:
-                cases.give(unit, case.id, cases.least_loaded(unit, case.team_id).id)
+                cases.write(unit, case.id, {"owner_id": cases.least_loaded(unit, case.team_id).id, "queue": None})
 
     workers = [threading.Thread(target=work, args=(connect(), made[part::2])) for part in range(2)]
     for worker in workers:
@@ -105,9 +105,9 @@ def test_solved_cases_are_no_load_and_those_who_are_away_get_none(database: Data
     made = _case(database, "one")
     with database.move(Move.ASSIGN) as unit:
         ann = cases.least_loaded(unit, made.team_id)
-        cases.give(unit, made.id, ann.id)
+        cases.write(unit, made.id, {"owner_id": ann.id, "queue": None})
         assert cases.least_loaded(unit, made.team_id).login == "bob"
-        cases.set_status(unit, made.id, "solved")
+        cases.write(unit, made.id, {"status": "solved", "status_kind": "solved"})
         assert cases.least_loaded(unit, made.team_id).login == "ann"
         desk.set_presence(unit, "ann", "away")
         assert cases.least_loaded(unit, made.team_id).login == "bob"
@@ -121,7 +121,7 @@ def test_only_open_cases_of_a_team_with_somebody_free_are_waiting(database: Data
     with database.move(Move.ASSIGN) as unit:
         assert cases.waiting(unit, 10) == [one.id, two.id]
         assert three.queue == "fallback"
-        cases.set_status(unit, one.id, "closed")
+        cases.write(unit, one.id, {"status": "closed", "status_kind": "closed"})
         assert cases.waiting(unit, 10) == [two.id]
         for login in ("ann", "bob"):
             desk.set_presence(unit, login, "away")

@@ -96,14 +96,14 @@ def test_a_store_of_a_newer_program_is_refused_with_what_to_do(database: Databas
 def test_a_store_without_version_that_is_not_empty_waits_for_the_operator(database: Database) -> None:
     with database.alone(), database.engine.begin() as connection:
         connection.execute(text("DELETE FROM alembic_version"))
-    with pytest.raises(migrate.SchemaOutdated, match=r"version None, this program needs 0007: run casegate migrate"):
+    with pytest.raises(migrate.SchemaOutdated, match=r"version None, this program needs 0008: run casegate migrate"):
         migrate.ready(database)
 
 
 def test_upgrading_tells_before_and_after(connect: Callable[[], Database]) -> None:
     fresh = connect()
-    assert migrate.upgrade(fresh) == (None, "0007")
-    assert migrate.upgrade(fresh) == ("0007", "0007")
+    assert migrate.upgrade(fresh) == (None, "0008")
+    assert migrate.upgrade(fresh) == ("0008", "0008")
 
 
 def test_mail_of_the_first_version_is_kept_and_has_asked_for_nothing(connect: Callable[[], Database]) -> None:
@@ -111,7 +111,7 @@ def test_mail_of_the_first_version_is_kept_and_has_asked_for_nothing(connect: Ca
     _set_up_as_first_released(old)
     with pytest.raises(migrate.SchemaOutdated, match="run casegate migrate"):
         migrate.ready(old)
-    assert migrate.upgrade(old) == ("0001", "0007")
+    assert migrate.upgrade(old) == ("0001", "0008")
     with old.read() as unit:
         row = unit.execute(select(schema.message)).one()
         assert (row.id, row.ret, row.envid) == ("m1", "", "")

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from handlers.answered import answered
 from storage import cases, contacts, content, desk, listing, messages, outbox, replies, schema, threads
 from storage.address import parse
 from storage.cases import Opening
@@ -60,7 +61,7 @@ def _reply(database: Database) -> Submission:
 
 def _submit(database: Database, reply: Submission) -> messages.Accepted:
     with database.move(Move.SUBMIT) as unit:
-        return replies.submit(unit, reply)
+        return replies.submit(unit, reply, answered(desk.snapshot(unit)))
 
 
 def test_a_thread_without_a_case_is_no_conversation(database: Database) -> None:
@@ -117,8 +118,8 @@ def test_a_reply_of_a_colleague_leaves_the_owner_and_a_closed_case_closed(databa
     reply = _reply(database)
     with database.move(Move.ASSIGN) as unit:
         bob = desk.snapshot(unit).agents["bob"]
-        cases.give(unit, reply.conversation.case_id, bob.id)
-        cases.set_status(unit, reply.conversation.case_id, "closed")
+        cases.write(unit, reply.conversation.case_id, {"owner_id": bob.id, "queue": None})
+        cases.write(unit, reply.conversation.case_id, {"status": "closed", "status_kind": "closed"})
     _submit(database, reply)
     with database.read() as unit:
         case = cases.by_number(unit, 1)

@@ -13,6 +13,7 @@ from unittest.mock import patch
 import dkim
 
 from handlers import intake, proof, received, replies, routing, tokens
+from handlers.answered import answered
 from handlers.arrival import Incoming
 from handlers.assembling import assemble
 from handlers.book import Book
@@ -231,7 +232,11 @@ class World:
         with self.database.move(Move.SUBMIT) as unit:
             found = reply_store.conversation(unit, token)
             made = replies.submission(self.office, self.signer, draft, found)
-            return reply_store.submit(unit, made).id if isinstance(made, reply_store.Submission) else made
+            return (
+                reply_store.submit(unit, made, answered(self.office.desk)).id
+                if isinstance(made, reply_store.Submission)
+                else made
+            )
 
     # --- looking ---------------------------------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ def answer(world: World, author: str, *, sender: str | None, **fields: str) -> o
     body = fields.pop("body", "I am away.")
     first = world.carl(author=author)
     with world.database.move(Move.ROUTE) as unit:
-        cases.set_status(unit, first.case.id, "closed")
+        cases.write(unit, first.case.id, {"status": "closed", "status_kind": "closed"})
     octets = mail(author, body, in_reply_to=f"<{first.message_id}>", **fields)
     domain = author.rpartition("@")[2].rstrip(">")
     return world.receive(sign(octets, domain), sender=sender)

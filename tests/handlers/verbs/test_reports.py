@@ -181,7 +181,7 @@ def test_what_only_looks_like_a_bounce_is_mail_that_makes_a_case(world: World) -
 def test_an_invitation_wakes_a_case_and_a_calendars_answer_does_not(world: World, method: str, wakes: bool) -> None:
     copy = our_mail(world)
     with world.database.move(Move.ROUTE) as unit:
-        cases.set_status(unit, world.case(1).id, "pending")
+        cases.write(unit, world.case(1).id, {"status": "pending", "status_kind": "pending"})
     invitation = f"Content-Type: text/calendar; method={method}\r\n\r\nBEGIN:VCALENDAR"
     body = f"--b\r\n\r\nWill you come?\r\n--b\r\n{invitation}\r\n--b--"
     declared = 'multipart/alternative; boundary="b"'

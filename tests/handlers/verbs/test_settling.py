@@ -62,7 +62,7 @@ def test_a_copy_that_may_still_arrive_changes_nothing(world: World) -> None:
 def test_a_case_that_is_done_or_anothers_stays(world: World) -> None:
     world.carl()
     with world.database.move(Move.ASSIGN) as unit:
-        cases.set_status(unit, world.case(1).id, "solved")
+        cases.write(unit, world.case(1).id, {"status": "solved", "status_kind": "solved"})
     settled(world, REFUSED)
     assert (world.case(1).owner, world.case(1).queue) == ("ann", None)
 

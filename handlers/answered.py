@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an agent's reply changes in its case, in the unit of work that promises to send it."""
+
+from handlers import changing
+from handlers.acting import By, casegate
+from storage import cases, contacts, threads
+from storage.cases import Event
+from storage.database import Unit
+from storage.desk import Snapshot
+from storage.replies import Answered, Submission
+
+
+def answered(desk: Snapshot) -> Answered:
+    """For storage.replies.submit."""
+    return lambda unit, reply: _tell_case(unit, desk, reply)
+
+
+def _tell_case(unit: Unit, desk: Snapshot, reply: Submission) -> None:
+    """Those written to belong to the thread and are known contacts; the case waits for them."""
+    where, now = reply.conversation, reply.received_at
+    threads.add_participants(unit, where.thread_id, "customer", reply.recipients)
+    threads.add_participants(unit, where.thread_id, "agent", (reply.header.author,))
+    for person in reply.recipients:
+        contacts.confirm_contact(unit, person.name, person.address)
+    actor = f"agent:{reply.agent_login}"
+    told: dict[str, object] = {"message": reply.message_id, "to": [person.address for person in reply.recipients]}
+    cases.add_event(unit, where.case_id, Event(actor, "reply", told), now)
+    case = cases.lock(unit, where.case_id)
+    if case is None:
+        return
+    if case.owner_id is None:
+        case = changing.change(unit, desk, case, {"owner_id": reply.agent_id, "queue": None}, By(actor, now))
+    if case.responded_at is None:
+        case = changing.change(unit, desk, case, {"responded_at": now}, casegate(now))
+    if case.status_kind in ("new", "open"):
+        changing.change(unit, desk, case, {"status": "pending"}, casegate(now))

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the desk file says of cases: statuses, outcomes, fields, targets, accounts, teams, views; how mail is filed.
+
+Each value is one row of its section, or the section itself. Durations are seconds; 0 means that nothing is said.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+# What a status is, whatever its name; a desk may add statuses of each kind but "new".
+STATUS_KINDS = ("new", "open", "pending", "on_hold", "solved", "closed")
+ENDED_KINDS = ("solved", "closed")
+PRIORITIES = ("low", "normal", "high", "urgent")
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """How mail to an address is filed, and what its cases begin with; what is empty or None is not said here.
+
+    `reopen_days`: how long a solved or closed case is opened again by its customer's mail; 0: never.
+    """
+
+    threads: str = ""  # "strict", "standard" or "open": who may join (docs/threads.md)
+    thread_by: str = ""  # "token" or "contact"
+    topic_change: str = ""  # "new_case" or "stay"
+    subject_tag: bool | None = None  # whether the thread ID stands in the subject from the team's first reply on
+    reopen_days: int | None = None
+    priority: str = ""
+    tags: tuple[str, ...] | None = None
+    fields: Mapping[str, str] | None = None
+    target: str = ""  # the name of the target; empty: the first that fits
+
+    def over(self, other: "Handling") -> "Handling":
+        """This one, and where it says nothing the other."""
+        said = {one.name: getattr(self, one.name) for one in fields(self)}
+        return Handling(
+            **{name: value if value not in ("", None) else getattr(other, name) for name, value in said.items()}
+        )
+
+
+DEFAULT_HANDLING = Handling(
+    threads="standard",
+    thread_by="token",
+    topic_change="stay",
+    subject_tag=False,
+    reopen_days=30,
+    priority="normal",
+    tags=(),
+    fields={},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSettings:
+    """The section [cases]; what it says of handling holds where an address does not say otherwise."""
+
+    number_prefix: str = ""
+    number_start: int = 1
+    several_addresses: str = "one_case"  # or "linked_cases": a mail to routing addresses of several teams
+    auto_close_days: int = 14  # from solved to closed; 0: never
+    handling: Handling = field(default_factory=Handling)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A status of the desk's own."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An outcome code; `label` is what people read."""
+
+    code: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseField:
+    """A custom field."""
+
+    name: str
+    type: str = "text"  # "text", "number", "date", "choice" or "yes_no"
+    label: str = ""
+    choices: tuple[str, ...] = ()
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Business hours in a time zone; holidays are dates."""
+
+    name: str
+    zone: str = "UTC"
+    hours: tuple[str, ...] = ("mon-fri 09:00-17:00",)
+    holidays: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """How soon a team answers and resolves, in seconds of the calendar's hours; it holds for what it names."""
+
+    name: str
+    first_response: int = 0
+    resolution: int = 0
+    calendar: str = ""  # empty: around the clock
+    priorities: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An organisation, and the mail domains of its people."""
+
+    name: str
+    domains: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role in a case team."""
+
+    name: str
+    access: str = "read"  # or "write"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseTeam:
+    """A predefined case team: members as "login:role"."""
+
+    name: str
+    members: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Who is told when a field of a case becomes a value: {field = "priority", becomes = "high", roles = [...]}."""
+
+    field: str
+    becomes: str = ""  # empty: whatever it becomes
+    roles: tuple[str, ...] = ()  # members of the case with these roles
+    agents: tuple[str, ...] = ()  # these agents, whatever the case
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A list of cases under a name: each filter that is given must hold, with one of its values."""
+
+    name: str
+    statuses: tuple[str, ...] = ()  # names or kinds
+    priorities: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()  # logins, "me" or "nobody"
+    tags: tuple[str, ...] = ()
+    contact: str = ""  # an address
+    account: str = ""
+    overdue: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """All of it."""
+
+    cases: CaseSettings = field(default_factory=CaseSettings)
+    statuses: tuple[Status, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    fields: tuple[CaseField, ...] = ()
+    calendars: tuple[Calendar, ...] = ()
+    targets: tuple[Target, ...] = ()
+    roles: tuple[Role, ...] = ()
+    case_teams: tuple[CaseTeam, ...] = ()
+    tellings: tuple[Telling, ...] = ()
+    views: tuple[View, ...] = ()
+
+    def kind_of(self, status: str) -> str | None:
+        """What a status is, or None where the desk knows none of that name."""
+        if status in STATUS_KINDS:
+            return status
+        return next((one.kind for one in self.statuses if one.name == status), None)
+
+
+ROWS: Mapping[str, type[Any]] = {
+    "statuses": Status,
+    "outcomes": Outcome,
+    "fields": CaseField,
+    "calendars": Calendar,
+    "targets": Target,
+    "roles": Role,
+    "case_teams": CaseTeam,
+    "tellings": Telling,
+    "views": View,
+}
