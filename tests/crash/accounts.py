@@ -18,8 +18,6 @@ from storage import content as contents
 from storage.database import Database
 from storage.schema import (
     attempt,
-    case,
-    case_event,
     content,
     content_chunk,
     digest,
@@ -28,6 +26,7 @@ from storage.schema import (
     outbox_recipient,
     thread,
 )
+from storage.schema_cases import case, case_event
 from storage.schema_desk import counter
 from storage.states import MessageState, Move
 from tests.crash.ledger import Ledger
