@@ -5,10 +5,7 @@
 supervisor before it starts another one, and starts the role anew without the variable.
 """
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -24,7 +21,7 @@ from tests.crash.accounts import check_departures, check_orphans, check_store, u
 from tests.crash.ledger import Ledger, Sent
 from tests.support.dkim import Signer
 from tests.support.fake_mx import FakeMx
-from tests.support.installation import ROOT, Delivered, Installation
+from tests.support.installation import Delivered, Installation
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 
@@ -84,10 +81,9 @@ class House:
 
     def dying_call(self, kill_at: str, *arguments: str, stdin: str = "") -> None:
         """One call of the command line that must die by signal 9 at this point."""
-        command = [sys.executable, "-m", "gateway", "-c", str(self.installation.file), *arguments]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), KILL_VARIABLE: kill_at}
-        done = subprocess.run(command, env=environment, input=stdin.encode(), capture_output=True, timeout=CALL_S)
-        assert done.returncode == -signal.SIGKILL, (done.returncode, done.stderr)
+        call = self.installation.program(*arguments, environment={KILL_VARIABLE: kill_at}, stdin=stdin)
+        status = call.wait(CALL_S)
+        assert status == -signal.SIGKILL, (status, call.log)
 
     def refused_call(self, code: int, *arguments: str) -> str:
         """What a call of the command line says that must end with this code."""

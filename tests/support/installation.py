@@ -25,7 +25,7 @@ from gateway.cli import cli
 from storage.database import Database
 from tests.support.dns import DnsZone
 from tests.support.ports import free_port
-from tests.support.program import Program
+from tests.support.program import Program, executed, forked
 from tests.support.smtp_client import RawClient, beginning
 from tests.support.tls import TlsFiles
 from tests.support.waiting import wait_until
@@ -147,11 +147,19 @@ class Installation:
 
     # --- the command line ------------------------------------------------------------------------------------------
 
-    def _command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-P", "-m", "gateway", "-c", str(self.file), *arguments]
-
-    def _environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": str(ROOT), **(extra or {})}
+    def program(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        sockets: Mapping[str, socket.socket] | None = None,
+        stdin: str = "",
+    ) -> Program:
+        """One call of the command line as a process of its own."""
+        words = ["-c", str(self.file), *arguments]
+        surroundings = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
+        if sockets:
+            return Program(executed([sys.executable, "-P", "-m", "gateway", *words], surroundings, sockets))
+        return Program(forked(words, surroundings, stdin))
 
     def call(self, *arguments: str, stdin: str = "") -> str:
         """One call of the command line that must succeed; its standard output."""
@@ -203,7 +211,7 @@ class Installation:
     ) -> Program:
         """`serve`, or `run ROLE` for each role named, ready to take mail, on systemd's sockets; the (last) program."""
         verbs = [("run", role) for role in roles] or [("serve",)]
-        started = [Program(self._command(*verb), self._environment(environment), sockets) for verb in verbs]
+        started = [self.program(*verb, environment=environment, sockets=sockets) for verb in verbs]
         self.programs += started
         for program in started:
             program.wait_for_line(" ready: ")

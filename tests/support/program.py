@@ -10,9 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+from tests.support.zygote import Forked, zygote
 
 START_S = 60.0
 STOP_S = 60.0  # serve gives its processes 45 seconds
@@ -36,37 +39,60 @@ def handing_over(command: Sequence[str], sockets: Mapping[str, socket.socket]) -
     return [sys.executable, "-c", _HAND_OVER, numbers, *command], passed
 
 
+Start = Callable[[int], subprocess.Popen[bytes] | Forked]
+
+
+def executed(
+    command: Sequence[str], environment: Mapping[str, str], sockets: Mapping[str, socket.socket] | None = None
+) -> Start:
+    """A start of this command, with these sockets of systemd's; it writes its standard error into the descriptor."""
+    if sockets:
+        command, passed = handing_over(command, sockets)
+        environment = {**environment, **passed}
+    return lambda stderr: subprocess.Popen(
+        list(command),
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        start_new_session=True,
+        pass_fds=[each.fileno() for each in (sockets or {}).values()],
+    )
+
+
+def forked(words: Sequence[str], environment: Mapping[str, str], stdin: str = "") -> Start:
+    """A start of `casegate` with these words, without its imports: what it is then is the same."""
+
+    def start(stderr: int) -> Forked:
+        with tempfile.TemporaryFile() as given:
+            given.write(stdin.encode())
+            given.seek(0)
+            return zygote().fork(words, environment, given.fileno(), stderr)
+
+    return start
+
+
 class Program:
     """One `casegate serve` or `casegate run ROLE`; `log` holds every line it wrote to standard error."""
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        sockets: Mapping[str, socket.socket] | None = None,
-    ) -> None:
+    def __init__(self, start: Start) -> None:
         self.log: list[str] = []
-        if sockets:
-            command, passed = handing_over(command, sockets)
-            environment = {**environment, **passed}
         self._news = threading.Condition()
         self._ended = False
-        self._process = subprocess.Popen(
-            list(command),
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-            pass_fds=[each.fileno() for each in (sockets or {}).values()],
-        )
+        said, stderr = os.pipe()
+        try:
+            self._process = start(stderr)
+        except BaseException:
+            os.close(said)
+            raise
+        finally:
+            os.close(stderr)
+        self._said = open(said, encoding="utf-8", errors="replace")  # noqa: SIM115 - closed after its end
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
-        for line in self._process.stderr:
+        for line in self._said:
             with self._news:
                 self.log.append(line.rstrip("\n"))
                 self._news.notify_all()
@@ -141,4 +167,4 @@ class Program:
 
     def _close(self) -> None:
         self._reader.join(STOP_S)
-        self._process.stderr.close()
+        self._said.close()

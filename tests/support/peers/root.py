@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.program import Program
+from tests.support.program import Program, executed
 from tests.support.smtp_client import RawClient
 from tests.support.waiting import wait_until
 
@@ -86,7 +86,7 @@ class Root:
 
     def start(self, port: int, *command: str) -> Program:
         """A server that stays in the foreground, once it greets on its port."""
-        program = Program([CHROOT, str(self.directory), *command], ENVIRONMENT)
+        program = Program(executed([CHROOT, str(self.directory), *command], ENVIRONMENT))
         self.programs.append(program)
         wait_until(lambda: not program.is_running or greets(port), f"a greeting on port {port}")
         assert program.is_running, "\n".join(program.log)
