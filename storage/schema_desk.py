@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, false
 
 from storage.columns import Id, Instant, Text, id_column, metadata, ref
 
@@ -139,9 +139,10 @@ contact = Table(
     metadata,
     id_column(),
     Column("name", Text, nullable=False),
-    Column("source", Text, nullable=False),  # desk, reply, command
+    Column("source", Text, nullable=False),  # desk, reply, mail: how we came to know of them
     Column("language", Text, nullable=False, server_default=""),
     ref("account_id", "account", nullable=True),  # given by hand; else its domain says
+    Column("account_source", Text, nullable=False, server_default="desk"),  # desk, or command: the file leaves it
     Index(None, "account_id"),
 )
 
@@ -151,7 +152,23 @@ contact_address = Table(
     Column("key", Text, primary_key=True),
     Column("address", Text, nullable=False),
     ref("contact_id", "contact"),
+    Column("source", Text, nullable=False, server_default="desk"),  # desk, reply, command; mail: it is not known
     Index(None, "contact_id"),
+)
+
+# Two contacts made one, with all that it takes to undo it.
+contact_change = Table(
+    "contact_change",
+    metadata,
+    id_column(),
+    ref("contact_id", "contact"),  # whose addresses and cases they were
+    ref("other_id", "contact"),  # whose they are
+    Column("at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("detail", Text, nullable=False),  # JSON
+    Column("undone", Boolean, nullable=False, server_default=false()),
+    Index(None, "contact_id"),
+    Index(None, "other_id"),
 )
 
 # The desk file's other sections (storage/sections.py), each read as a whole.

@@ -42,6 +42,10 @@ def _desk() -> None:
     op.add_column("contact", sa.Column("language", TEXT, nullable=False, server_default=""))
     _refer("contact", "account_id", "account")
     op.create_index("ix_contact_account_id", "contact", ["account_id"])
+    op.add_column("contact", sa.Column("account_source", TEXT, nullable=False, server_default="desk"))
+    op.add_column("contact_address", sa.Column("source", TEXT, nullable=False, server_default="desk"))
+    replied = "SELECT id FROM contact WHERE source = 'reply'"
+    op.execute(f"UPDATE contact_address SET source = 'reply' WHERE contact_id IN ({replied})")
 
 
 def _case_columns() -> None:
@@ -158,6 +162,19 @@ def _changes() -> None:
     )
     op.create_index("ix_case_change_case_id", "case_change", ["case_id"])
     op.create_index("ix_case_change_other_id", "case_change", ["other_id"])
+    op.create_table(
+        "contact_change",
+        _own_id(),
+        _id("contact_id", "contact", "contact_change"),
+        _id("other_id", "contact", "contact_change"),
+        sa.Column("at", INSTANT, nullable=False),
+        _text("actor"),
+        _text("detail"),
+        sa.Column("undone", sa.Boolean(), nullable=False, server_default=sa.false()),
+        _key("contact_change", "id"),
+    )
+    op.create_index("ix_contact_change_contact_id", "contact_change", ["contact_id"])
+    op.create_index("ix_contact_change_other_id", "contact_change", ["other_id"])
 
 
 def _refer(table: str, column: str, target: str) -> None:
