@@ -1,26 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs of cases: `case list` and `case show NUMBER`."""
+"""The verbs that show cases: `case list` with its views, and `case show`. Other rooms add theirs to the group."""
 
-import json
-from collections import defaultdict
+from dataclasses import fields, replace
 from typing import Any
 
 import click
 
+from gateway import case_page
 from gateway.cli_operator import NotFound, Operator
-from gateway.cli_output import (
-    Item,
-    instant,
-    print_fields,
-    print_json,
-    print_list,
-    rows_wanted,
-    with_json,
-    with_limit,
-)
-from storage import cases, listing, messages
+from gateway.cli_output import print_json, print_list, rows_wanted, with_json, with_limit
+from gateway.clock import SystemClock
+from storage import case_views, sections
+from storage.address import key_of
+from storage.case_values import View
+from storage.case_views import Asked
+from storage.database import Unit
 
 _LARGEST_NUMBER = 2**63 - 1
+_COLUMNS = ("label", "created_at", "status", "team", "owner", "contact", "subject")
 
 
 @click.group()
@@ -29,23 +26,30 @@ def case() -> None:
 
 
 @case.command(name="list")
+@click.option("--view", "name", metavar="NAME", help="A view of the desk; what is given beside it holds instead.")
+@click.option("--owner", "owners", multiple=True, metavar="LOGIN", help='An agent; "nobody", or "me" with --as.')
+@click.option("--unassigned", is_flag=True, help="Without an owner.")
+@click.option("--team", "teams", multiple=True, metavar="NAME", help="A team's.")
+@click.option("--queue", "queues", multiple=True, metavar="NAME", help="Waiting in a work queue.")
+@click.option("--status", "statuses", multiple=True, metavar="NAME", help="A status, or a kind of statuses.")
+@click.option("--priority", "priorities", multiple=True, metavar="NAME", help="Of a priority.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="With a tag.")
+@click.option("--contact", metavar="ADDRESS", default="", help="Of a contact, by any of their addresses.")
+@click.option("--account", metavar="NAME", default="", help="Of an account's contacts.")
+@click.option("--overdue", is_flag=True, help="With a target that was missed.")
+@click.option("--merged", is_flag=True, help="Also those that were merged into another.")
+@click.option("--as", "me", metavar="LOGIN", default="", help='The agent for whom "me" stands.')
 @with_json
 @with_limit
 @click.pass_obj
-def case_list(operator: Operator, as_json: bool, limit: int | None) -> None:
-    """The newest cases, newest first."""
-    members: dict[int, list[str]] = defaultdict(list)
-    links: dict[int, list[Item]] = defaultdict(list)
+def case_list(operator: Operator, /, as_json: bool, limit: int | None, **asked: Any) -> None:
+    """The newest cases, newest first; of several values of one option one is enough."""
+    now = SystemClock().now()
     with operator.store() as database, database.read() as unit:
-        rows: list[Any] = cases.latest(unit, rows_wanted(limit, as_json=as_json))
-        lowest = rows[-1].number if rows else 0
-        for row in listing.members_since(unit, lowest) if as_json else ():
-            members[row.number].append(row.id)
-        for row in listing.links_since(unit, lowest) if as_json else ():
-            links[row.number].append({"kind": row.kind, "number": row.other})
-    items = [case_item(row, members[row.number], links[row.number]) for row in rows]
-    columns = ("number", "created_at", "status", "team", "owner", "contact", "subject")
-    print_list(items, columns, as_json=as_json, limit=limit)
+        wanted = Asked(_view(unit, asked), now, asked["me"], asked["merged"])
+        rows = case_views.found(unit, wanted, rows_wanted(limit, as_json=as_json))
+        items = case_page.listed(unit, rows, _prefix(unit), now)
+    print_list(items, _COLUMNS, as_json=as_json, limit=limit)
 
 
 @case.command(name="show")
@@ -53,65 +57,42 @@ def case_list(operator: Operator, as_json: bool, limit: int | None) -> None:
 @with_json
 @click.pass_obj
 def case_show(operator: Operator, number: int, as_json: bool) -> None:
-    """One case with its mail, links and timeline."""
+    """One case with its mail, comments, links and timeline."""
+    now = SystemClock().now()
     with operator.store() as database, database.read() as unit:
-        row: Any = cases.by_number(unit, number)
+        row = case_views.by_number(unit, number)
         if row is None:
             raise NotFound(f"no case {number}: see casegate case list")
-        mail = [one for thread_id in cases.threads_of(unit, row.id) for one in messages.of_thread(unit, thread_id)]
-        members = [one.id for one in sorted(mail, key=lambda one: one.seq)]
-        links: list[Item] = [{"kind": one.kind, "number": one.number} for one in cases.links(unit, row.id)]
-        events = [_event_item(event) for event in cases.timeline(unit, row.id)]
-    item = {**case_item(row, members, links), "timeline": events}
+        item = case_page.whole(unit, row, _prefix(unit), now)
     if as_json:
         print_json(item)
     else:
-        _print_case(item, events)
+        case_page.show(item)
 
 
 VERBS = (case,)
 
 
-def case_item(row: Any, members: list[str], links: list[Item]) -> Item:
-    """A case without its timeline."""
-    return {
-        "number": row.number,
-        "thread_id": row.thread_token,
-        "status": row.status,
-        "priority": row.priority,
-        "team": row.team,
-        "queue": row.queue,
-        "owner": row.owner,
-        "contact": row.contact_address or None,
-        "contact_name": row.contact_name,
-        "routing_address": row.routing_address or None,
-        "subject": row.subject,
-        "messages": members,
-        "links": links,
-        "created_at": instant(row.created_at),
-    }
+def _prefix(unit: Unit) -> str:
+    return sections.sections(unit).cases.number_prefix
 
 
-def _event_item(row: Any) -> Item:
-    """One line of the timeline; a detail with the name of a key of its own is told apart by the event's kind."""
-    own: Item = {"at": instant(row.at), "actor": row.actor, "kind": row.kind}
-    details = json.loads(row.detail)
-    return own | {(f"{row.kind}_{key}" if key in own else key): value for key, value in details.items()}
+def _view(unit: Unit, asked: dict[str, Any]) -> View:
+    """The named view, with what was given by hand in place of what it says."""
+    if asked["unassigned"]:
+        asked["owners"] = (*asked["owners"], "nobody")
+    if asked["contact"]:
+        asked["contact"] = key_of(asked["contact"])
+    named = _named(unit, asked["name"]) if asked["name"] else View("")
+    given = {each.name: asked[each.name] for each in fields(View) if each.name != "name" and asked[each.name]}
+    view = replace(named, **given)
+    if "me" in view.owners and not asked["me"]:
+        raise click.UsageError('whose cases? --as LOGIN says for whom "me" stands')
+    return view
 
 
-def _print_case(item: Item, events: list[Item]) -> None:
-    first = ("number", "thread_id", "status", "priority", "team", "queue", "owner")
-    print_fields(item, (*first, "contact_name", "contact", "routing_address", "subject", "created_at"))
-    links = item["links"] if isinstance(item["links"], list) else []
-    for link in links:
-        click.echo(f"link  {link['kind']} case {link['number']}")
-    click.echo()
-    for event in events:
-        told = {key: value for key, value in event.items() if key not in ("at", "actor", "kind")}
-        details = " ".join(f"{key}={_words(value)}" for key, value in told.items())
-        at = str(event["at"])
-        print_fields({at: f"{event['actor']} {event['kind']} {details}"}, (at,))
-
-
-def _words(value: object) -> str:
-    return ",".join(str(one) for one in value) if isinstance(value, list) else str(value)
+def _named(unit: Unit, name: str) -> View:
+    views = {one.name: one for one in sections.sections(unit).views}
+    if name not in views:
+        raise NotFound(f"no view {name!r}; the desk has: {', '.join(sorted(views)) or 'none'}")
+    return views[name]

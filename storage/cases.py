@@ -4,18 +4,17 @@
 Every change writes an event with its actor, so that `case show` tells the whole story. Nothing here commits.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from storage.case_values import ENDED_KINDS
 from storage.database import Unit
 from storage.messages import to_json
 from storage.schema import thread
-from storage.schema_cases import acknowledgement, case, case_event, case_link, confirmation
+from storage.schema_cases import acknowledgement, case, case_event, case_link, case_tag, confirmation
 from storage.schema_desk import agent, agent_team, counter, team
 from storage.upsert import Upsert
 
@@ -52,16 +51,6 @@ class Event:
 def of_thread(unit: Unit, thread_id: int) -> Row[tuple[object, ...]] | None:
     """The case of a thread, if a job has made it."""
     return unit.execute(_OF_THREAD, {"t": thread_id}).first()
-
-
-def by_number(unit: Unit, number: int) -> Row[tuple[object, ...]] | None:
-    """One case row with its team's name and its owner's login."""
-    return unit.execute(_shown().where(case.c.number == number)).first()
-
-
-def latest(unit: Unit, limit: int) -> Rows:
-    """The newest cases, newest first, with team and owner."""
-    return list(unit.execute(_shown().order_by(case.c.number.desc()).limit(limit)))
 
 
 def make(unit: Unit, opening: Opening, now: datetime) -> Row[tuple[object, ...]]:
@@ -156,26 +145,43 @@ def lock(unit: Unit, case_id: int) -> Row[tuple[object, ...]] | None:
     return unit.execute(select(case).where(case.c.id == case_id).with_for_update(key_share=True)).first()
 
 
+def lock_number(unit: Unit, number: int) -> Row[tuple[object, ...]] | None:
+    """The same by its number."""
+    return unit.execute(select(case).where(case.c.number == number).with_for_update(key_share=True)).first()
+
+
+def tags_text(tags: Iterable[str]) -> str:
+    """Tags as the column has them."""
+    return to_json(sorted(set(tags)))
+
+
+def fields_text(values: Mapping[str, str]) -> str:
+    """Custom fields as the column has them."""
+    return to_json(dict(sorted(values.items())))
+
+
+def write_tags(unit: Unit, case_id: int, tags: Iterable[str]) -> None:
+    """Let the table that answers questions say what the column says."""
+    unit.execute(delete(case_tag).where(case_tag.c.case_id == case_id))
+    rows = [{"tag": tag, "case_id": case_id} for tag in tags]
+    if rows:
+        unit.execute(insert(case_tag), rows)
+
+
 def threads_of(unit: Unit, case_id: int) -> Sequence[int]:
     """The threads whose mail belongs to the case."""
     return list(unit.execute(select(thread.c.id).where(thread.c.case_id == case_id).order_by(thread.c.id)).scalars())
 
 
-def timeline(unit: Unit, case_id: int) -> Rows:
-    """Every event, oldest first."""
-    return list(unit.execute(select(case_event).where(case_event.c.case_id == case_id).order_by(case_event.c.id)))
+def timeline(unit: Unit, case_id: int, after: int = 0) -> Rows:
+    """Every event behind that one, oldest first."""
+    mine = case_event.c.case_id == case_id
+    return list(unit.execute(select(case_event).where(mine, case_event.c.id > after).order_by(case_event.c.id)))
 
 
-def links(unit: Unit, case_id: int) -> Rows:
-    """Linked cases: kind and number."""
-    return list(
-        unit.execute(
-            select(case_link.c.kind, case.c.number)
-            .join(case, case.c.id == case_link.c.other_id)
-            .where(case_link.c.case_id == case_id)
-            .order_by(case.c.number)
-        )
-    )
+def last_event(unit: Unit, case_id: int) -> int:
+    """The id of the newest event; 0: there is none."""
+    return int(unit.execute(select(func.max(case_event.c.id)).where(case_event.c.case_id == case_id)).scalar() or 0)
 
 
 def may_acknowledge(unit: Unit, case_id: int, author: str, since: datetime, most: int) -> bool:
@@ -208,14 +214,6 @@ def may_confirm(unit: Unit, author: str, since: datetime, most: int) -> bool:
 def note_confirmation(unit: Unit, message_seq: int, author: str, now: datetime) -> None:
     """Count one confirmation; a message has one at most."""
     unit.execute(insert(confirmation), {"message_seq": message_seq, "author": author, "sent_at": now})
-
-
-def _shown() -> Select[Any]:
-    return (
-        select(case, team.c.name.label("team"), agent.c.login.label("owner"))
-        .join(team, team.c.id == case.c.team_id)
-        .outerjoin(agent, agent.c.id == case.c.owner_id)
-    )
 
 
 _OF_THREAD = select(case).join(thread, thread.c.case_id == case.c.id).where(thread.c.id == bindparam("t"))

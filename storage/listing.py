@@ -11,7 +11,7 @@ from sqlalchemy import Row, Select, select
 
 from storage.database import Unit
 from storage.schema import attempt, message, outbox, outbox_recipient, thread
-from storage.schema_cases import case, case_link
+from storage.schema_cases import case
 
 Rows = Sequence[Row[Any]]
 
@@ -34,33 +34,6 @@ def attempts_since(unit: Unit, lowest_seq: int) -> Rows:
 def attempts_of_message(unit: Unit, seq: int) -> Rows:
     """Every settled attempt for mail that carries or speaks of this message, oldest first."""
     return list(unit.execute(_attempts().where(outbox.c.message_seq == seq)))
-
-
-def members_since(unit: Unit, lowest_number: int) -> Rows:
-    """(number, message id) of all mail of cases from this one on, in the order of acceptance."""
-    return list(
-        unit.execute(
-            select(case.c.number, message.c.id)
-            .join(thread, thread.c.case_id == case.c.id)
-            .join(message, message.c.thread_id == thread.c.id)
-            .where(case.c.number >= lowest_number)
-            .order_by(message.c.seq)
-        )
-    )
-
-
-def links_since(unit: Unit, lowest_number: int) -> Rows:
-    """(number, kind, other) of the links of cases from this one on."""
-    other = case.alias("other")
-    return list(
-        unit.execute(
-            select(case.c.number, case_link.c.kind, other.c.number.label("other"))
-            .join(case_link, case_link.c.case_id == case.c.id)
-            .join(other, other.c.id == case_link.c.other_id)
-            .where(case.c.number >= lowest_number)
-            .order_by(other.c.number, case_link.c.kind)
-        )
-    )
 
 
 def outbox_recipients(unit: Unit, limit: int) -> Rows:

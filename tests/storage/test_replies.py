@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from handlers.answered import answered
-from storage import cases, contacts, content, desk, listing, messages, outbox, replies, schema, threads
+from storage import case_views, cases, contacts, content, desk, listing, messages, outbox, replies, schema, threads
 from storage.address import parse
 from storage.cases import Opening
 from storage.content import packed
@@ -107,7 +107,7 @@ def test_a_reply_takes_the_case_and_waits_for_the_customer(database: Database) -
     _opened(database)
     _submit(database, _reply(database))
     with database.read() as unit:
-        case = cases.by_number(unit, 1)
+        case = case_views.by_number(unit, 1)
         told = [(event.actor, event.kind) for event in cases.timeline(unit, case.id)]
     assert (case.owner, case.queue, case.status) == ("ann", None, "pending")
     assert told == [("agent:ann", "reply"), ("agent:ann", "assigned"), ("casegate", "status")]
@@ -122,5 +122,5 @@ def test_a_reply_of_a_colleague_leaves_the_owner_and_a_closed_case_closed(databa
         cases.write(unit, reply.conversation.case_id, {"status": "closed", "status_kind": "closed"})
     _submit(database, reply)
     with database.read() as unit:
-        case = cases.by_number(unit, 1)
+        case = case_views.by_number(unit, 1)
     assert (case.owner, case.status) == ("bob", "closed")

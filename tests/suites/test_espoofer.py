@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from handlers.headers import scan
-from storage import cases, listing
+from storage import case_views, cases, listing
 from storage.desk_values import Policy
 from tests.support.dkim import key_record
 from tests.support.dns import DnsZone
@@ -157,7 +157,7 @@ def _named_alike(world: World, message_id: str, author: str) -> None:
     world.route()
     with world.database.read() as unit:
         row = next(one for one in listing.messages(unit, 10) if one.id == message_id)
-        case = cases.by_number(unit, cases.of_thread(unit, row.thread_id).number)
+        case = case_views.by_number(unit, cases.of_thread(unit, row.thread_id).number)
     assert row.author_address == case.contact_address == author
     copy = world.sent("copy")[-1]
     assert copy.head.count(b"from") == 1

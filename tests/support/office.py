@@ -30,7 +30,7 @@ from handlers.signing import Signer
 from handlers.subject import AuthenticationPolicy, Dnsbl
 from handlers.tokens import Keyring, Keys
 from handlers.work import Work
-from storage import cases, contacts, content, desk, listing, messages, migrate, outbox, threads
+from storage import case_views, cases, contacts, content, desk, listing, messages, migrate, outbox, threads
 from storage import replies as reply_store
 from storage.address import Address, parse
 from storage.content import packed
@@ -252,9 +252,9 @@ class World:
 
     def case(self, number: int) -> SimpleNamespace:
         with self.database.read() as unit:
-            row = cases.by_number(unit, number)
+            row = case_views.by_number(unit, number)
             events = [(one.actor, one.kind, json.loads(one.detail)) for one in cases.timeline(unit, row.id)]
-            links = [(one.kind, one.number) for one in cases.links(unit, row.id)]
+            links = case_views.links(unit, [row.id])[row.id]
             return SimpleNamespace(row=row, events=events, links=links, **dict(row._mapping))
 
     def participants(self, token: str) -> set[str]:

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A case as data and as a page of 80 columns: its keys, its mail, its comments, its timeline.
+
+Enters: rows of the store. Leaves: what `case list` and `case show` print; the keys of lists are those of one case.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from gateway.cli_output import Item, instant, optional, print_fields, print_list, print_text
+from storage import case_parts, case_views, cases
+from storage.case_values import ENDED_KINDS
+from storage.database import Unit
+
+_INSTANTS = ("created_at", "ended_at", "response_due_at", "responded_at", "resolution_due_at", "paused_at", "due_at")
+_FIRST = ("number", "thread_id", "status", "priority", "team", "queue", "owner")
+_SECOND = ("contact_name", "contact", "routing_address", "subject", "created_at")
+_WHERE_SAID = (
+    "outcome",
+    "outcome_note",
+    "tags",
+    "target",
+    "response_due_at",
+    "responded_at",
+    "resolution_due_at",
+    "paused_at",
+    "watchers",
+    "merged_into",
+)
+
+
+def listed(unit: Unit, rows: Sequence[Any], prefix: str, now: Any) -> list[Item]:
+    """Cases without their long parts."""
+    ids = [row.id for row in rows]
+    members, links = case_views.members(unit, ids), case_views.links(unit, ids)
+    return [_item(row, prefix, now) | _joined(row.id, members, links) for row in rows]
+
+
+def whole(unit: Unit, row: Any, prefix: str, now: Any) -> Item:
+    """One case with all that is known of it."""
+    (item,) = listed(unit, [row], prefix, now)
+    files = case_parts.files_of_mail(unit, row.id)
+    return item | {
+        "mail": [_mail(one, files) for one in case_views.mail_of(unit, row.id)],
+        "watchers": case_parts.watchers(unit, row.id),
+        "members": [{"login": one.login, "role": one.role} for one in case_parts.members(unit, row.id)],
+        "comments": _comments(unit, row.id),
+        "timeline": [_event(event) for event in cases.timeline(unit, row.id)],
+    }
+
+
+def show(item: Any) -> None:
+    """The page: facts, thread, comments, timeline."""
+    print_fields({**item, "number": item["label"]}, _FIRST + _SECOND)
+    told = {name: item[name] for name in _WHERE_SAID if item[name]}
+    told |= {f"field {name}": value for name, value in item["fields"].items()}
+    if told:
+        print_fields(told, tuple(told))
+    for link in item["links"]:
+        click.echo(f"link  {link['kind']} case {link['number']}")
+    for member in item["members"]:
+        click.echo(f"member  {member['login']} ({member['role']})")
+    if item["mail"]:
+        click.echo()
+        print_list(item["mail"], ("at", "from", "to", "cc", "subject", "id"), as_json=False, limit=len(item["mail"]))
+    for comment in item["comments"]:
+        click.echo(f"\ncomment  {comment['at']} {comment['actor']}")
+        print_text(comment["text"])
+        for one in comment["files"]:
+            print_fields({"file": _file_words(one)}, ("file",))
+    click.echo()
+    for event in item["timeline"]:
+        _print_event(event)
+
+
+def _item(row: Any, prefix: str, now: Any) -> Item:
+    is_ended = row.status_kind in ENDED_KINDS
+    return {
+        "number": row.number,
+        "label": f"{prefix}{row.number}",
+        "thread_id": row.thread_token,
+        "status": row.status,
+        "status_kind": row.status_kind,
+        "priority": row.priority,
+        "team": row.team,
+        "queue": row.queue,
+        "owner": row.owner,
+        "contact": row.contact_address or None,
+        "contact_name": row.contact_name,
+        "routing_address": row.routing_address or None,
+        "subject": row.subject,
+        "source": row.source,
+        "outcome": row.outcome or None,
+        "outcome_note": row.outcome_note,
+        "tags": json.loads(row.tags),
+        "fields": json.loads(row.fields),
+        "target": row.target or None,
+        "overdue": row.due_at is not None and row.due_at < now and not is_ended,
+        "merged_into": row.merged_into,
+        **{name: optional(instant, getattr(row, name)) for name in _INSTANTS},
+    }
+
+
+def _joined(
+    case_id: int, members: Mapping[int, list[str]], links: Mapping[int, list[tuple[str, int]]]
+) -> dict[str, object]:
+    return {
+        "messages": members.get(case_id, []),
+        "links": [{"kind": kind, "number": number} for kind, number in links.get(case_id, ())],
+    }
+
+
+def _mail(row: Any, files: Sequence[Any]) -> Item:
+    """One line of the thread."""
+    return {
+        "id": row.id,
+        "at": instant(row.received_at),
+        "direction": row.direction,
+        "thread_id": row.thread_token,
+        "from": row.author_address or None,
+        "to": [address for _, address in json.loads(row.to_)],
+        "cc": [address for _, address in json.loads(row.cc)],
+        "subject": row.subject,
+        "classification": row.classification,
+        "proof": row.proof,
+        "files": [_file(one) for one in files if one.id == row.id],
+    }
+
+
+def _comments(unit: Unit, case_id: int) -> list[Item]:
+    files = case_parts.files_of_comments(unit, case_id)
+    return [
+        {
+            "id": one.id,
+            "at": instant(one.at),
+            "actor": one.actor,
+            "text": one.text,
+            "files": [_file(each) for each in files if each.comment_id == one.id],
+        }
+        for one in case_parts.comments(unit, case_id)
+    ]
+
+
+def _file(row: Any) -> Item:
+    return {"name": row.name, "type": row.type, "size": row.size_octets, "sha256": bytes(row.sha256).hex()}
+
+
+def _file_words(one: Any) -> str:
+    return f"{one['name'] or '-'} ({one['type']}, {one['size']} octets) {one['sha256']}"
+
+
+def _event(row: Any) -> Item:
+    """One line of the timeline; a detail with the name of a key of its own is told apart by the event's kind."""
+    own: Item = {"at": instant(row.at), "actor": row.actor, "kind": row.kind}
+    details = json.loads(row.detail)
+    return own | {(f"{row.kind}_{key}" if key in own else key): value for key, value in details.items()}
+
+
+def _print_event(event: Item) -> None:
+    told = {key: value for key, value in event.items() if key not in ("at", "actor", "kind")}
+    if "before" in told and "after" in told:
+        change = f"{_words(told.pop('before'))} -> {_words(told.pop('after'))}"
+        told = {key: value for key, value in told.items() if key not in ("agent", "queue")}
+        told = {"": change, **told}
+    details = " ".join(f"{key}={_words(value)}" if key else _words(value) for key, value in told.items())
+    at = str(event["at"])
+    print_fields({at: f"{event['actor']} {event['kind']} {details}"}, (at,))
+
+
+def _words(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(str(one) for one in value)
+    return "-" if value in (None, "") else str(value)

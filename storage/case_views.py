@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lists of cases: by a view of the desk or by the same filters given by hand. Only reads.
+
+Newest first by number. Each filter that is given must hold; of its values one is enough.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, exists, or_, select
+
+from storage.case_values import ENDED_KINDS, View
+from storage.database import Unit
+from storage.schema import message, thread
+from storage.schema_cases import case, case_link, case_tag
+from storage.schema_desk import account, account_domain, agent, contact, contact_address, team
+
+Rows = Sequence[Row[Any]]
+
+AT_ONCE = 500  # cases whose parts are asked for in one question
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A view, the instant at which it is looked at, and the login that its owner "me" stands for."""
+
+    view: View
+    now: datetime
+    me: str = ""
+    with_merged: bool = False
+
+
+def found(unit: Unit, asked: Asked, limit: int) -> Rows:
+    """The newest cases of a view."""
+    wanted = [one for one in _conditions(unit, asked) if one is not None]
+    if not asked.with_merged:
+        wanted.append(case.c.merged_into_id.is_(None))
+    return unit.execute(shown().where(*wanted).order_by(case.c.number.desc()).limit(limit)).all()
+
+
+def shown() -> Select[Any]:
+    """A case row with its team's name, its owner's login, and the number of the case that it was merged into."""
+    survivor = case.alias("survivor")
+    return (
+        select(case, team.c.name.label("team"), agent.c.login.label("owner"), survivor.c.number.label("merged_into"))
+        .join(team, team.c.id == case.c.team_id)
+        .outerjoin(agent, agent.c.id == case.c.owner_id)
+        .outerjoin(survivor, survivor.c.id == case.c.merged_into_id)
+    )
+
+
+def by_number(unit: Unit, number: int) -> Row[Any] | None:
+    """One case by its number."""
+    return unit.execute(shown().where(case.c.number == number)).first()
+
+
+def members(unit: Unit, case_ids: Sequence[int]) -> Mapping[int, list[str]]:
+    """The ids of the messages of each case, in the order of acceptance."""
+    gathered: dict[int, list[str]] = defaultdict(list)
+    for some in _portions(case_ids):
+        rows = unit.execute(
+            select(thread.c.case_id, message.c.id)
+            .join(message, message.c.thread_id == thread.c.id)
+            .where(thread.c.case_id.in_(some))
+            .order_by(message.c.seq)
+        )
+        for row in rows:
+            gathered[row.case_id].append(row.id)
+    return gathered
+
+
+def links(unit: Unit, case_ids: Sequence[int]) -> Mapping[int, list[tuple[str, int]]]:
+    """(kind, number) of what each case is linked with."""
+    gathered: dict[int, list[tuple[str, int]]] = defaultdict(list)
+    for some in _portions(case_ids):
+        rows = unit.execute(
+            select(case_link.c.case_id, case_link.c.kind, case.c.number)
+            .join(case, case.c.id == case_link.c.other_id)
+            .where(case_link.c.case_id.in_(some))
+            .order_by(case.c.number, case_link.c.kind)
+        )
+        for row in rows:
+            gathered[row.case_id].append((row.kind, row.number))
+    return gathered
+
+
+def mail_of(unit: Unit, case_id: int) -> Rows:
+    """Every message of the case in the order of acceptance, with the thread ID it belongs to."""
+    return unit.execute(
+        select(message, thread.c.token.label("thread_token"))
+        .join(thread, thread.c.id == message.c.thread_id)
+        .where(thread.c.case_id == case_id)
+        .order_by(message.c.seq)
+    ).all()
+
+
+def _portions(case_ids: Sequence[int]) -> list[Sequence[int]]:
+    return [case_ids[at : at + AT_ONCE] for at in range(0, len(case_ids), AT_ONCE)]
+
+
+def _conditions(unit: Unit, asked: Asked) -> list[ColumnElement[bool] | None]:
+    view = asked.view
+    return [
+        _one_of(view.statuses, case.c.status, case.c.status_kind),
+        _one_of(view.priorities, case.c.priority),
+        _one_of(view.teams, team.c.name),
+        _one_of(view.queues, case.c.queue),
+        _owned(view.owners, asked.me),
+        _tagged(view.tags),
+        _of_contact(unit, view.contact) if view.contact else None,
+        _of_account(unit, view.account) if view.account else None,
+        _overdue(asked.now) if view.overdue else None,
+    ]
+
+
+def _one_of(values: Sequence[str], *columns: Any) -> ColumnElement[bool] | None:
+    return or_(*(column.in_(values) for column in columns)) if values else None
+
+
+def _owned(owners: Sequence[str], me: str) -> ColumnElement[bool] | None:
+    if not owners:
+        return None
+    logins = [me if one == "me" else one for one in owners if one != "nobody"]
+    nobody = [case.c.owner_id.is_(None)] if "nobody" in owners else []
+    return or_(agent.c.login.in_(logins), *nobody)
+
+
+def _tagged(tags: Sequence[str]) -> ColumnElement[bool] | None:
+    """By a question of its own for each case: few tags are rare, and the newest cases come first."""
+    if not tags:
+        return None
+    return exists().where(case_tag.c.case_id == case.c.id, case_tag.c.tag.in_(tags))
+
+
+def _of_contact(unit: Unit, key: str) -> ColumnElement[bool]:
+    ids = unit.execute(select(contact_address.c.contact_id).where(contact_address.c.key == key)).scalars().all()
+    return case.c.contact_id.in_(ids)
+
+
+def _of_account(unit: Unit, name: str) -> ColumnElement[bool]:
+    """Its contacts: given to it by hand, or of its domains and given to none."""
+    account_id = unit.execute(select(account.c.id).where(account.c.name == name)).scalar()
+    domains = unit.execute(select(account_domain.c.domain).where(account_domain.c.account_id == account_id)).scalars()
+    by_domain = [contact_address.c.key.like("%@" + _literal(domain), escape="\\") for domain in domains]
+    of_domain = (
+        select(contact_address.c.contact_id)
+        .join(contact, contact.c.id == contact_address.c.contact_id)
+        .where(or_(*by_domain), contact.c.account_id.is_(None))
+    )
+    of_hand = select(contact.c.id).where(contact.c.account_id == account_id)
+    return or_(case.c.contact_id.in_(of_hand), *([case.c.contact_id.in_(of_domain)] if by_domain else []))
+
+
+def _literal(domain: str) -> str:
+    return domain.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _overdue(now: datetime) -> ColumnElement[bool]:
+    return (case.c.due_at < now) & case.c.status_kind.not_in(ENDED_KINDS)

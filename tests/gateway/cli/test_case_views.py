@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`case list` with its filters and the desk's views; `case show` as a page."""
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.cli_output import cells
+from storage import cases
+from storage.address import parse
+from storage.case_values import Account, Sections, View
+from storage.desk_values import Contact
+from storage.states import Move
+from tests.support.office import CARL, DESK, World, mail, sign
+
+VIEWS = (View("urgent", statuses=("new", "open"), priorities=("urgent",)), View("mine", owners=("me",)))
+
+
+@pytest.fixture
+def four_cases(world: World) -> World:
+    """1: Carl's, Ann's, urgent; 2: Vera's, sales, Bob's; 3: Carl's, solved; 4: nobody's, in the queue, overdue."""
+    vera = replace(DESK.contacts[0], account="Known Ltd")
+    carl = Contact("Carl Customer", (parse(CARL),))
+    world.apply(
+        replace(
+            DESK,
+            contacts=(vera, carl),
+            accounts=(Account("Known Ltd"), Account("Customer AG", ("customer.example",))),
+            sections=Sections(views=VIEWS),
+        )
+    )
+    world.carl(subject="One")
+    world.carl("sales@firm.example", author="Vera <vera@known.example>", subject="Two")
+    world.carl(subject="Three")
+    world.presence("ann", "away")
+    world.receive(sign(mail("Dora <dora@other.example>", subject="Four"), "other.example"), sender="dora@other.example")
+    _write(world, 1, priority="urgent")
+    _write(world, 3, status="solved", status_kind="solved", ended_at=world.now)
+    _write(world, 4, due_at=world.now.replace(year=2020))
+    return world
+
+
+def _write(world: World, number: int, **values: object) -> None:
+    with world.database.move(Move.ASSIGN) as unit:
+        cases.write(unit, world.case(number).id, values)
+
+
+# What was asked, and the numbers of the cases that are shown.
+ASKED = [
+    ((), [4, 3, 2, 1]),
+    (("--owner", "ann"), [3, 1]),
+    (("--owner", "ann", "--owner", "bob"), [3, 2, 1]),
+    (("--unassigned",), [4]),
+    (("--owner", "nobody", "--owner", "bob"), [4, 2]),
+    (("--owner", "me", "--as", "bob"), [2]),
+    (("--team", "sales"), [2]),
+    (("--queue", "support"), [4]),
+    (("--status", "solved"), [3]),
+    (("--status", "new", "--priority", "urgent"), [1]),
+    (("--account", "Customer AG"), [3, 1]),
+    (("--account", "Known Ltd"), [2]),
+    (("--contact", "CARL@customer.example"), [3, 1]),
+    (("--overdue",), [4]),
+    (("--view", "urgent"), [1]),
+    (("--view", "urgent", "--priority", "normal"), [4, 2]),  # what is given holds in place of what the view says
+    (("--view", "mine", "--as", "ann"), [3, 1]),
+    (("--view", "mine", "--as", "ann", "--status", "solved"), [3]),
+]
+
+
+@pytest.mark.parametrize(("words", "numbers"), ASKED)
+def test_a_list_shows_what_was_asked_for(installation, four_cases: World, words, numbers):
+    assert [one["number"] for one in installation.json("case", "list", *words)] == numbers
+
+
+def test_an_unknown_view_names_those_that_there_are(installation, four_cases: World):
+    result = installation.call("case", "list", "--view", "mien")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "mine, urgent" in result.stderr
+
+
+def test_me_needs_to_be_said(installation, four_cases: World):
+    result = installation.call("case", "list", "--view", "mine")
+    assert result.exit_code == 2
+    assert "--as LOGIN" in result.stderr
+
+
+def test_the_page_of_a_case_fits_a_terminal_and_shows_its_thread(installation, four_cases: World):
+    page = installation.out("case", "show", "1")
+    assert all(cells(line) <= 80 for line in page.splitlines())
+    for words in ("urgent", "carl@customer.example", "support@firm.example", "One", "assigned"):
+        assert words in page
+
+
+def test_a_line_of_the_thread_says_who_wrote_when_to_whom_about_what(installation, four_cases: World):
+    (line,) = installation.json("case", "show", "1")["mail"]
+    assert (line["from"], line["to"], line["cc"]) == ("carl@customer.example", ["support@firm.example"], [])
+    assert (line["subject"], line["direction"], line["proof"], line["files"]) == ("One", "inbound", "proven", [])
