@@ -89,9 +89,9 @@ class Crowd:
             return client.send_content(CONTENT).code if answer.code == 354 else answer.code
 
     def wait_for_more(self, count=10):
-        """So many more mails are accepted."""
+        """So many more mails are accepted; any other end of a conversation ends the wait, for the test to show."""
         want = self.seen[250] + count
-        wait_until(lambda: self.seen[250] >= want or self.faults, f"{count} more mails, {self.seen}")
+        wait_until(lambda: self.seen[250] >= want or self.faults or set(self.seen) - {250, 421}, f"{count} more mails")
 
 
 def names(installation):
