@@ -30,7 +30,7 @@ def find_pointers(mail: Incoming, office: Office) -> Incoming:
     kinds = {
         "a signed address of ours": [_of_destination(mail, one) for one in mail.destinations if one.thread_id],
         "a Message-ID of ours in References or In-Reply-To": [
-            Pointer(thread_token=one.thread_id, evidence=True) for one in own if one is not None
+            Pointer(thread_token=one.thread_id, row=one.outbox_name, evidence=True) for one in own if one is not None
         ],
         "the Message-ID of another mail": [Pointer(key=key) for key in foreign_keys(mail.head, office)],
         "": [Pointer(key=own_key, is_own=True)] if own_key is not None else [],  # every mail has one
@@ -45,7 +45,7 @@ def _of_destination(mail: Incoming, one: Destination) -> Pointer:
     """A bounce address lets a bounce join the thread of the mail it speaks of; nothing else that comes there."""
     is_bounce = one.kind is Kind.BOUNCE and mail.classification is Class.BOUNCE
     evidence = one.evidence and (one.kind is Kind.REPLY or is_bounce)
-    return Pointer(thread_token=one.thread_id, evidence=evidence, is_bounce=is_bounce)
+    return Pointer(thread_token=one.thread_id, row=one.outbox_name, evidence=evidence, is_bounce=is_bounce)
 
 
 def _shown_ids(head: Head) -> list[str]:

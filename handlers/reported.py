@@ -23,8 +23,8 @@ MAX_EVENTS = 20  # of one report
 def tell(unit: Unit, work: Work, report: Report) -> None:
     """One event for each recipient that did not get the mail, or complained."""
     told = set()
-    for token in _threads(work, report):
-        thread_id = threads.by_token(unit, token)
+    for mail in _mails(work, report):
+        thread_id = threads.by_row(unit, mail.outbox_name) or threads.by_token(unit, mail.thread_id)
         case = cases.of_thread(unit, thread_id) if thread_id is not None else None
         if case is None or case.id in told:
             continue
@@ -33,8 +33,8 @@ def tell(unit: Unit, work: Work, report: Report) -> None:
             cases.add_event(unit, case.id, Event("casegate", _KINDS[report.kind], _shown(work.row, one)), work.now)
 
 
-def _threads(work: Work, report: Report) -> Iterator[str]:
-    """The threads of the mails of ours that it provably knows."""
+def _mails(work: Work, report: Report) -> Iterator[tokens.OwnMessageId]:
+    """The mails of ours that it provably knows."""
     keys = work.office.keys
     for one in json.loads(work.row.recipients):
         try:
@@ -43,10 +43,10 @@ def _threads(work: Work, report: Report) -> Iterator[str]:
             continue
         found = tokens.read_bounce_address(keys, address.local_key) if address.host == keys.host else None
         if found is not None:
-            yield found.thread_id
+            yield found
     own = tokens.read_message_id(keys, report.original_message_id)
     if own is not None:
-        yield own.thread_id
+        yield own
 
 
 def _worth_telling(report: Report) -> tuple[Recipient, ...]:

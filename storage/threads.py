@@ -7,7 +7,7 @@ one Message-ID meet in the unique key (hash, author): the later one fails with T
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -15,7 +15,7 @@ from enum import Enum
 from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 
 from storage.database import Unit
-from storage.schema import author_domain, message_key, participant, thread, thread_alias
+from storage.schema import author_domain, message_key, outbox, participant, thread, thread_alias
 from storage.upsert import Upsert
 
 
@@ -37,6 +37,7 @@ class Link(Enum):
 
     POSSIBLY_BELONGS_TO = "possibly_belongs_to"
     THIRD_PARTY = "third_party"
+    FOLLOWS = "follows"  # the same people go on, about something else or much later
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,12 @@ class Pointer:
 
     `evidence` marks the two kinds that only we can have made: a keyed Message-ID and a signed address; `is_bounce` a
     report that came to our signed bounce address. `is_own` is the mail's own Message-ID, which leads only to a thread
-    of the same proven author: a stranger who used it before them gains nothing.
+    of the same proven author: a stranger who used it before them gains nothing. `row` is the name of the outbox row
+    that one of ours was made for: it leads to where that mail is now, whatever thread it was written in.
     """
 
     thread_token: str | None = None
+    row: str | None = None
     key: bytes | None = None
     evidence: bool = False
     is_bounce: bool = False
@@ -104,6 +107,9 @@ Decide = Callable[[Author, Sequence[Candidate], bool], Decision]  # the bool: th
 _BY_TOKEN = select(thread.c.id).where(thread.c.token == bindparam("t"))
 _BY_ALIAS = select(thread_alias.c.thread_id).where(thread_alias.c.token == bindparam("t"))
 _TOKEN_OF = select(thread.c.token).where(thread.c.id == bindparam("i"))
+_BY_ROWS = select(outbox.c.name, outbox.c.thread_id).where(
+    outbox.c.name.in_(bindparam("names", expanding=True)), outbox.c.thread_id.is_not(None)
+)
 _NEW_THREAD = thread.insert().returning(thread.c.id)
 _NEW_KEY = Upsert(  # a mail that others referred to before it came is now a mail that came
     message_key,
@@ -120,11 +126,12 @@ def key_of(message_id: str) -> bytes:
     return hashlib.sha256(message_id.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
-def candidates(unit: Unit, pointers: Iterable[Pointer], author: Author) -> list[Candidate]:
+def candidates(unit: Unit, pointers: Sequence[Pointer], author: Author) -> list[Candidate]:
     """The threads that the pointers name, best pointer first, each once."""
     found: dict[int, tuple[bool, bool]] = {}
+    moved = _where_mails_are(unit, pointers)
     for pointer in pointers:
-        for thread_id in _resolve(unit, pointer, author):
+        for thread_id in _resolve(unit, pointer, author, moved):
             evidence, is_bounce = found.get(thread_id, (False, False))
             found[thread_id] = (evidence or pointer.evidence, is_bounce or pointer.is_bounce)
     if not found:
@@ -140,6 +147,12 @@ def by_token(unit: Unit, token: str) -> int | None:
         if thread_id is not None:
             return int(thread_id)
     return None
+
+
+def by_row(unit: Unit, name: str) -> int | None:
+    """The thread that this outbox row's mail belongs to now; None where no such row is kept."""
+    row = unit.execute(_BY_ROWS, {"names": [name]}).first()
+    return int(row.thread_id) if row is not None else None
 
 
 def token_of(unit: Unit, thread_id: int) -> str:
@@ -189,9 +202,24 @@ def remember_domain(unit: Unit, domain: str, now: datetime) -> None:
         _NEW_DOMAIN.write(unit, {"domain": domain, "first_aligned_at": now})
 
 
-def _resolve(unit: Unit, pointer: Pointer, author: Author) -> list[int]:
+def _where_mails_are(unit: Unit, pointers: Iterable[Pointer]) -> dict[str, int]:
+    """Each outbox row's name, and each thread ID that stands beside one, with the thread where that mail is now.
+
+    A signed address of the same thread goes where the nearest of its mails went: split and move take mails along.
+    """
+    named = {pointer.row: pointer.thread_token for pointer in pointers if pointer.row is not None}
+    if not named:
+        return {}
+    rows = {one.name: int(one.thread_id) for one in unit.execute(_BY_ROWS, {"names": list(named)})}
+    nearest = {token: rows[name] for name, token in reversed(named.items()) if name in rows and token is not None}
+    return {**nearest, **rows}
+
+
+def _resolve(unit: Unit, pointer: Pointer, author: Author, moved: Mapping[str, int]) -> list[int]:
     if pointer.thread_token is not None:
-        thread_id = by_token(unit, pointer.thread_token)
+        thread_id = moved.get(pointer.row or pointer.thread_token)
+        if thread_id is None:
+            thread_id = by_token(unit, pointer.thread_token)
         return [] if thread_id is None else [thread_id]
     question = _BY_OWN_KEY if pointer.is_own else _BY_KEY
     rows = unit.execute(question, {"k": pointer.key, "a": author.person.key if author.person else ""})

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, insert, select
 
-from storage import migrate, schema, threads
+from storage import migrate, outbox, schema, threads
 from storage.commit_group import GroupCommitter
 from storage.database import Database
 from storage.states import Move
 from storage.threads import Author, Pointer, key_of
-from tests.storage.given import NOW, accept, accepted, arrival, author, person
+from tests.storage.given import NOW, accept, accepted, arrival, author, outgoing, person
 
 X = key_of("x@customer.example")
 
@@ -124,6 +124,36 @@ def test_an_old_id_of_a_merged_thread_still_leads_to_it(database: Database) -> N
         assert threads.by_token(unit, "OLD") == threads.by_token(unit, "TOKEN-one") == row.thread_id
         assert threads.by_token(unit, "NONE") is None
     assert accepted(database, "two", pointers=(Pointer(thread_token="OLD"),)).thread_id == row.thread_id
+
+
+def test_a_mail_of_ours_leads_to_where_it_is_now_and_its_thread_id_with_it(database: Database) -> None:
+    one, two = accepted(database, "one"), accepted(database, "two")
+    with database.move(Move.SUBMIT) as unit:
+        outbox.put(unit, outgoing("moved", one.seq, thread_id=two.thread_id), NOW)
+        outbox.put(unit, outgoing("stayed", one.seq, thread_id=one.thread_id), NOW)
+    rows = {
+        # The row decides, whatever thread its id was made in.
+        (Pointer("TOKEN-one", "moved", evidence=True),): [two.thread_id],
+        # Nor does a signed address or a shown ID of the old thread say otherwise beside it.
+        (Pointer("TOKEN-one"), Pointer("TOKEN-one", "moved", evidence=True)): [two.thread_id],
+        # The nearest of several says where the thread went; each keeps its own way.
+        (Pointer("TOKEN-one"), Pointer("TOKEN-one", "moved"), Pointer("TOKEN-one", "stayed")): [
+            two.thread_id,
+            one.thread_id,
+        ],
+        (Pointer("TOKEN-one"), Pointer("TOKEN-one", "stayed"), Pointer("TOKEN-one", "moved")): [
+            one.thread_id,
+            two.thread_id,
+        ],
+        # A row that is no longer kept: its thread ID counts.
+        (Pointer("TOKEN-one", "forgotten", evidence=True),): [one.thread_id],
+    }
+    with database.read() as unit:
+        found = {pointers: threads.candidates(unit, pointers, author()) for pointers in rows}
+        assert threads.by_row(unit, "moved") == two.thread_id
+        assert threads.by_row(unit, "forgotten") is None
+    assert {pointers: [one.thread_id for one in named] for pointers, named in found.items()} == rows
+    assert found[next(iter(rows))][0].evidence
 
 
 def test_an_agent_in_a_thread_is_no_customer_of_it(database: Database) -> None:
