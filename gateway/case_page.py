@@ -48,7 +48,7 @@ def whole(unit: Unit, row: Any, prefix: str, now: Any) -> Item:
         "watchers": case_parts.watchers(unit, row.id),
         "members": [{"login": one.login, "role": one.role} for one in case_parts.members(unit, row.id)],
         "comments": _comments(unit, row.id),
-        "timeline": [_event(event) for event in cases.timeline(unit, row.id)],
+        "timeline": [event(one) for one in cases.timeline(unit, row.id)],
     }
 
 
@@ -152,22 +152,27 @@ def _file_words(one: Any) -> str:
     return f"{one['name'] or '-'} ({one['type']}, {one['size']} octets) {one['sha256']}"
 
 
-def _event(row: Any) -> Item:
+def event(row: Any) -> Item:
     """One line of the timeline; a detail with the name of a key of its own is told apart by the event's kind."""
     own: Item = {"at": instant(row.at), "actor": row.actor, "kind": row.kind}
     details = json.loads(row.detail)
     return own | {(f"{row.kind}_{key}" if key in own else key): value for key, value in details.items()}
 
 
-def _print_event(event: Item) -> None:
-    told = {key: value for key, value in event.items() if key not in ("at", "actor", "kind")}
+def _print_event(item: Item) -> None:
+    at = str(item["at"])
+    print_fields({at: f"{item['actor']} {event_words(item)}"}, (at,))
+
+
+def event_words(item: Item) -> str:
+    """What happened, for people: the kind, what became of what, and the rest."""
+    told = {key: value for key, value in item.items() if key not in ("at", "actor", "kind")}
     if "before" in told and "after" in told:
         change = f"{_words(told.pop('before'))} -> {_words(told.pop('after'))}"
-        told = {key: value for key, value in told.items() if key not in ("agent", "queue")}
-        told = {"": change, **told}
+        told = {key: value for key, value in told.items() if key not in ("agent", "queue", "added", "removed")}
+        told = {"": f"{told.pop('field')}: {change}" if "field" in told else change, **told}
     details = " ".join(f"{key}={_words(value)}" if key else _words(value) for key, value in told.items())
-    at = str(event["at"])
-    print_fields({at: f"{event['actor']} {event['kind']} {details}"}, (at,))
+    return f"{item['kind']} {details}".rstrip()
 
 
 def _words(value: object) -> str:

@@ -17,6 +17,7 @@ from click.core import ParameterSource
 from gateway import (
     cli_addresses,
     cli_admission,
+    cli_case_edit,
     cli_cases,
     cli_desk,
     cli_ingest,
@@ -105,6 +106,7 @@ _ROOMS = (
     cli_quarantine,
     cli_sessions,
     cli_cases,
+    cli_case_edit,
 )
 for verb in (verb for room in _ROOMS for verb in room.VERBS):
     cli.add_command(verb)

@@ -10,12 +10,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from gateway import units
 from gateway.config_errors import Reads
 from gateway.config_values import choice, whole
-from storage.case_values import PRIORITIES, STATUS_KINDS
+from storage.case_values import PRIORITIES, STATUS_KINDS, is_tag
 
 MOST_DAYS = 3650
 MOST_VALUES = 50
-_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,15}")
-_TAG = re.compile(r"[^\s,\"']{1,64}")
+_PREFIX = re.compile(r"[A-Za-z](?:[A-Za-z0-9._-]{0,14}[A-Za-z._-])?")  # no digit before the number
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _DAYS = "mon|tue|wed|thu|fri|sat|sun"
 _HOURS = re.compile(rf"(?:{_DAYS})(?:-(?:{_DAYS}))? ([01]\d|2[0-3]):[0-5]\d-(?:([01]\d|2[0-3]):[0-5]\d|24:00)")
@@ -30,6 +29,12 @@ def _matching(pattern: re.Pattern[str]) -> Callable[[Any], str]:
         return value
 
     return parse
+
+
+def _tag(value: object) -> str:
+    if not isinstance(value, str) or not is_tag(value):
+        raise ValueError("no tag")
+    return value
 
 
 def _zone(value: object) -> str:
@@ -80,8 +85,10 @@ FieldType = Annotated[str, choice("text", "number", "date", "choice", "yes_no")]
 Access = Annotated[str, choice("read", "write")]
 Days = Annotated[int, whole(0, MOST_DAYS)]
 CaseCount = Annotated[int, whole(1, 2**53)]
-Prefix = Annotated[str, Reads(_matching(_PREFIX), 'letters first, such as "FS-"')]
-Tag = Annotated[str, Reads(_matching(_TAG), 'a tag of 1 to 64 characters without spaces and commas, such as "billing"')]
+Prefix = Annotated[
+    str, Reads(_matching(_PREFIX), 'up to 16 letters and digits, a letter first and no digit last, such as "FS-"')
+]
+Tag = Annotated[str, Reads(_tag, 'a tag of 1 to 64 characters without spaces and commas, such as "billing"')]
 Zone = Annotated[str, Reads(_zone, 'a time zone such as "Europe/Berlin"')]
 Hours = Annotated[str, Reads(_matching(_HOURS), 'business hours such as "mon-fri 09:00-17:30"')]
 Holiday = Annotated[str, Reads(_date, 'a date such as "2026-12-25"')]

@@ -5,6 +5,7 @@ Enters: the case as it was read under lock, and the values that it shall have. L
 jobs, replies and the command line all come here. Doing it twice changes nothing the second time.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -23,14 +24,22 @@ Follow = Callable[[Unit, Snapshot, Any, Any, By], None]  # desk, the case before
 FOLLOWS: tuple[Follow, ...] = (targets.follow, telling.follow)
 
 # Columns that the timeline tells under a name of their own, and those that others tell of.
-_EVENTS = {"owner_id": "assigned", "queue": "queued", "team_id": "team", "contact_id": "contact"}
-_SILENT = frozenset({"status_kind", "status_at", "ended_at", "outcome_note", "contact_name", "contact_address"}) | {
+_EVENTS = {
+    "fields": "field",
+    "owner_id": "assigned",
+    "queue": "queued",
+    "team_id": "team",
+    "contact_address": "contact",
+    "contact_name": "contact",
+}
+_SILENT = frozenset({"status_kind", "status_at", "ended_at", "contact_id"}) | {
     "responded_at",
     "response_due_at",
     "resolution_due_at",
     "paused_at",
     "due_at",
 }
+_TOLD_WITH = {"contact_name": "contact_address", "outcome_note": "outcome"}
 
 
 def change(unit: Unit, desk: Snapshot, case: Any, wanted: Mapping[str, object], by: By) -> Any:
@@ -39,25 +48,39 @@ def change(unit: Unit, desk: Snapshot, case: Any, wanted: Mapping[str, object], 
     if not differing:
         return case
     if "status" in differing:
-        differing |= _with_status(desk, case, str(differing["status"]), by.now)
+        differing |= _with_status(desk, case, differing, by.now)
     cases.write(unit, case.id, differing)
+    if "tags" in differing:
+        cases.write_tags(unit, case.id, json.loads(str(differing["tags"])))
     after = cases.lock(unit, case.id)
     for name in _told(differing):
-        cases.add_event(unit, case.id, _event(desk, case, after, name, by), by.now)
+        for event in _events(desk, case, after, name, by):
+            cases.add_event(unit, case.id, event, by.now)
     for follow in FOLLOWS:
         follow(unit, desk, case, after, by)
     return after
 
 
-def _with_status(desk: Snapshot, case: Any, status: str, now: datetime) -> dict[str, object]:
-    kind = desk.sections.kind_of(status) or case.status_kind
-    ended_at = (case.ended_at or now) if kind in ENDED_KINDS else None
-    return {"status_kind": kind, "status_at": now, "ended_at": ended_at}
+def _with_status(desk: Snapshot, case: Any, differing: Mapping[str, object], now: datetime) -> dict[str, object]:
+    """A status brings its kind; how a case ended is no longer true once it has not."""
+    kind = desk.sections.kind_of(str(differing["status"])) or case.status_kind
+    if kind in ENDED_KINDS:
+        return {"status_kind": kind, "status_at": now, "ended_at": case.ended_at or now}
+    voided = {name: "" for name in ("outcome", "outcome_note") if getattr(case, name)}
+    return {**voided, "status_kind": kind, "status_at": now, "ended_at": None, **_own(differing)}
+
+
+def _own(differing: Mapping[str, object]) -> dict[str, object]:
+    """What the change itself says of the outcome."""
+    return {name: differing[name] for name in ("outcome", "outcome_note") if name in differing}
 
 
 def _told(differing: Mapping[str, object]) -> list[str]:
-    """A case that gets an owner leaves its queue, and one that is queued may lose its owner: one line for both."""
+    """One line for two columns that change together, such as owner and queue: who has an owner waits for none."""
     told = [name for name in differing if name not in _SILENT]
+    for name, other in _TOLD_WITH.items():
+        if name in told and other in told:
+            told.remove(name)
     if differing.get("owner_id") is not None and differing.get("queue", "") is None:
         told.remove("queue")
     if differing.get("queue") is not None and differing.get("owner_id", 0) is None:
@@ -65,27 +88,47 @@ def _told(differing: Mapping[str, object]) -> list[str]:
     return told
 
 
-def _event(desk: Snapshot, before: Any, after: Any, name: str, by: By) -> Event:
-    old, new = _shown(desk, name, getattr(before, name)), _shown(desk, name, getattr(after, name))
+def _events(desk: Snapshot, before: Any, after: Any, name: str, by: By) -> list[Event]:
+    told = _DIFFERENCES.get(name, _one_difference)(desk, before, after, name)
+    because: dict[str, object] = {"reason": by.because} if by.because else {}
+    return [Event(by.actor, _EVENTS.get(name, name), one | because) for one in told]
+
+
+def _one_difference(desk: Snapshot, before: Any, after: Any, name: str) -> list[dict[str, object]]:
+    old, new = _shown(desk, name, before), _shown(desk, name, after)
     told: dict[str, object] = {"before": old, "after": new}
     if name in _ALSO:
         told[_ALSO[name]] = new
     if name == "outcome":
         told["note"] = after.outcome_note
-    if by.because:
-        told["reason"] = by.because
-    return Event(by.actor, _EVENTS.get(name, name), told)
+    return [told]
+
+
+def _of_tags(_desk: Snapshot, before: Any, after: Any, _name: str) -> list[dict[str, object]]:
+    old, new = json.loads(before.tags), json.loads(after.tags)
+    added, removed = [one for one in new if one not in old], [one for one in old if one not in new]
+    return [{"before": old, "after": new, "added": added, "removed": removed}]
+
+
+def _of_fields(_desk: Snapshot, before: Any, after: Any, _name: str) -> list[dict[str, object]]:
+    old, new = json.loads(before.fields), json.loads(after.fields)
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return [{"field": name, "before": old.get(name), "after": new.get(name)} for name in names]
 
 
 _ALSO = {"owner_id": "agent", "queue": "queue"}
+_DIFFERENCES = {"tags": _of_tags, "fields": _of_fields}
 
 
-def _shown(desk: Snapshot, name: str, value: Any) -> object:
+def _shown(desk: Snapshot, name: str, case: Any) -> object:
     """What people read: logins and names in place of database ids, times as text."""
+    value = getattr(case, name)
     if name == "owner_id":
         owner = desk.agent_by_id(value)
         return owner.value.login if owner is not None else None
     if name == "team_id":
         team = desk.teams.get(value)
         return team.value.name if team is not None else None
+    if name in ("contact_address", "contact_name"):
+        return f"{case.contact_name} <{case.contact_address}>" if case.contact_name else case.contact_address
     return value.isoformat() if isinstance(value, datetime) else value

@@ -4,14 +4,26 @@
 Each value is one row of its section, or the section itself. Durations are seconds; 0 means that nothing is said.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import date
 from typing import Any
 
 # What a status is, whatever its name; a desk may add statuses of each kind but "new".
 STATUS_KINDS = ("new", "open", "pending", "on_hold", "solved", "closed")
 ENDED_KINDS = ("solved", "closed")
 PRIORITIES = ("low", "normal", "high", "urgent")
+MOST_FIELD_CHARACTERS = 1000
+
+_TAG = re.compile(r"[^\s,\"']{1,64}")
+_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,10})?", re.ASCII)
+_YES_NO = {"yes": "yes", "true": "yes", "no": "no", "false": "no"}
+
+
+def is_tag(text: str) -> bool:
+    """Whether this may be a tag: no spaces, commas and quotes."""
+    return _TAG.fullmatch(text) is not None and text.isprintable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,10 @@ class CaseSettings:
     auto_close_days: int = 14  # from solved to closed; 0: never
     handling: Handling = field(default_factory=Handling)
 
+    def label(self, number: int) -> str:
+        """A case's number as people see it and may type it."""
+        return f"{self.number_prefix}{number}"
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -87,6 +103,51 @@ class CaseField:
     label: str = ""
     choices: tuple[str, ...] = ()
     default: str = ""
+
+    def normal(self, text: str) -> str:
+        """A value as it is kept; the ValueError says what this field takes."""
+        return _NORMAL[self.type](self, text.strip())
+
+
+def _normal_text(_field: CaseField, text: str) -> str:
+    if not text or not text.isprintable() or len(text) > MOST_FIELD_CHARACTERS:
+        raise ValueError(f"one line of 1 to {MOST_FIELD_CHARACTERS} characters")
+    return text
+
+
+def _normal_number(_field: CaseField, text: str) -> str:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("a number such as 12 or -3.5")
+    return text
+
+
+def _normal_date(_field: CaseField, text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError("a date such as 2026-12-25") from None
+
+
+def _normal_choice(field_: CaseField, text: str) -> str:
+    found = next((one for one in field_.choices if one.casefold() == text.casefold()), None)
+    if found is None:
+        raise ValueError(f"one of {', '.join(field_.choices)}")
+    return found
+
+
+def _normal_yes_no(_field: CaseField, text: str) -> str:
+    if text.lower() not in _YES_NO:
+        raise ValueError("yes or no")
+    return _YES_NO[text.lower()]
+
+
+_NORMAL: Mapping[str, Callable[[CaseField, str], str]] = {
+    "text": _normal_text,
+    "number": _normal_number,
+    "date": _normal_date,
+    "choice": _normal_choice,
+    "yes_no": _normal_yes_no,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@
 | presence | agent     | available away      | available away                  | operator   |
 | password | agent     | any                 | any                             | operator   |
 | address  | way       | any                 | any                             | operator   |
+| edit     | case      | any                 | any                             | operator   |
 | probe    | probe     | -                   | sent                            | sweep op.  |
 | miss     | probe     | sent                | lost                            | sweep      |
 
@@ -66,6 +67,7 @@ class Move(Enum):
     PRESENCE = "presence"
     PASSWORD = "password"  # noqa: S105 (a move's name)
     ADDRESS = "address"
+    EDIT = "edit"
     PROBE = "probe"
     MISS = "miss"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
-from storage import content, desk, sessions, ways
+from storage import cases, content, desk, sessions, ways
 from storage.schema import content as contents
 from storage.schema import digest, message, outbox_recipient
 from storage.schema_cases import case
@@ -268,6 +268,28 @@ def address(house: House, side: str) -> int:
     return 0
 
 
+def edit(house: House, side: str) -> int:
+    """An operator changes a case: all of it is there, told once, or nothing; doing it again is harmless."""
+    sent = house.ledger.send(house.ledger.mail())
+    house.settle()
+    number = str(house.look(lambda unit: cases.of_thread(unit, house.message(sent).thread_id)).number)
+    words = ("case", "set", number, "--priority", "high", "--tag", "+vip")
+    house.dying_call(f"edit:{side}:1", *words)
+    assert _told(house, number) == (["priority", "tags"] if side == "after" else [])
+    house.installation.call(*words)
+    house.installation.call(*words)
+    assert _told(house, number) == ["priority", "tags"]
+    shown = house.installation.json("case", "show", number)
+    assert (shown["priority"], shown["tags"]) == ("high", ["vip"])
+    return 0
+
+
+def _told(house: House, number: str) -> list[str]:
+    """What the timeline says of the change."""
+    timeline = house.installation.json("case", "show", number)["timeline"]
+    return [one["kind"] for one in timeline if one["kind"] in ("priority", "tags")]
+
+
 def probe(house: House, side: str) -> int:
     """A heartbeat is due: one goes, whichever worker sends it."""
     before = len(_probes(house))
@@ -329,6 +351,7 @@ SCENARIOS: dict[Move, Scenario] = {
     Move.PRESENCE: presence,
     Move.PASSWORD: password,
     Move.ADDRESS: address,
+    Move.EDIT: edit,
     Move.PROBE: probe,
     Move.MISS: miss,
 }

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verbs that change a case: `case set`, `case close`. All that one call asks is one transaction, or nothing.
+
+Leaves: a line for each line of the timeline that the call wrote; with --json the same as one document.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from gateway import case_page
+from gateway.cli_case_number import CASE
+from gateway.cli_cases import case
+from gateway.cli_operator import NotFound, Operator, actor
+from gateway.cli_output import Item, plain, print_json, with_json
+from gateway.clock import SystemClock
+from handlers import case_edits
+from handlers.acting import By
+from handlers.case_edits import Edit, Refusal
+from storage import cases, desk
+from storage.address import parse
+from storage.database import Unit
+from storage.desk import Snapshot
+from storage.states import Move
+from storage.threads import Person
+
+Do = Callable[[Unit, Snapshot, Any, By], Any]
+Decorated = Callable[..., Any]
+
+with_agent = click.option("--as", "login", metavar="LOGIN", help="The agent who does it, in the timeline.")
+
+
+def _options(function: Decorated) -> Decorated:
+    """What `set` and `close` both take."""
+    for one in (
+        click.option("--outcome", metavar="CODE", help="How it ended: a code of the desk's list; empty: none."),
+        click.option("--note", metavar="TEXT", help="What is to be said of the outcome."),
+        with_agent,
+        with_json,
+        click.pass_obj,
+    ):
+        function = one(function)
+    return function
+
+
+@case.command(name="set")
+@click.argument("number", metavar="CASE", type=CASE)
+@click.option("--status", metavar="NAME", help="A status of the desk.")
+@click.option("--priority", metavar="NAME", help="low, normal, high or urgent.")
+@click.option("--subject", metavar="TEXT", help="What it is about.")
+@click.option("--contact", metavar="MAILBOX", help='Whose case it is: "Carl Customer <carl@customer.example>".')
+@click.option("--tag", "tags", metavar="+TAG|-TAG", multiple=True, help="Add a tag, or take one away.")
+@click.option("--field", "pairs", metavar="NAME=VALUE", multiple=True, help="A field of the desk; NAME= takes it away.")
+@_options
+def case_set(operator: Operator, number: int, login: str | None, as_json: bool, **given: Any) -> None:
+    """Change what a case holds, all of it in one step."""
+    pairs, contact = given.pop("pairs"), given.pop("contact")
+    wish = Edit(**given, fields=_fields(pairs), contact=mailbox(contact) if contact is not None else None)
+    if wish == Edit():
+        raise click.UsageError("nothing to change: see casegate case set --help")
+    work(operator, number, login, as_json, lambda unit, found, row, by: case_edits.edit(unit, found, row, wish, by))
+
+
+VERBS = (case,)
+
+
+def _fields(pairs: tuple[str, ...]) -> dict[str, str]:
+    fields = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise click.UsageError(f"--field {pair!r} is no NAME=VALUE")
+        fields[name.strip()] = value.strip()
+    return fields
+
+
+def mailbox(text: str) -> Person:
+    """ "Carl Customer <carl@customer.example>", or the address alone."""
+    name, _, rest = text.rpartition("<")
+    address = parse((rest.rstrip().removesuffix(">") if name or text.startswith("<") else text).strip())
+    name = name.strip().strip('"')
+    if not name.isprintable() or len(name) > 100:
+        raise click.UsageError("a contact's name is one line of at most 100 characters")
+    return Person(name, str(address), address.key)
+
+
+def work(operator: Operator, number: int, login: str | None, as_json: bool, do: Do) -> None:
+    """Change one case, and print what the timeline tells of it."""
+    with operator.store() as database, database.move(Move.EDIT) as unit:
+        found = desk.snapshot(unit)
+        row = cases.lock_number(unit, number)
+        if row is None:
+            raise NotFound(f"no case {number}: see casegate case list")
+        last = cases.last_event(unit, row.id)
+        by = By(actor(agent_in_force(found, login)), SystemClock().now())
+        checked(do(unit, found, row, by))
+        told = report(found, row.number, cases.timeline(unit, row.id, last))
+    print_report(told, as_json=as_json)
+
+
+def agent_in_force(found: Snapshot, login: str | None) -> str | None:
+    """The agent for whom the call is made, who must be one."""
+    if login is not None and login not in found.agents:
+        raise NotFound(f"no agent {login!r}: see casegate agent list")
+    return login
+
+
+def checked(done: Any) -> Any:
+    """What was done, unless it was refused."""
+    if isinstance(done, Refusal):
+        raise NotFound(done.words) if done.is_absent else click.UsageError(done.words)
+    return done
+
+
+def report(found: Snapshot, number: int, events: list[Any]) -> Item:
+    """What a call that changes a case says of it."""
+    shown = [case_page.event(one) for one in events]
+    return {"number": number, "label": found.sections.cases.label(number), "changes": shown}
+
+
+def print_report(told: Any, *, as_json: bool) -> None:
+    """One document, or a line a change."""
+    if as_json:
+        print_json(told)
+        return
+    for words in [case_page.event_words(one) for one in told["changes"]] or ["nothing changes"]:
+        click.echo(plain(f"{told['label']}  {words}"))
