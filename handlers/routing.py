@@ -6,31 +6,23 @@ in the same unit of work. Mail of a thread goes in the order of acceptance. Fail
 an attempt; after the third, `shunt` makes a case in the fallback queue.
 """
 
-import json
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from handlers import acknowledging, changing, confirming, copying, probes, received, reported
+from handlers import acknowledging, changing, confirming, copying, persons, probes, received, reported
 from handlers.acting import casegate
-from handlers.classification import AUTOMATIC, Class
 from handlers.office import Office
-from handlers.refining import is_surely_automatic
+from handlers.opening import open_case
 from handlers.work import Work
-from storage import cases, content, messages, refined, threads
-from storage.address import key_of
+from storage import cases, content, messages, refined
 from storage.case_values import ENDED_KINDS
-from storage.cases import Event, Opening
+from storage.cases import Event
 from storage.database import Unit
-from storage.desk import TeamRow
 from storage.states import MessageState
 
 ORDER_WAIT = timedelta(seconds=1)  # how long a mail waits for an earlier one of its thread
-
-_CUSTOMER_WROTE = frozenset({"proven", "likely"})
-_PEOPLE = frozenset({Class.PERSON.value, Class.LIST.value, Class.CALENDAR.value})
-_MACHINES = frozenset({Class.BOUNCE.value, Class.COMPLAINT.value, *(one.value for one in AUTOMATIC)})
 
 
 def route(unit: Unit, work: Work) -> bool:
@@ -47,7 +39,7 @@ def route(unit: Unit, work: Work) -> bool:
     case = cases.of_thread(unit, row.thread_id)
     is_new = case is None
     if case is None:
-        case = _open_case(unit, work)
+        case = open_case(unit, row, work.office, now)
     _note_arrival(unit, case, work, is_new=is_new)
     agent_id = _owner_of(case, work.office)
     if agent_id is None:
@@ -107,10 +99,7 @@ def shunt(unit: Unit, row: Any, office: Office, reason: str, now: datetime) -> N
         return
     case = cases.of_thread(unit, row.thread_id)
     if case is None:
-        team = _team_of(unit, row, office)
-        case = cases.make(unit, _opening(unit, row, team, cases.FALLBACK_QUEUE), now)
-        cases.add_event(unit, case.id, Event("casegate", "created", {"team": _name_of(team)}), now)
-        _link(unit, case, row, now)
+        case = open_case(unit, row, office, now, in_fallback=True)
     else:
         changing.change(unit, office.desk, case, {"queue": cases.FALLBACK_QUEUE}, casegate(now))
     cases.add_event(unit, case.id, Event("casegate", "routing_failed", {"message": row.id, "reason": reason}), now)
@@ -148,87 +137,11 @@ def _copy_all_so_far(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
                 copying.copy_to_agent(unit, case, agent_id, replace(work, row=row, mail=mail))
 
 
-def _open_case(unit: Unit, work: Work) -> Any:
-    row = work.row
-    team = _team_of(unit, row, work.office)
-    queue = _name_of(team) or cases.FALLBACK_QUEUE
-    case = cases.make(unit, _opening(unit, row, team, queue), work.now)
-    cases.add_event(unit, case.id, Event("casegate", "created", {"team": _name_of(team)}), work.now)
-    _link(unit, case, row, work.now)
-    return case
-
-
-def _link(unit: Unit, case: Any, row: Any, now: datetime) -> None:
-    """Both timelines tell of a link."""
-    other = cases.of_thread(unit, row.linked_thread_id) if row.linked_thread_id is not None else None
-    if other is None:
-        return
-    cases.add_link(unit, case.id, other.id, row.link_kind)
-    for one, number in ((case, other.number), (other, case.number)):
-        told = {"kind": row.link_kind, "number": number}
-        cases.add_event(unit, one.id, Event("casegate", "linked", told), now)
-
-
-def _opening(unit: Unit, row: Any, team: TeamRow | None, queue: str) -> Opening:
-    return Opening(
-        thread_id=row.thread_id,
-        thread_token=threads.token_of(unit, row.thread_id),
-        team_id=team.id if team is not None else cases.some_team(unit),
-        queue=queue,
-        contact_name=row.author_name,
-        contact_address=row.author_address,
-        routing_address=_routing_address(row) or _address_of_linked(unit, row),
-        subject=row.subject,
-    )
-
-
-def _name_of(team: TeamRow | None) -> str:
-    return team.value.name if team is not None else ""
-
-
-def _team_of(unit: Unit, row: Any, office: Office) -> TeamRow | None:
-    """The team of the routing address, else of the case it points to, else the first; None in a desk without teams."""
-    address = office.routing_addresses.get(key_of(_routing_address(row)))
-    if address is not None:
-        return office.desk.teams[address.team_id]
-    linked = cases.of_thread(unit, row.linked_thread_id) if row.linked_thread_id is not None else None
-    if linked is not None and linked.team_id in office.desk.teams:
-        return office.desk.teams[linked.team_id]
-    return office.desk.teams[min(office.desk.teams)] if office.desk.teams else None
-
-
-def _routing_address(row: Any) -> str:
-    """The first routing address that accepted the mail; in annotate mode none may have."""
-    named = [verdict for verdict in json.loads(row.recipients) if verdict["routing_address"]]
-    accepted = [verdict for verdict in named if verdict["disposition"] == "accept"]
-    return next((str(verdict["routing_address"]) for verdict in accepted + named), "")
-
-
-def _address_of_linked(unit: Unit, row: Any) -> str:
-    linked = cases.of_thread(unit, row.linked_thread_id) if row.linked_thread_id is not None else None
-    return str(linked.routing_address) if linked is not None else ""
-
-
 def _note_arrival(unit: Unit, case: Any, work: Work, *, is_new: bool) -> None:
     """Tell the timeline; a customer who writes again wakes a case that waited for them, a machine does not."""
     row = work.row
     actor = f"contact:{row.author_address}" if row.author_address else "contact:unknown"
     told = {"message": row.id, "class": row.classification, "proof": row.proof}
     cases.add_event(unit, case.id, Event(actor, "message", told), work.now)
-    wakes = row.proof in _CUSTOMER_WROTE and _may_be_a_persons(work)
-    if not is_new and wakes and case.status_kind not in ("new", "open"):
+    if not is_new and persons.customer_wrote(work) and case.status_kind not in ("new", "open"):
         changing.change(unit, work.office.desk, case, {"status": "open"}, casegate(work.now))
-
-
-def _may_be_a_persons(work: Work) -> bool:
-    """What only looks as if a machine wrote it must not stay unseen."""
-    row = work.row
-    if row.classification in _MACHINES:
-        was, is_formal = Class(row.classification), bool(row.report) and json.loads(row.report).get("formal") is True
-        return not is_surely_automatic(work.mail.head, was, is_formal=is_formal, is_null=not row.reverse_path)
-    return row.classification in _PEOPLE and not _is_calendar_answer(row)
-
-
-def _is_calendar_answer(row: Any) -> bool:
-    """Calendars answer invitations by themselves (RFC 5546 §3.2.3); whoever invites, or calls off, is a person."""
-    return row.classification == Class.CALENDAR.value and '"method":"REPLY"' in row.report.replace(" ", "")
