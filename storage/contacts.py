@@ -1,80 +1,108 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Contacts: customers who stand in the desk file, or whom an agent's reply has confirmed. No one else is known."""
+"""Contacts: the people who write to us, each with their addresses. Nobody becomes a known one by writing.
 
-from collections.abc import Iterable, Mapping
+Each address says how it came: of the desk file, of an agent's reply, or of mail alone. Only the first two are known,
+whatever contact they belong to; the third gives a case its contact, and admission does not see it.
+"""
 
-from sqlalchemy import delete, insert, select
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from storage.address import parse
 from storage.database import Unit
-from storage.desk_values import Contact
 from storage.schema_desk import contact, contact_address
+from storage.upsert import Upsert
+
+NAME_CHARACTERS = 200  # what a desk file takes
+LANGUAGE_CHARACTERS = 35  # RFC 5646 §4.4.1
+
+_BY_MAIL = "mail"
+_NEW = insert(contact).returning(contact.c.id)
+_NEW_ADDRESS = Upsert(contact_address)
+_FIND = (
+    select(contact, contact_address.c.key, contact_address.c.source.label("address_source"))
+    .join(contact_address, contact_address.c.contact_id == contact.c.id)
+    .where(contact_address.c.key == bindparam("k"))
+)
+_IS_KNOWN = select(contact_address.c.key).where(
+    contact_address.c.key == bindparam("k"), contact_address.c.source != _BY_MAIL
+)
+_CONFIRM = (
+    update(contact_address)
+    .where(contact_address.c.key == bindparam("k"), contact_address.c.source == _BY_MAIL)
+    .values(source="reply")
+)
+_CONFIRM_CONTACT = (
+    update(contact).where(contact.c.id == bindparam("i"), contact.c.source == _BY_MAIL).values(source="reply")
+)
+# What the desk file says of its own contacts is not guessed at.
+_LEARN_LANGUAGE = (
+    update(contact)
+    .where(contact.c.id == bindparam("i"), contact.c.language == "", contact.c.source != "desk")
+    .values(language=bindparam("l"))
+)
 
 
 def is_known_contact(unit: Unit, key: str) -> bool:
     """Whether this address is in the desk file or was confirmed by an agent's reply."""
-    return unit.execute(select(contact_address.c.key).where(contact_address.c.key == key)).first() is not None
+    return unit.execute(_IS_KNOWN, {"k": key}).first() is not None
+
+
+def by_key(unit: Unit, key: str) -> Row[Any] | None:
+    """The contact whose address this is, known or not."""
+    return unit.execute(_FIND, {"k": key}).first()
 
 
 def contact_name(unit: Unit, key: str) -> str:
-    """The name the desk knows a contact by, or nothing."""
-    row = unit.execute(
-        select(contact.c.name)
-        .join(contact_address, contact_address.c.contact_id == contact.c.id)
-        .where(contact_address.c.key == key)
-    ).first()
+    """The name that we know a contact by, or nothing."""
+    row = by_key(unit, key)
     return str(row.name) if row is not None else ""
 
 
-def confirm_contact(unit: Unit, name: str, address: str) -> None:
-    """An agent has answered this address: it is a known contact from now on."""
+def confirm_contact(unit: Unit, name: str, address: str) -> int:
+    """An agent has answered this address: it is a known contact from now on; returns whose it is."""
+    contact_id = _of(unit, name, address, "reply")
+    unit.execute(_CONFIRM, {"k": parse(address).key})
+    unit.execute(_CONFIRM_CONTACT, {"i": contact_id})
+    return contact_id
+
+
+def of_author(unit: Unit, name: str, address: str, language: str = "") -> int:
+    """The contact of an author for whom somebody vouches, made where there is none; it becomes no known one."""
+    contact_id = _of(unit, name, address, _BY_MAIL)
+    if language:
+        unit.execute(_LEARN_LANGUAGE, {"i": contact_id, "l": language[:LANGUAGE_CHARACTERS]})
+    return contact_id
+
+
+def _of(unit: Unit, name: str, address: str, source: str) -> int:
+    row = by_key(unit, parse(address).key)
+    return int(row.id) if row is not None else _make(unit, name, address, source)
+
+
+def _make(unit: Unit, name: str, address: str, source: str) -> int:
+    """A new contact; where another transaction made one of this address meanwhile, that one."""
     key = parse(address).key
-    if not is_known_contact(unit, key):
-        new = unit.execute(insert(contact).returning(contact.c.id), {"name": name, "source": "reply"}).scalar_one()
-        unit.execute(insert(contact_address), {"key": key, "address": address, "contact_id": new})
+    new = int(unit.execute(_NEW, {"name": _shown(name) or address, "source": source}).scalar_one())
+    _NEW_ADDRESS.write(unit, {"key": key, "address": address, "contact_id": new, "source": source})
+    row = by_key(unit, key)
+    if row is not None and row.id != new:
+        unit.execute(delete(contact).where(contact.c.id == new))
+        return int(row.id)
+    return new
 
 
-def contacts(unit: Unit) -> list[Contact]:
-    """Every known contact with their addresses."""
-    found: dict[int, Contact] = {}
-    for row in unit.execute(
-        select(contact.c.id, contact.c.name, contact_address.c.address)
-        .join(contact_address, contact_address.c.contact_id == contact.c.id)
-        .order_by(contact.c.id, contact_address.c.key)
-    ):
-        before = found.get(row.id, Contact(row.name, ()))
-        found[row.id] = Contact(row.name, (*before.addresses, parse(row.address)))
-    return list(found.values())
+def _shown(name: str) -> str:
+    """A name as the desk file takes it."""
+    return "".join(one for one in name if one.isprintable())[:NAME_CHARACTERS].strip()
 
 
-def apply(unit: Unit, wanted: Iterable[Contact]) -> list[str]:
-    """Contacts have no key of their own: one is who their addresses say."""
-    rows = unit.execute(
-        select(contact_address.c.key, contact_address.c.contact_id, contact.c.name, contact.c.source).join(
-            contact, contact.c.id == contact_address.c.contact_id
-        )
-    )
-    present = {row.key: row for row in rows}
-    changes: list[str] = []
-    wanted_keys: set[str] = set()
-    for value in wanted:
-        keys = {address.key: str(address) for address in value.addresses}
-        wanted_keys |= keys.keys()
-        ids = {present[key].contact_id for key in keys if key in present}
-        if len(ids) == 1 and all(key in present and present[key].name == value.name for key in keys):
-            continue
-        _write(unit, value.name, keys)
-        changes.append(f"contact {value.name}: {'changed' if ids else 'added'}")
-    gone = [row for key, row in present.items() if key not in wanted_keys and row.source == "desk"]
-    for row in gone:
-        unit.execute(delete(contact_address).where(contact_address.c.key == row.key))
-        changes.append(f"contact {row.name}: {row.key} removed")
-    return changes
-
-
-def _write(unit: Unit, name: str, keys: Mapping[str, str]) -> None:
-    unit.execute(delete(contact_address).where(contact_address.c.key.in_(keys)))
-    new = unit.execute(insert(contact).returning(contact.c.id), {"name": name, "source": "desk"}).scalar_one()
-    unit.execute(
-        insert(contact_address), [{"key": key, "address": text, "contact_id": new} for key, text in keys.items()]
-    )
+def shown(unit: Unit, contact_id: int | None) -> str | None:
+    """A contact as a timeline names it."""
+    row = unit.execute(select(contact.c.name).where(contact.c.id == contact_id)).first()
+    if row is None:
+        return None
+    keys = unit.execute(select(contact_address.c.key).where(contact_address.c.contact_id == contact_id).limit(1))
+    first = keys.scalar()
+    return f"{row.name} <{first}>" if first else str(row.name)

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from storage import accounts, blocks, contacts, lists, policies, sections, ways
+from storage import accounts, blocks, desk_contacts, lists, policies, sections, ways
 from storage.address import parse
 from storage.blocks import Blocklist
 from storage.case_values import DEFAULT_HANDLING, Handling, Sections
@@ -125,7 +125,7 @@ def apply(unit: Unit, desk: Desk, now: datetime | None = None) -> list[str]:
     changes += apply_rows(unit, routing_address, "address", "key", addresses)
     changes += _apply_aliases(unit, desk)
     changes += accounts.apply(unit, desk.accounts)
-    changes += contacts.apply(unit, desk.contacts)
+    changes += desk_contacts.apply(unit, desk.contacts)
     changes += policies.apply(unit, desk.policy)
     changes += lists.apply(unit, desk.lists, now)
     changes += blocks.apply(unit, desk.blocks, now)
@@ -142,7 +142,7 @@ def export(unit: Unit) -> Desk:
         teams=tuple(row.value for row in now.teams.values()),
         agents=tuple(row.value for row in now.agents.values()),
         addresses=tuple(row.value for row in now.addresses.values()),
-        contacts=tuple(contacts.contacts(unit)),
+        contacts=tuple(desk_contacts.in_force(unit)),
         policy=now.policy,
         lists=lists.in_force(unit),
         blocks=tuple(blocks.entries(unit)),
@@ -267,6 +267,6 @@ def _members(unit: Unit) -> dict[int, list[int]]:
 
 _PAST = (
     select(private_address.c.key)
-    .where(private_address.c.key.not_in(select(contact_address.c.key)))
+    .where(private_address.c.key.not_in(select(contact_address.c.key).where(contact_address.c.source != "mail")))
     .order_by(private_address.c.key)
 )
