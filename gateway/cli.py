@@ -20,6 +20,7 @@ from gateway import (
     cli_case_edit,
     cli_cases,
     cli_desk,
+    cli_import,
     cli_ingest,
     cli_install,
     cli_messages,
@@ -99,6 +100,7 @@ def run(operator: Operator, role: str) -> int:
 _ROOMS = (
     cli_install,
     cli_desk,
+    cli_import,
     cli_addresses,
     cli_admission,
     cli_ingest,

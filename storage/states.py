@@ -23,6 +23,8 @@
 | password | agent     | any                 | any                             | operator   |
 | address  | way       | any                 | any                             | operator   |
 | edit     | case      | any                 | any                             | operator   |
+| hand     | case      | due                 | copied                          | sweep      |
+| import   | message   | -                   | routed submitted                | operator   |
 | probe    | probe     | -                   | sent                            | sweep op.  |
 | miss     | probe     | sent                | lost                            | sweep      |
 
@@ -36,6 +38,7 @@ joins the thread; of the share that an address held of a mail which others accep
 delete the content, of a share nothing. A probe begins with its outbox row; route makes one that came back returned,
 even a lost one, settle makes one that no host took refused, miss gives up what still waits to leave. log writes how
 sessions ended and forgets the oldest beyond the bound.
+edit marks a case that got another owner as due; hand writes their copies and takes the mark away.
 Each move has two kill points: before and after its commit.
 """
 
@@ -68,6 +71,8 @@ class Move(Enum):
     PASSWORD = "password"  # noqa: S105 (a move's name)
     ADDRESS = "address"
     EDIT = "edit"
+    HAND = "hand"
+    IMPORT = "import"
     PROBE = "probe"
     MISS = "miss"
 

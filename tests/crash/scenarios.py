@@ -19,6 +19,7 @@ from storage.schema_desk import contact_address
 from storage.schema_ways import probe as probe_table
 from storage.states import Move
 from storage.ways import Way
+from tests.crash import case_scenarios
 from tests.crash.house import House
 from tests.crash.ledger import HELD_ADDRESS, LARGE_OCTETS, ROUTING_ADDRESS, Sent
 from tests.support.installation import PASSWORD
@@ -354,4 +355,5 @@ SCENARIOS: dict[Move, Scenario] = {
     Move.EDIT: edit,
     Move.PROBE: probe,
     Move.MISS: miss,
+    **case_scenarios.SCENARIOS,
 }

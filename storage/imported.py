@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mail of the past in the store: threads by the ids of mail that was imported before it, cases in the past, no outbox.
+
+A mail joins a thread that its ids name if it is our own, or its author belongs to the thread; else it begins a case,
+linked to what it names. The same octets are imported once, however often they come. Nothing here commits.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, insert, select
+
+from storage import cases, content, threads
+from storage.case_values import ENDED_KINDS
+from storage.cases import Event, Opening
+from storage.content import Content
+from storage.database import Unit
+from storage.envelope import Session
+from storage.messages import Header, people_json, session_json, to_json
+from storage.schema import message, message_key
+from storage.states import MessageState
+from storage.threads import Author, Link, Person, Pointer, Proof
+
+ARCHIVE = "imported"  # whose key says that these octets are here
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One old mail; `is_ours` where our side wrote it, `outside` are those of its recipients who are not ours."""
+
+    id: str
+    at: datetime
+    content: Content
+    header: Header
+    is_ours: bool
+    classification: str
+    own_key: bytes | None
+    copy_key: bytes
+    referred_keys: tuple[bytes, ...]
+    outside: tuple[Person, ...]
+    new_token: str
+    routing_address: str
+    team_id: int
+    status: str
+    status_kind: str
+
+
+def keep(unit: Unit, mail: Past, actor: str) -> bool:
+    """Write one; False where it is here already."""
+    if unit.execute(select(message_key.c.hash).where(_here(mail))).first() is not None:
+        return False
+    thread_id, beside = _thread_of(unit, mail)
+    if thread_id is None:
+        thread_id = threads.make(unit, mail.new_token, mail.at)
+        _make_case(unit, mail, thread_id, beside, actor)
+    owner = mail.header.author.key or f"?{mail.id}"
+    threads.add_keys(unit, thread_id, owner, mail.own_key, mail.referred_keys)
+    threads.add_keys(unit, thread_id, ARCHIVE, mail.copy_key, ())
+    people = mail.outside if mail.is_ours else (mail.header.author, *mail.outside)
+    threads.add_participants(unit, thread_id, "customer", [one for one in people if one.key])
+    _write_message(unit, mail, thread_id, beside)
+    _tell_case(unit, mail, thread_id)
+    return True
+
+
+def _here(mail: Past) -> ColumnElement[bool]:
+    return and_(message_key.c.hash == mail.copy_key, message_key.c.author == ARCHIVE)
+
+
+def _thread_of(unit: Unit, mail: Past) -> tuple[int | None, int | None]:
+    """(the thread to join, the thread to stand beside)."""
+    pointers = [Pointer(key=key) for key in mail.referred_keys]
+    if mail.own_key is not None:
+        pointers.append(Pointer(key=mail.own_key, is_own=True))
+    author = mail.header.author if mail.header.author.key else None
+    found = threads.candidates(unit, pointers, Author(author, aligned=True))
+    for candidate in found:
+        if mail.is_ours or candidate.participant:
+            return candidate.thread_id, None
+    return None, found[0].thread_id if found else None
+
+
+def _contact(mail: Past) -> Person:
+    """Who wrote to us, or to whom we wrote first."""
+    return next(iter(mail.outside), NOBODY) if mail.is_ours else mail.header.author
+
+
+def _make_case(unit: Unit, mail: Past, thread_id: int, beside: int | None, actor: str) -> None:
+    contact = _contact(mail)
+    opening = Opening(
+        thread_id=thread_id,
+        thread_token=mail.new_token,
+        team_id=mail.team_id,
+        queue="",
+        contact_name=contact.name,
+        contact_address=contact.address,
+        routing_address=mail.routing_address,
+        subject=mail.header.subject,
+        source="import",
+    )
+    case = cases.make(unit, opening, mail.at)
+    ended_at = mail.at if mail.status_kind in ENDED_KINDS else None
+    status = {"status": mail.status, "status_kind": mail.status_kind, "status_at": mail.at, "ended_at": ended_at}
+    cases.write(unit, case.id, {**status, "queue": None})
+    cases.add_event(unit, case.id, Event(actor, "created", {"source": "import"}), mail.at)
+    other = cases.of_thread(unit, beside) if beside is not None else None
+    if other is not None:
+        cases.add_link(unit, case.id, other.id, Link.POSSIBLY_BELONGS_TO.value)
+
+
+def _tell_case(unit: Unit, mail: Past, thread_id: int) -> None:
+    """The timeline as it would have been; an imported case ended with its last mail."""
+    case = cases.of_thread(unit, thread_id)
+    if case is None:  # its live mail has not been routed yet
+        return
+    address = mail.header.author.address or "unknown"
+    event = Event(f"agent:{address}", "reply", {}) if mail.is_ours else Event(f"contact:{address}", "message", {})
+    told = {"message": mail.id, "imported": True}
+    cases.add_event(unit, case.id, Event(event.actor, event.kind, told), mail.at)
+    if case.source == "import" and case.ended_at is not None and case.ended_at < mail.at:
+        cases.write(unit, case.id, {"ended_at": mail.at, "status_at": mail.at})
+
+
+def _write_message(unit: Unit, mail: Past, thread_id: int, beside: int | None) -> None:
+    header = mail.header
+    values = {
+        "id": mail.id,
+        "direction": "outbound" if mail.is_ours else "inbound",
+        "state": (MessageState.SUBMITTED if mail.is_ours else MessageState.ROUTED).value,
+        "attempts": 0,
+        "received_at": mail.at,
+        "content_id": content.keep(unit, mail.content, mail.at),
+        "thread_id": thread_id,
+        "linked_thread_id": beside,
+        "link_kind": Link.POSSIBLY_BELONGS_TO.value if beside is not None else None,
+        "session": session_json(Session("import", "local", protocol="local")),
+        "reverse_path": header.author.address,
+        "recipients": to_json([]),
+        "author_name": header.author.name,
+        "author_address": header.author.address,
+        "to_": people_json(header.to),
+        "cc": people_json(header.cc),
+        "subject": header.subject,
+        "message_id": header.message_id,
+        "authentication": to_json({"spf": _NONE, "dkim": [], "dmarc": _NONE, "arc": _NONE, "imported": True}),
+        "classification": mail.classification,
+        "disposition": "accept",
+        "reason": "imported by an operator",
+        "proof": Proof.UNPROVEN.value,
+        "stamp": b"",
+        "left_out": "[]",
+    }
+    unit.execute(_INSERT, values)
+
+
+NOBODY = Person("", "", "")
+_NONE = {"result": "none"}
+_INSERT = insert(message)

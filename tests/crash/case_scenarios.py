@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scenarios of moves that operators and the clock make on cases; tests/crash/scenarios.py says what one is."""
+
+from collections.abc import Callable
+
+from storage.states import Move
+from tests.crash.house import House
+from tests.crash.ledger import ROUTING_ADDRESS
+
+ARCHIVE = b"""From carl@customer.example Mon Jan  5 10:00:00 2026
+From: Carl Customer <carl@customer.example>
+To: support@firm.example
+Subject: Long ago
+Date: Mon, 5 Jan 2026 10:00:00 +0000
+Message-ID: <old1@customer.example>
+
+It was broken.
+
+From support@firm.example Mon Jan  5 12:00:00 2026
+From: Firm Support <support@firm.example>
+To: carl@customer.example
+Subject: Re: Long ago
+Date: Mon, 5 Jan 2026 12:00:00 +0000
+Message-ID: <old2@firm.example>
+In-Reply-To: <old1@customer.example>
+
+It is mended.
+"""
+
+
+def import_(house: House, side: str) -> int:
+    """A portion of an archive is there whole or not at all; called again, nothing comes twice and nothing leaves."""
+    path = house.installation.directory / "archive.mbox"
+    path.write_bytes(ARCHIVE)
+    words = ("import", str(path), "--to", ROUTING_ADDRESS)
+    house.dying_call(f"import:{side}:1", *words)
+    assert _imported(house) == ([["inbound", "outbound"]] if side == "after" else [])
+    house.installation.call(*words)
+    assert _imported(house) == [["inbound", "outbound"]]
+    house.ledger.send(house.ledger.mail())
+    return 0
+
+
+def _imported(house: House) -> list[list[str]]:
+    """The directions of the mail of each imported case."""
+    shown = house.installation.json("case", "list")
+    numbers = [str(one["number"]) for one in shown if one["source"] == "import"]
+    cases = [house.installation.json("case", "show", number) for number in numbers]
+    return [[one["direction"] for one in case["mail"]] for case in cases]
+
+
+SCENARIOS: dict[Move, Callable[[House, str], int]] = {Move.IMPORT: import_}

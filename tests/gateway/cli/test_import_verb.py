@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`import`: old mail from mbox files and maildirs becomes cases of the past, and nothing leaves."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.office import CARL, World, mail, sign
+
+TO = ("--to", "support@firm.example")
+
+
+def old(number: int, author: str, hour: int, answers: int | None = None, **fields: str) -> bytes:
+    """An old mail of that hour of 5 January, with LF line ends as archives have them."""
+    given = {"date": f"Mon, 5 Jan 2026 {hour:02}:00:00 +0000", "message_id": f"<old{number}@archive.example>"}
+    if answers is not None:
+        given["in_reply_to"] = f"<old{answers}@archive.example>"
+    return mail(author, f"Words of mail {number}.", **(given | fields)).replace(b"\r\n", b"\n")
+
+
+CARLS, DORAS = f"Carl Customer <{CARL}>", "Dora <dora@other.example>"
+TEAM = "Firm Support <support@firm.example>"
+
+
+def mbox(directory: Path, *mails: bytes) -> str:
+    path = directory / "archive.mbox"
+    path.write_bytes(b"\n".join(b"From x@y.example Mon Jan  5 10:00:00 2026\n" + one for one in mails))
+    return str(path)
+
+
+def maildir(directory: Path, *mails: bytes) -> str:
+    path = directory / "Maildir"
+    for name in ("cur", "new", "tmp"):
+        (path / name).mkdir(parents=True)
+    for number, one in enumerate(mails):
+        (path / ("cur" if number % 2 else "new") / f"1767600000.{number}.host").write_bytes(one)
+    return str(path)
+
+
+CONVERSATION = (  # the answer lies in front of what it answers
+    old(2, TEAM, 12, answers=1, to=CARL),
+    old(1, CARLS, 10, subject="Long ago"),
+    old(3, CARLS, 14, answers=2),
+    old(4, DORAS, 15, subject="Another matter"),
+)
+
+
+@pytest.mark.parametrize("make", [mbox, maildir])
+def test_an_archive_becomes_cases_of_the_past(installation, world: World, tmp_path, make):
+    told = installation.call("import", make(tmp_path, *CONVERSATION), *TO)
+    assert (told.exit_code, told.stdout) == (0, "4 imported, 0 here already\n")
+    assert told.stderr == "4 of 4 mails, 4 of them new\n"
+    another, first = installation.json("case", "list")
+    assert (first["subject"], first["contact"], first["status"]) == ("Long ago", CARL, "closed")
+    assert (first["created_at"], first["ended_at"]) == ("2026-01-05T10:00:00Z", "2026-01-05T14:00:00Z")
+    assert (another["contact"], another["source"]) == ("dora@other.example", "import")
+    shown = installation.json("case", "show", str(first["number"]))
+    assert [(one["at"][11:13], one["direction"]) for one in shown["mail"]] == [
+        ("10", "inbound"),
+        ("12", "outbound"),
+        ("14", "inbound"),
+    ]
+    assert [one["kind"] for one in shown["timeline"]] == ["created", "message", "reply", "message"]
+    assert installation.json("outbox", "list") == []
+
+
+def test_importing_twice_brings_nothing_twice(installation, world: World, tmp_path):
+    path = mbox(tmp_path, *CONVERSATION, CONVERSATION[1])
+    assert installation.call("import", path, *TO).stdout == "4 imported, 1 here already\n"
+    assert installation.call("import", path, *TO).stdout == "0 imported, 5 here already\n"
+    assert len(installation.json("message", "list")) == 4
+
+
+def test_the_octets_are_kept_without_the_mboxs_own_quoting(installation, world: World, tmp_path):
+    one = mail(CARLS, "It came\r\nFrom here\r\n>From there").replace(b"\r\n", b"\n")
+    quoted = one.replace(b"\nFrom here", b"\n>From here").replace(b"\n>From there", b"\n>>From there")
+    installation.call("import", mbox(tmp_path, quoted), *TO)
+    (listed,) = installation.json("message", "list")
+    raw = installation.call("message", "raw", listed["id"]).stdout_bytes
+    assert raw.rstrip() == one.replace(b"\n", b"\r\n").rstrip()
+
+
+def test_a_customer_who_answers_old_mail_today_is_in_the_old_case(installation, world: World, tmp_path):
+    installation.call("import", mbox(tmp_path, *CONVERSATION), *TO)
+    octets = mail(CARLS, "Again!", in_reply_to="<old2@archive.example>", subject="Re: Long ago")
+    arrived = world.receive(sign(octets, "customer.example"))
+    assert (arrived.proof, arrived.row.thread_id is not None) == ("proven", True)
+    numbers = {one["number"] for one in installation.json("case", "list") if arrived.id in one["messages"]}
+    story = installation.json("case", "show", str(numbers.pop()))
+    assert story["subject"] == "Long ago" or any(link["kind"] == "follows" for link in story["links"])
+
+
+def test_a_stranger_who_named_an_old_mail_is_in_no_old_case(installation, world: World, tmp_path):
+    mallory = old(5, "Mallory <mallory@evil.example>", 16, answers=1)
+    installation.call("import", mbox(tmp_path, *CONVERSATION, mallory), *TO)
+    cases = {one["contact"]: one for one in installation.json("case", "list")}
+    assert len(cases[CARL]["messages"]) == 3
+    assert [link["kind"] for link in cases["mallory@evil.example"]["links"]] == ["possibly_belongs_to"]
+
+
+def test_a_mail_without_a_date_has_that_of_its_mailbox(installation, world: World, tmp_path):
+    installation.call("import", maildir(tmp_path, old(1, CARLS, 10, date="")), *TO)
+    assert len(installation.json("message", "list")) == 1
+
+
+def test_a_dry_run_reads_everything_and_writes_nothing(installation, world: World, tmp_path):
+    told = installation.call("import", mbox(tmp_path, *CONVERSATION), *TO, "--dry-run")
+    assert (told.exit_code, told.stdout) == (0, "0 imported, 4 read\n")
+    assert installation.json("case", "list") == []
+
+
+def test_what_is_no_mailbox_is_told_in_one_line(installation, world: World, tmp_path):
+    (tmp_path / "notes.txt").write_text("Dear diary\n")
+    for path, words in ((tmp_path / "notes.txt", "no mbox file"), (tmp_path, "no maildir")):
+        told = installation.call("import", str(path), *TO)
+        assert (told.exit_code, told.stdout) == (2, "")
+        assert words in told.stderr
+        assert told.stderr.count("\n") == 1
+
+
+# Words that are wrong, the exit code, and what is said.
+WRONG = [
+    (("--to", "nobody@firm.example"), 1, "no routing address nobody@firm.example"),
+    ((*TO, "--status", "done"), 2, "'done' is no status"),
+    ((), 2, "--to"),
+]
+
+
+@pytest.mark.parametrize(("words", "code", "told"), WRONG)
+def test_a_wrong_call_says_what_is_wrong(installation, world: World, tmp_path, words, code, told):
+    result = installation.call("import", mbox(tmp_path, *CONVERSATION), *words)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert told in result.stderr
+
+
+def test_a_status_of_the_desk_may_stay_open(installation, world: World, tmp_path):
+    installation.call("import", mbox(tmp_path, *CONVERSATION), *TO, "--status", "open")
+    assert {(one["status"], one["ended_at"]) for one in installation.json("case", "list")} == {("open", None)}
