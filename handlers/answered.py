@@ -4,6 +4,7 @@
 from handlers import changing
 from handlers.acting import By, casegate
 from storage import cases, contacts, threads
+from storage.address import key_of
 from storage.cases import Event
 from storage.database import Unit
 from storage.desk import Snapshot
@@ -20,14 +21,15 @@ def _tell_case(unit: Unit, desk: Snapshot, reply: Submission) -> None:
     where, now = reply.conversation, reply.received_at
     threads.add_participants(unit, where.thread_id, "customer", reply.recipients)
     threads.add_participants(unit, where.thread_id, "agent", (reply.header.author,))
-    for person in reply.recipients:
-        contacts.confirm_contact(unit, person.name, person.address)
+    known = {person.key: contacts.confirm_contact(unit, person.name, person.address) for person in reply.recipients}
     actor = f"agent:{reply.agent_login}"
     told: dict[str, object] = {"message": reply.message_id, "to": [person.address for person in reply.recipients]}
     cases.add_event(unit, where.case_id, Event(actor, "reply", told), now)
     case = cases.lock(unit, where.case_id)
     if case is None:
         return
+    if case.contact_id is None and key_of(case.contact_address) in known:  # an agent answered whom nobody vouched for
+        cases.write(unit, case.id, {"contact_id": known[key_of(case.contact_address)]})
     if case.owner_id is None:
         case = changing.change(unit, desk, case, {"owner_id": reply.agent_id, "queue": None}, By(actor, now))
     if case.responded_at is None:

@@ -5,9 +5,11 @@ Enters: the message's row, in a thread that has no case. Leaves: the case, and t
 """
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from handlers import contacting
 from handlers.office import Office
 from storage import cases, threads
 from storage.address import key_of
@@ -20,7 +22,8 @@ def open_case(unit: Unit, row: Any, office: Office, now: datetime, *, in_fallbac
     """Made, told of and linked; it waits in the queue of its team, or where what nobody could route waits."""
     team = _team_of(unit, row, office)
     queue = cases.FALLBACK_QUEUE if team is None or in_fallback else team.value.name
-    case = cases.make(unit, _opening(unit, row, team, queue), now)
+    contact_id = contacting.contact_of(unit, row, office)
+    case = cases.make(unit, replace(_opening(unit, row, team, queue), contact_id=contact_id), now)
     cases.add_event(unit, case.id, Event("casegate", "created", {"team": team.value.name if team else ""}), now)
     _link(unit, case, row, now)
     return case
@@ -32,8 +35,9 @@ def _link(unit: Unit, case: Any, row: Any, now: datetime) -> None:
     if other is None:
         return
     cases.add_link(unit, case.id, other.id, row.link_kind)
-    for one, number in ((case, other.number), (other, case.number)):
-        told = {"kind": row.link_kind, "number": number}
+    back = cases.BACK.get(row.link_kind, row.link_kind)
+    for one, number, kind in ((case, other.number, row.link_kind), (other, case.number, back)):
+        told = {"kind": kind, "number": number}
         cases.add_event(unit, one.id, Event("casegate", "linked", told), now)
 
 

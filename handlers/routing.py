@@ -11,7 +11,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from handlers import acknowledging, changing, confirming, copying, persons, probes, received, reported
+from handlers import (
+    acknowledging,
+    changing,
+    confirming,
+    contacting,
+    copying,
+    following,
+    persons,
+    probes,
+    received,
+    reported,
+    several,
+)
 from handlers.acting import casegate
 from handlers.office import Office
 from handlers.opening import open_case
@@ -36,11 +48,15 @@ def route(unit: Unit, work: Work) -> bool:
         messages.put_back(unit, row.id, now + ORDER_WAIT)
         return False
     work = _refined(unit, work)
-    case = cases.of_thread(unit, row.thread_id)
+    case = _case_of(unit, row.thread_id)
     is_new = case is None
+    if case is not None and following.goes_on(unit, case, work):
+        return False
     if case is None:
         case = open_case(unit, row, work.office, now)
+        contacting.learn_language(unit, case, work.mail.head)
     _note_arrival(unit, case, work, is_new=is_new)
+    several.tell_others(unit, case, work, is_new=is_new)
     agent_id = _owner_of(case, work.office)
     if agent_id is None:
         agent_id = assign(unit, case, work)
@@ -50,13 +66,25 @@ def route(unit: Unit, work: Work) -> bool:
             _copy_all_so_far(unit, case, agent_id, work)
     if agent_id is not None:
         copying.copy_to_agent(unit, case, agent_id, work)
+    if not several.is_second(row):
+        _answer(unit, case, work, is_new=is_new)
+    messages.finish(unit, row.seq, MessageState.ROUTED)
+    return True
+
+
+def _answer(unit: Unit, case: Any, work: Work, *, is_new: bool) -> None:
+    """What the author hears, and the cases of which a report speaks: once for a mail."""
     if is_new:
         acknowledging.acknowledge(unit, case, work)
     confirming.confirm(unit, case, work)
     if work.mail.refined is not None and work.mail.refined.report is not None:
         reported.tell(unit, work, work.mail.refined.report)
-    messages.finish(unit, row.seq, MessageState.ROUTED)
-    return True
+
+
+def _case_of(unit: Unit, thread_id: int) -> Any:
+    """The case of a thread, locked: nobody ends it while a mail is worked."""
+    case = cases.of_thread(unit, thread_id)
+    return cases.lock(unit, case.id) if case is not None else None
 
 
 def _refined(unit: Unit, work: Work) -> Work:

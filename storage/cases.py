@@ -4,8 +4,9 @@
 Every change writes an event with its actor, so that `case show` tells the whole story. Nothing here commits.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
@@ -13,12 +14,22 @@ from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 from storage.case_values import ENDED_KINDS
 from storage.database import Unit
 from storage.messages import to_json
-from storage.schema import thread
-from storage.schema_cases import acknowledgement, case, case_event, case_link, case_tag, confirmation
+from storage.schema import outbox, thread
+from storage.schema_cases import (
+    acknowledgement,
+    case,
+    case_event,
+    case_link,
+    case_tag,
+   
+    comment,
+    confirmation,
+)
 from storage.schema_desk import agent, agent_team, counter, team
 from storage.upsert import Upsert
 
 FALLBACK_QUEUE = "fallback"
+BACK = {"follows": "followed_by"}  # links that are not the same seen from the other case
 
 Rows = list[Row[tuple[object, ...]]]
 
@@ -36,7 +47,10 @@ class Opening:
     routing_address: str
     subject: str
     priority: str = "normal"
+    tags: tuple[str, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
     source: str = "mail"
+    contact_id: int | None = None  # None: nobody vouches for the author
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +81,29 @@ def make(unit: Unit, opening: Opening, now: datetime) -> Row[tuple[object, ...]]
             "priority": opening.priority,
             "team_id": opening.team_id,
             "queue": opening.queue,
+            "contact_id": opening.contact_id,
             "contact_name": opening.contact_name,
             "contact_address": opening.contact_address,
             "routing_address": opening.routing_address,
             "subject": opening.subject,
             "source": opening.source,
+            "tags": tags_text(opening.tags),
+            "fields": fields_text(opening.fields),
             "created_at": now,
         },
     ).scalar_one()
+    if opening.tags:
+        write_tags(unit, case_id, opening.tags)
     unit.execute(_SET_THREAD, {"t": opening.thread_id, "c": case_id})
     row = of_thread(unit, opening.thread_id)
     if row is None:
         raise LookupError(f"case {number} has no thread")
     return row
+
+
+def start_numbers(unit: Unit, first: int) -> None:
+    """Let the next new case have at least this number; what was given is never given again."""
+    unit.execute(update(counter).where(counter.c.name == "case", counter.c.value < first - 1).values(value=first - 1))
 
 
 def next_number(unit: Unit) -> int:
@@ -102,9 +126,36 @@ def add_link(unit: Unit, case_id: int, other_id: int, kind: str) -> None:
             unit,
             [
                 {"case_id": case_id, "other_id": other_id, "kind": kind},
-                {"case_id": other_id, "other_id": case_id, "kind": kind},
+                {"case_id": other_id, "other_id": case_id, "kind": BACK.get(kind, kind)},
             ],
         )
+
+
+def add_text(unit: Unit, case_id: int, actor: str, text: str, now: datetime) -> int:
+    """What was written down when a case was made by hand: its first comment."""
+    row = {"case_id": case_id, "at": now, "actor": actor, "text": text}
+    return int(unit.execute(insert(comment).returning(comment.c.id), row).scalar_one())
+
+
+def text_of(unit: Unit, case_id: int) -> str:
+    """The same; empty where there is none."""
+    made = case_event.c.kind == "created"
+    told = unit.execute(select(case_event.c.detail).where(case_event.c.case_id == case_id, made)).scalar()
+    found = select(comment.c.text).where(comment.c.id == json.loads(told or "{}").get("comment", 0))
+    return str(unit.execute(found.where(comment.c.case_id == case_id)).scalar() or "")
+
+
+def copied_to(unit: Unit, case_id: int, agent_id: int) -> set[int | None]:
+    """The mails of which this agent has copies; None stands for a case's text."""
+    mine = (outbox.c.kind == "copy", outbox.c.agent_id == agent_id)
+    rows = select(outbox.c.message_seq).join(thread, thread.c.id == outbox.c.thread_id)
+    return set(unit.execute(rows.where(thread.c.case_id == case_id, *mine)).scalars())
+
+
+def copies_due(unit: Unit, now: datetime, limit: int) -> Sequence[int]:
+    """Cases whose new owner is to get copies, those that wait longest first."""
+    rows = select(case.c.id).where(case.c.copies_due_at <= now).order_by(case.c.copies_due_at, case.c.id)
+    return list(unit.execute(rows.limit(limit)).scalars())
 
 
 def least_loaded(unit: Unit, team_id: int) -> Row[tuple[object, ...]] | None:
@@ -163,7 +214,7 @@ def fields_text(values: Mapping[str, str]) -> str:
 def write_tags(unit: Unit, case_id: int, tags: Iterable[str]) -> None:
     """Let the table that answers questions say what the column says."""
     unit.execute(delete(case_tag).where(case_tag.c.case_id == case_id))
-    rows = [{"tag": tag, "case_id": case_id} for tag in tags]
+    rows = [{"tag": tag, "case_id": case_id} for tag in sorted(set(tags))]
     if rows:
         unit.execute(insert(case_tag), rows)
 

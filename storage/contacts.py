@@ -68,12 +68,14 @@ def confirm_contact(unit: Unit, name: str, address: str) -> int:
     return contact_id
 
 
-def of_author(unit: Unit, name: str, address: str, language: str = "") -> int:
+def of_author(unit: Unit, name: str, address: str) -> int:
     """The contact of an author for whom somebody vouches, made where there is none; it becomes no known one."""
-    contact_id = _of(unit, name, address, _BY_MAIL)
-    if language:
-        unit.execute(_LEARN_LANGUAGE, {"i": contact_id, "l": language[:LANGUAGE_CHARACTERS]})
-    return contact_id
+    return _of(unit, name, address, _BY_MAIL)
+
+
+def learn_language(unit: Unit, contact_id: int, language: str) -> None:
+    """What a contact seems to write, unless anybody has said so before."""
+    unit.execute(_LEARN_LANGUAGE, {"i": contact_id, "l": language[:LANGUAGE_CHARACTERS]})
 
 
 def _of(unit: Unit, name: str, address: str, source: str) -> int:
