@@ -118,6 +118,8 @@ def _has_joined(row: Any, facts: Facts | None) -> bool | None:
     """Whether the thread was there before; null where that is not known."""
     if facts is None or row.thread_id is None:
         return None
+    if facts.decided is not None:
+        return facts.decided[0] is not None
     return any(one.thread_id == row.thread_id for one in facts.candidates)
 
 

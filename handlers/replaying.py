@@ -145,6 +145,8 @@ def _thread_then(row: Any, facts: Facts | None, place: Place) -> Judgement:
     """Nothing of mail that was kept out of the threads, or that came before this was written down."""
     if facts is None:
         return Judgement()
+    if facts.decided is not None:
+        return _thread(row.proof, *facts.decided, place)
     joined = any(one.thread_id == row.thread_id for one in facts.candidates)
     return _thread(row.proof, row.thread_id if joined else None, row.linked_thread_id, place)
 

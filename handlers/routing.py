@@ -129,7 +129,9 @@ def shunt(unit: Unit, row: Any, office: Office, reason: str, now: datetime) -> N
     if case is None:
         case = open_case(unit, row, office, now, in_fallback=True)
     else:
-        changing.change(unit, office.desk, case, {"queue": cases.FALLBACK_QUEUE}, casegate(now))
+        # Of a case that has ended nobody would see the queue.
+        reopened = {"status": "open"} if case.status_kind in ENDED_KINDS else {}
+        changing.change(unit, office.desk, case, {"queue": cases.FALLBACK_QUEUE, **reopened}, casegate(now))
     cases.add_event(unit, case.id, Event("casegate", "routing_failed", {"message": row.id, "reason": reason}), now)
     messages.finish(unit, row.seq, MessageState.SHUNTED)
 

@@ -286,7 +286,7 @@ def place(unit: Unit, arrival: Placeable, decide: Decide) -> Placed:
     matters = bool(found) and not author.aligned
     passed_before = matters and threads.domain_has_passed(unit, domain)
     decision = decide(author, found, passed_before)
-    told = trace.with_facts(arrival.trace, found, domain_passed=passed_before if matters else None)
+    told = trace.with_facts(arrival.trace, found, decision, domain_passed=passed_before if matters else None)
     if decision.join is not None:
         thread_id, token = decision.join, threads.token_of(unit, decision.join)
     else:

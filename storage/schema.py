@@ -51,6 +51,7 @@ thread = Table(
     id_column(),
     Column("token", Text, nullable=False, unique=True),
     ref("case_id", "case_", nullable=True),
+    ref("followed_by_id", "thread", nullable=True),  # where its people go on once its case has ended for good
     Column("created_at", Instant, nullable=False),
     Index(None, "case_id"),
 )

@@ -7,7 +7,7 @@
 | accept   | message   | - arriving          | accepted quarantined discarded  | mx         |
 | submit   | message   | - arriving          | submitted                       | submission |
 | claim    | message   | accepted            | accepted                        | job        |
-| route    | message   | accepted            | routed                          | job        |
+| route    | message   | - accepted          | accepted routed                 | job        |
 | shunt    | message   | accepted            | shunted                         | job        |
 | release  | message   | - quarantined       | accepted                        | operator   |
 | drop     | message   | quarantined         | dropped                         | operator   |
@@ -30,7 +30,9 @@
 
 accept flips its content from arriving to kept, makes or joins the thread and writes the digest, or drops the content of
 a mail that came before; mx forgets what its client did not finish. route makes the case,
-its events and the outbox rows, whose recipients begin as queued; submit writes its outbox row likewise. claim and take
+its events and the outbox rows, whose recipients begin as queued, or takes the mail on into the case that follows, where
+it is accepted anew; for another team's case it makes a second accepted message. submit writes its outbox row likewise.
+claim and take
 set the lease and count the attempt before any byte of the mail is read; delivery renews its lease by take, as the same
 attempt. A message in accepted and a recipient in queued
 or deferred are due; quarantined waits for an operator, or for its age; every other state is final. release makes or

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from sqlalchemy import ColumnElement, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select, update
 
 from storage.database import Unit
 from storage.schema import author_domain, message_key, outbox, participant, thread, thread_alias
@@ -38,6 +38,7 @@ class Link(Enum):
     POSSIBLY_BELONGS_TO = "possibly_belongs_to"
     THIRD_PARTY = "third_party"
     FOLLOWS = "follows"  # the same people go on, about something else or much later
+    SAME_MAIL = "same_mail"  # one mail to addresses of several teams
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,8 @@ _TOKEN_OF = select(thread.c.token).where(thread.c.id == bindparam("i"))
 _BY_ROWS = select(outbox.c.name, outbox.c.thread_id).where(
     outbox.c.name.in_(bindparam("names", expanding=True)), outbox.c.thread_id.is_not(None)
 )
+_FOLLOWING = select(thread.c.followed_by_id).where(thread.c.id == bindparam("i")).with_for_update(key_share=True)
+_LOCK = select(thread.c.case_id).where(thread.c.id == bindparam("t")).with_for_update(key_share=True)
 _NEW_THREAD = thread.insert().returning(thread.c.id)
 _NEW_KEY = Upsert(  # a mail that others referred to before it came is now a mail that came
     message_key,
@@ -158,6 +161,25 @@ def by_row(unit: Unit, name: str) -> int | None:
 def token_of(unit: Unit, thread_id: int) -> str:
     """The thread's ID."""
     return str(unit.execute(_TOKEN_OF, {"i": thread_id}).scalar_one())
+
+
+def following(unit: Unit, thread_id: int) -> int | None:
+    """Where the people of this thread go on, the thread locked."""
+    found = unit.execute(_FOLLOWING, {"i": thread_id}).scalar_one()
+    return None if found is None else int(found)
+
+
+def follow(unit: Unit, thread_id: int, token: str, now: datetime) -> int:
+    """A new thread, in which the customers of this one go on."""
+    new = make(unit, token, now)
+    unit.execute(update(thread).where(thread.c.id == thread_id).values(followed_by_id=new))
+    add_participants(unit, new, "customer", participants(unit, thread_id, "customer"))
+    return new
+
+
+def lock(unit: Unit, thread_id: int) -> int | None:
+    """Lock the thread's row; the case that it belongs to now."""
+    return unit.execute(_LOCK, {"t": thread_id}).scalar()
 
 
 def domain_has_passed(unit: Unit, domain: str) -> bool:

@@ -9,23 +9,29 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from storage.threads import Candidate
+from storage.threads import Candidate, Decision
 
 MAX_CANDIDATES = 50  # the first decide
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The threads that the mail pointed to, best first; `domain_passed` is None where nobody had to know."""
+    """The threads that the mail pointed to, best first; `domain_passed` is None where nobody had to know.
+
+    `decided` is the thread it joined and the one it was linked to, wherever it is filed now; None: not written down.
+    """
 
     candidates: tuple[Candidate, ...]
     domain_passed: bool | None = None
+    decided: tuple[int | None, int | None] | None = None
 
 
-def with_facts(trace: str, candidates: Sequence[Candidate], *, domain_passed: bool | None) -> str:
+def with_facts(trace: str, candidates: Sequence[Candidate], decision: Decision, *, domain_passed: bool | None) -> str:
     """The trace with these facts; it is an object, so they go before its last brace."""
     rows = ",".join(_row(one) for one in candidates[:MAX_CANDIDATES])
-    return f'{trace[:-1]},"thread":{{"candidates":[{rows}],"domain_passed":{_WORDS[domain_passed]}}}}}'
+    decided = ",".join("null" if one is None else str(one) for one in (decision.join, decision.link_to))
+    told = f'"candidates":[{rows}],"domain_passed":{_WORDS[domain_passed]},"decided":[{decided}]'
+    return f'{trace[:-1]},"thread":{{{told}}}}}'
 
 
 def facts_of(trace: str) -> Facts | None:
@@ -33,7 +39,8 @@ def facts_of(trace: str) -> Facts | None:
     stored = json.loads(trace).get("thread") if trace else None
     if stored is None:
         return None
-    return Facts(tuple(Candidate(*row) for row in stored["candidates"]), stored["domain_passed"])
+    candidates, decided = tuple(Candidate(*row) for row in stored["candidates"]), stored.get("decided")
+    return Facts(candidates, stored["domain_passed"], tuple(decided) if decided is not None else None)
 
 
 def _row(one: Candidate) -> str:

@@ -11,7 +11,7 @@ from handlers.arrival import Note
 from handlers.book import question
 from handlers.ports import Answer, Found
 from handlers.results import Authentication
-from storage.threads import Candidate
+from storage.threads import Candidate, Decision, Proof
 from storage.trace import Facts, facts_of, with_facts
 
 
@@ -72,16 +72,17 @@ def test_notes_are_bounded_in_number_and_length():
 
 FACTS = [
     # Nothing pointed anywhere, and nobody had to know of the domain.
-    Facts(()),
+    Facts((), decided=(None, None)),
     # Two threads, one with evidence where the author takes part.
-    Facts((Candidate(7, True, True), Candidate(3, False, False, True)), domain_passed=True),
-    Facts((Candidate(7, False, True),), domain_passed=False),
+    Facts((Candidate(7, True, True), Candidate(3, False, False, True)), domain_passed=True, decided=(7, None)),
+    Facts((Candidate(7, False, True),), domain_passed=False, decided=(None, 7)),
 ]
 
 
 @pytest.mark.parametrize("facts", FACTS)
 def test_what_the_thread_decision_rested_on_reads_back_as_it_was(facts):
-    stored = with_facts(trace.trace_json(judged(NOTES, ANSWERS)), facts.candidates, domain_passed=facts.domain_passed)
+    decision, told = Decision(Proof.PROVEN, *facts.decided), trace.trace_json(judged(NOTES, ANSWERS))
+    stored = with_facts(told, facts.candidates, decision, domain_passed=facts.domain_passed)
     assert facts_of(stored) == facts
     assert trace.read(stored) == trace.Trace(NOTES, ANSWERS)
     assert json.loads(stored).keys() == {"notes", "dns", "thread"}

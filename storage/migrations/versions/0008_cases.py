@@ -61,10 +61,12 @@ def _case_columns() -> None:
         "resolution_due_at",
         "paused_at",
         "due_at",
+        "copies_due_at",
     ):
         op.add_column("case_", sa.Column(name, INSTANT))
     _refer("case_", "contact_id", "contact")
     _refer("case_", "merged_into_id", "case_")
+    _refer("thread", "followed_by_id", "thread")
     op.execute("UPDATE case_ SET status_kind = status, status_at = created_at")
     op.execute("UPDATE case_ SET ended_at = created_at WHERE status IN ('solved', 'closed')")
     op.drop_index("ix_case_owner_id", "case_")
@@ -72,8 +74,9 @@ def _case_columns() -> None:
     op.create_index("ix_case_team_id", "case_", ["team_id", "number"])
     op.create_index("ix_case_contact_id", "case_", ["contact_id", "number"])
     op.create_index("ix_case_status", "case_", ["status_kind", "status_at"])
-    due = sa.text("due_at IS NOT NULL")
-    op.create_index("ix_case_due_at", "case_", ["due_at"], sqlite_where=due, postgresql_where=due)
+    for name in ("due_at", "copies_due_at"):
+        due = sa.text(f"{name} IS NOT NULL")
+        op.create_index(f"ix_case_{name}", "case_", [name], sqlite_where=due, postgresql_where=due)
 
 
 def _parts_of_cases() -> None:
