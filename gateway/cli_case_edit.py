@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs that change a case: `case set`, `case close`. All that one call asks is one transaction, or nothing.
+"""The verbs that change a case: `case set`, `close`, `assign`. What one call asks is one transaction, or nothing.
 
 Leaves: a line for each line of the timeline that the call wrote; with --json the same as one document.
 """
@@ -15,9 +15,10 @@ from gateway.cli_cases import case
 from gateway.cli_operator import NotFound, Operator, actor
 from gateway.cli_output import Item, plain, print_json, with_json
 from gateway.clock import SystemClock
-from handlers import case_edits
+from handlers import case_edits, giving
 from handlers.acting import By
 from handlers.case_edits import Edit, Refusal
+from handlers.giving import Giving
 from storage import cases, desk
 from storage.address import parse
 from storage.database import Unit
@@ -53,13 +54,37 @@ def _options(function: Decorated) -> Decorated:
 @click.option("--tag", "tags", metavar="+TAG|-TAG", multiple=True, help="Add a tag, or take one away.")
 @click.option("--field", "pairs", metavar="NAME=VALUE", multiple=True, help="A field of the desk; NAME= takes it away.")
 @_options
-def case_set(operator: Operator, number: int, login: str | None, as_json: bool, **given: Any) -> None:
+def case_set(operator: Operator, /, number: int, login: str | None, as_json: bool, **given: Any) -> None:
     """Change what a case holds, all of it in one step."""
     pairs, contact = given.pop("pairs"), given.pop("contact")
     wish = Edit(**given, fields=_fields(pairs), contact=mailbox(contact) if contact is not None else None)
     if wish == Edit():
         raise click.UsageError("nothing to change: see casegate case set --help")
     work(operator, number, login, as_json, lambda unit, found, row, by: case_edits.edit(unit, found, row, wish, by))
+
+
+@case.command(name="close")
+@click.argument("number", metavar="CASE", type=CASE)
+@_options
+def case_close(operator: Operator, /, number: int, login: str | None, as_json: bool, **given: Any) -> None:
+    """End a case, and say how; a desk that lists outcomes wants one."""
+    wish = Edit(status="closed", **given)
+    work(operator, number, login, as_json, lambda unit, found, row, by: case_edits.edit(unit, found, row, wish, by))
+
+
+@case.command(name="assign")
+@click.argument("number", metavar="CASE", type=CASE)
+@click.option("--to", metavar="LOGIN", help="An agent; the case goes to a team of theirs.")
+@click.option("--team", metavar="NAME", help="A team; its owner stays who is of that team, else it waits in its queue.")
+@click.option("--queue", metavar="NAME", help='The work queue of a team, or "fallback".')
+@click.option("--nobody", is_flag=True, help="Take it from its owner: it waits in its team's queue.")
+@with_agent
+@with_json
+@click.pass_obj
+def case_assign(operator: Operator, /, number: int, login: str | None, as_json: bool, **given: Any) -> None:
+    """Give a case to an agent, a team or a work queue; a new owner gets copies of all mail so far."""
+    wish = Giving(**given)
+    work(operator, number, login, as_json, lambda unit, found, row, by: giving.give(unit, found, row, wish, by))
 
 
 VERBS = (case,)

@@ -18,13 +18,14 @@ from typing import TypeVar
 
 from gateway.bell import Bell
 from gateway.reception import Reception
-from handlers import probes, received, releasing, routing
+from handlers import ageing, handing, probes, received, releasing, routing
 from handlers.classification import Class
 from handlers.office import Office
 from handlers.ports import Clock
 from handlers.received import Arrived, Received
 from handlers.signing import Signer
 from handlers.work import Work
+from storage import ageing as old_cases
 from storage import cases, content, messages, quarantine, refined, ways
 from storage import probes as lost
 from storage.commit_group import GroupCommitter
@@ -87,6 +88,21 @@ class Jobs:
         if given:
             self._tools.bell.ring(())
         return len(given)
+
+    def hand_over(self) -> int:
+        """Give agents who got a case by hand their copies of its mail; one that fails waits for a while."""
+        with self._database.read() as unit:
+            due = cases.copies_due(unit, self._tools.clock.now(), BATCH)
+        return sum(self._hand_over(case_id) for case_id in due)
+
+    def age(self) -> int:
+        """Tell of targets that were missed, and close what has been solved for long enough."""
+        now, desk = self._tools.clock.now(), self._tools.reception.fresh_office().desk
+        solved = ageing.closing_before(desk, now)
+        with self._database.read() as unit:
+            due = [*old_cases.alarming(unit, now, BATCH)]
+            due += old_cases.solved_before(unit, solved, BATCH) if solved is not None else ()
+        return sum(self._write(Move.AGE, partial(ageing.age, desk=desk, case_id=one, now=now)) for one in due)
 
     def probe(self) -> int:
         """Send the heartbeats of forwarded addresses that are due, and miss those that did not come back."""
@@ -211,9 +227,24 @@ class Jobs:
         return self._tools.committer.submit(Move.SHUNT, do)
 
     def _assign(self, case_id: int) -> bool:
-        office = self._tools.reception.fresh_office()
-        work = Work(None, received.read(()), office, self._tools.signer, self._tools.clock.now())
+        work = self._work_without_mail()
         return self._write(Move.ASSIGN, lambda unit: routing.assign_waiting(unit, case_id, work))
+
+    def _hand_over(self, case_id: int) -> bool:
+        work = self._work_without_mail()
+        try:
+            return self._write(Move.HAND, lambda unit: handing.hand_over(unit, case_id, work))
+        except Exception as error:
+            if is_ill(error):
+                raise
+            log.exception("the new owner of a case could not be given its mail, a later sweep tries again")
+            later = {"copies_due_at": work.now + PAUSE_AFTER_FAILURE}
+            self._write(Move.HAND, lambda unit: cases.write(unit, case_id, later))
+            return False
+
+    def _work_without_mail(self) -> Work:
+        office = self._tools.reception.fresh_office()
+        return Work(None, received.read(()), office, self._tools.signer, self._tools.clock.now())
 
 
 def _give_back(message_id: str, attempts: int, due_at: datetime, unit: Unit) -> None:

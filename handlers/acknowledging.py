@@ -70,7 +70,7 @@ def _outgoing(case: Any, address: AddressRow, author: Any, work: Work) -> Outgoi
         message_id=tokens.message_id(keys, token, name),
         in_reply_to=own_id or None,
         references=(own_id,) if own_id else (),
-        case_number=case.number,
+        case_label=work.office.desk.sections.cases.label(case.number),
         thread_id=token,
         text=address.value.acknowledge,
         date=work.now,

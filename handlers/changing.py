@@ -32,12 +32,15 @@ _EVENTS = {
     "contact_address": "contact",
     "contact_name": "contact",
 }
-_SILENT = frozenset({"status_kind", "status_at", "ended_at", "contact_id"}) | {
+_SILENT = frozenset({"status_kind", "status_at", "ended_at", "contact_id", "copies_due_at"}) | {
     "responded_at",
     "response_due_at",
     "resolution_due_at",
     "paused_at",
     "due_at",
+    "paused_s",
+    "alarm_at",
+    "target",
 }
 _TOLD_WITH = {"contact_name": "contact_address", "outcome_note": "outcome"}
 

@@ -43,7 +43,7 @@ class CopyPlan:
     in_reply_to: str | None
     references: tuple[str, ...]
     is_unverified: bool
-    case_number: int
+    case_label: str
     author: Address | None
 
 
@@ -95,7 +95,7 @@ def _own_fields(plan: CopyPlan) -> list[bytes]:
         written.append(fold(b"In-Reply-To", bracketed(plan.in_reply_to)))
     if plan.references:
         written.append(fold(b"References", references_octets(plan.references)))
-    written.append(fold(b"X-Casegate-Case", str(plan.case_number).encode()))
+    written.append(fold(b"X-Casegate-Case", plan.case_label.encode()))
     if plan.author is not None:
         written.append(fold(b"X-Casegate-Author", str(plan.author).encode()))
     return written

@@ -19,7 +19,7 @@ from handlers.edits.reply_header import mailbox_octets
 from handlers.headers import Field, Head, Span, fold, printable, scan
 from handlers.identity import Mailbox
 from handlers.work import Work
-from storage import outbox
+from storage import outbox, threads
 from storage.address import BadAddress, parse
 from storage.cases import Event, add_event
 from storage.database import Unit
@@ -29,7 +29,7 @@ AGENT_ADDRESS_LIFE = timedelta(days=365)
 
 _VERIFIED = frozenset({"proven"})
 _PEOPLE = frozenset({Class.PERSON.value, Class.LIST.value, Class.CALENDAR.value})
-_SILENCE = b"X-Auto-Response-Suppress: OOF, AutoReply\r\n"
+SILENCE = b"X-Auto-Response-Suppress: OOF, AutoReply\r\n"
 
 
 def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
@@ -38,7 +38,7 @@ def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
     if agent is None:
         add_event(unit, case.id, Event("casegate", "not_copied", {"message": work.row.id}), work.now)
         return
-    keys, token = work.office.keys, case.thread_token
+    keys, token = work.office.keys, threads.token_of(unit, work.row.thread_id)
     name = tokens.new_name(work.now)
     rows = outbox.ids_in_thread(unit, work.row.thread_id)
     side = message_ids.chain(message_ids.agents_side(rows, agent_id), work.row.seq)
@@ -46,7 +46,7 @@ def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
         keys, token, agent.value.address.key, tokens.Role.AGENT, work.now + AGENT_ADDRESS_LIFE
     )
     plan = CopyPlan(
-        stamp=bytes(work.row.stamp) + _SILENCE,
+        stamp=bytes(work.row.stamp) + SILENCE,
         left_out=_left_out(work),
         sender=Mailbox(_shown_author(case, work), parse(tokens.thread_address(keys, token))),
         reply_to=parse(reply_to),
@@ -54,7 +54,7 @@ def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
         in_reply_to=side[-1] if side else None,
         references=side,
         is_unverified=work.row.proof not in _VERIFIED,
-        case_number=case.number,
+        case_label=work.office.desk.sections.cases.label(case.number),
         author=_author_address(work.row.author_address),
     )
     mail = work.mail

@@ -29,7 +29,7 @@ class AcknowledgementPlan:
     message_id: str
     in_reply_to: str | None
     references: tuple[str, ...]
-    case_number: int
+    case_label: str
     thread_id: str
     text: str
     date: datetime
@@ -43,7 +43,7 @@ class NoticePlan:
     recipient: Address
     message_id: str
     server_name: str
-    case_number: int
+    case_label: str
     thread_id: str
     fates: Sequence[Fate]
     arrived_at: datetime
@@ -75,7 +75,7 @@ def acknowledgement(plan: AcknowledgementPlan) -> bytes:
         fold(b"From", mailbox_octets(plan.sender)),
         fold(b"Reply-To", str(plan.reply_to).encode()),
         fold(b"To", str(plan.recipient).encode()),
-        fold(b"Subject", f"Case {plan.case_number} [{plan.thread_id}]".encode()),
+        fold(b"Subject", f"Case {plan.case_label} [{plan.thread_id}]".encode()),
         fold(b"Date", format_datetime(plan.date).encode()),
         fold(b"Message-ID", bracketed(plan.message_id)),
         loop_mark(plan.message_id),
@@ -90,7 +90,7 @@ def acknowledgement(plan: AcknowledgementPlan) -> bytes:
         fold(b"X-Casegate-Thread", plan.thread_id.encode()),
         b"MIME-Version: 1.0\r\n",
     ]
-    words = f"{plan.text.strip()}\n\nCase {plan.case_number}, thread {plan.thread_id}\n".lstrip()
+    words = f"{plan.text.strip()}\n\nCase {plan.case_label}, thread {plan.thread_id}\n".lstrip()
     return b"".join(section) + text_part(words)
 
 
@@ -99,7 +99,7 @@ def agent_notice(plan: NoticePlan) -> bytes:
     headline, words = _STORIES[plan.fates[0].action]
     who = "\n".join(f"  {fate.recipient}: {said(fate.response)}" for fate in plan.fates)
     until = plan.fates[0].retry_until
-    told = {"case": plan.case_number, "thread": plan.thread_id, "who": who, "until": until and format_datetime(until)}
+    told = {"case": plan.case_label, "thread": plan.thread_id, "who": who, "until": until and format_datetime(until)}
     quoted = "The reply" if plan.in_full else "The header section of the reply"
     story = f"{words.format(**told)}\n{quoted} is attached.\n"
     report = Report(
@@ -112,7 +112,7 @@ def agent_notice(plan: NoticePlan) -> bytes:
         content=plan.content,
         in_full=plan.in_full,
     )
-    return _section(plan, f"{headline}: your reply in case {plan.case_number}") + written(report)
+    return _section(plan, f"{headline}: your reply in case {plan.case_label}") + written(report)
 
 
 def confirmation(plan: ConfirmationPlan) -> bytes:

@@ -18,7 +18,7 @@ from handlers.office import Office
 from handlers.ports import R451_UNKNOWN
 from handlers.reports import FULL_OCTETS, Action, Fate
 from handlers.signing import Signer
-from storage import cases, outbox
+from storage import cases, outbox, threads
 from storage.address import parse
 from storage.case_values import ENDED_KINDS
 from storage.cases import Event
@@ -110,14 +110,14 @@ def _notify(unit: Unit, ending: Ending, row: Any, case: Any, action: Action) -> 
     content = outbox.load(unit, row.id)[1] if in_full else bytes(row.head)
     taken, now = ending.taken, ending.now
     until = row.created_at + ending.schedule.give_up if action is Action.DELAYED else None
-    name = tokens.new_name(now)
+    name, token = tokens.new_name(now), threads.token_of(unit, row.thread_id)
     plan = NoticePlan(
-        sender=Mailbox("casegate", parse(tokens.thread_address(ending.office.keys, case.thread_token))),
+        sender=Mailbox("casegate", parse(tokens.thread_address(ending.office.keys, token))),
         recipient=agent.value.address,
-        message_id=tokens.message_id(ending.office.keys, case.thread_token, name),
+        message_id=tokens.message_id(ending.office.keys, token, name),
         server_name=ending.office.name,
-        case_number=case.number,
-        thread_id=case.thread_token,
+        case_label=ending.office.desk.sections.cases.label(case.number),
+        thread_id=token,
         fates=(Fate(taken.address, action, ending.response, now, taken.wish.orcpt, until),),
         arrived_at=row.created_at,
         envid=row.envid,

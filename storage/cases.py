@@ -21,7 +21,6 @@ from storage.schema_cases import (
     case_event,
     case_link,
     case_tag,
-   
     comment,
     confirmation,
 )

@@ -25,7 +25,7 @@ case = Table(
     Column("contact_address", Text, nullable=False),
     Column("routing_address", Text, nullable=False),
     Column("subject", Text, nullable=False),
-    Column("source", Text, nullable=False, server_default="mail"),  # mail, hand, import
+    Column("source", Text, nullable=False, server_default="mail"),  # mail, hand, import, split
     Column("outcome", Text, nullable=False, server_default=""),
     Column("outcome_note", Text, nullable=False, server_default=""),
     Column("tags", Text, nullable=False, server_default="[]"),  # JSON; the table case_tag answers questions
@@ -35,7 +35,11 @@ case = Table(
     Column("responded_at", Instant),  # the team's first reply
     Column("resolution_due_at", Instant),
     Column("paused_at", Instant),  # since when the targets do not count
+    Column("paused_s", BigInteger, nullable=False, server_default="0"),  # how long they did not, in business seconds
+    Column("alarm_at", Instant),  # when the next target is missed; null: none will be, or it is told
+    Column("missed", Text, nullable=False, server_default=""),  # first_response, resolution: the last that was missed
     Column("due_at", Instant),  # the next target that is not yet met; null: none, or they are paused
+    Column("copies_due_at", Instant),  # when its new owner gets copies of all mail so far; null: none are due
     Column("merged_into_id", Id, ForeignKey("case_.id")),
     Column("created_at", Instant, nullable=False),
     Index("ix_case_owner_id", "owner_id", "status_kind"),
@@ -47,6 +51,24 @@ case = Table(
         "due_at",
         sqlite_where=Column("due_at").is_not(None),
         postgresql_where=Column("due_at").is_not(None),
+    ),
+    Index(
+        "ix_case_copies_due_at",
+        "copies_due_at",
+        sqlite_where=Column("copies_due_at").is_not(None),
+        postgresql_where=Column("copies_due_at").is_not(None),
+    ),
+    Index(
+        "ix_case_alarm_at",
+        "alarm_at",
+        sqlite_where=Column("alarm_at").is_not(None),
+        postgresql_where=Column("alarm_at").is_not(None),
+    ),
+    Index(
+        "ix_case_merged_into_id",
+        "merged_into_id",
+        sqlite_where=Column("merged_into_id").is_not(None),
+        postgresql_where=Column("merged_into_id").is_not(None),
     ),
     Index("ix_case_status", "status_kind", "status_at"),
 )

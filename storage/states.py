@@ -23,8 +23,10 @@
 | password | agent     | any                 | any                             | operator   |
 | address  | way       | any                 | any                             | operator   |
 | edit     | case      | any                 | any                             | operator   |
+| change   | case      | any                 | any                             | operator   |
 | hand     | case      | due                 | copied                          | sweep      |
 | import   | message   | -                   | routed submitted                | operator   |
+| age      | case      | any                 | any                             | sweep      |
 | probe    | probe     | -                   | sent                            | sweep op.  |
 | miss     | probe     | sent                | lost                            | sweep      |
 
@@ -40,7 +42,8 @@ joins the thread; of the share that an address held of a mail which others accep
 delete the content, of a share nothing. A probe begins with its outbox row; route makes one that came back returned,
 even a lost one, settle makes one that no host took refused, miss gives up what still waits to leave. log writes how
 sessions ended and forgets the oldest beyond the bound.
-edit marks a case that got another owner as due; hand writes their copies and takes the mark away.
+edit marks a case that got another owner as due; hand writes their copies and takes the mark away. change merges,
+splits, moves and undoes: threads, messages, outbox rows and keys go to another case, all of them or none.
 Each move has two kill points: before and after its commit.
 """
 
@@ -73,8 +76,10 @@ class Move(Enum):
     PASSWORD = "password"  # noqa: S105 (a move's name)
     ADDRESS = "address"
     EDIT = "edit"
+    CHANGE = "change"
     HAND = "hand"
     IMPORT = "import"
+    AGE = "age"
     PROBE = "probe"
     MISS = "miss"
 

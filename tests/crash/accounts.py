@@ -39,10 +39,11 @@ MAY_ARRIVE_TWICE = "may arrive twice"  # what an attempt says that lost the remo
 
 
 def unsettled_rows(unit: Any) -> list[str]:
-    """What is still on its way: messages to be routed and recipients to be delivered to."""
+    """What is still on its way: messages to be routed, recipients to be delivered to, cases to be handed over."""
     waiting = unit.execute(select(message.c.id).where(message.c.due_at.is_not(None))).scalars()
     leaving = unit.execute(select(outbox_recipient.c.address).where(outbox_recipient.c.due_at.is_not(None))).scalars()
-    return [*waiting, *leaving]
+    handed = unit.execute(select(case.c.number).where(case.c.copies_due_at.is_not(None))).scalars()
+    return [*waiting, *leaving, *map(str, handed)]
 
 
 def check_store(unit: Any, ledger: Ledger) -> None:

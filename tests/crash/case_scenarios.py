@@ -2,10 +2,13 @@
 """The scenarios of moves that operators and the clock make on cases; tests/crash/scenarios.py says what one is."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
+from storage import cases
 from storage.states import Move
 from tests.crash.house import House
 from tests.crash.ledger import ROUTING_ADDRESS
+from tests.support.waiting import wait_until
 
 ARCHIVE = b"""From carl@customer.example Mon Jan  5 10:00:00 2026
 From: Carl Customer <carl@customer.example>
@@ -49,4 +52,33 @@ def _imported(house: House) -> list[list[str]]:
     return [[one["direction"] for one in case["mail"]] for case in cases]
 
 
-SCENARIOS: dict[Move, Callable[[House, str], int]] = {Move.IMPORT: import_}
+def hand(house: House, side: str) -> int:
+    """A waiting case is given to an agent by hand; the worker dies while it gives them their copy."""
+    house.installation.call("agent", "presence", "ann", "away")
+    sent = house.ledger.send(house.ledger.mail())
+    wait_until(lambda: house.message(sent).state == "routed", "the case in its queue")
+    number = str(house.look(lambda unit: cases.of_thread(unit, house.message(sent).thread_id)).number)
+    with house.dying("worker", f"hand:{side}:1"):
+        house.installation.call("case", "assign", number, "--to", "ann")
+    assert house.copy_of(sent)
+    house.installation.call("agent", "presence", "ann", "available")
+    return 0
+
+
+def age(house: House, side: str) -> int:
+    """A case that has been solved for long is closed, once, whichever worker closes it."""
+    sent = house.ledger.send(house.ledger.mail())
+    house.settle()
+    number = str(house.look(lambda unit: cases.of_thread(unit, house.message(sent).thread_id)).number)
+    house.installation.call("case", "set", number, "--status", "solved")
+    long_ago = {"status_at": datetime.now(UTC) - timedelta(days=400)}
+    with house.dying("worker", f"age:{side}:1"), house.database.move(Move.EDIT) as unit:
+        cases.write(unit, cases.of_thread(unit, house.message(sent).thread_id).id, long_ago)
+    house.settle()
+    wait_until(lambda: house.installation.json("case", "show", number)["status"] == "closed", "the case to be closed")
+    timeline = house.installation.json("case", "show", number)["timeline"]
+    assert [one["after"] for one in timeline if one["kind"] == "status"] == ["solved", "closed"]
+    return 0
+
+
+SCENARIOS: dict[Move, Callable[[House, str], int]] = {Move.HAND: hand, Move.IMPORT: import_, Move.AGE: age}

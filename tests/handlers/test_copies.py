@@ -22,7 +22,7 @@ PLAN = CopyPlan(
     in_reply_to=None,
     references=("root@gw.example",),
     is_unverified=False,
-    case_number=7,
+    case_label="FS-7",
     author=parse("carl@customer.example"),
 )
 BODY = b"body \xff\r\n.\r\nno final line end"
@@ -41,7 +41,7 @@ def test_kept_fields_and_body_keep_their_octets():
     )  # fmt: skip
     assert agent_copy(scan(content), PLAN) == (
         PLAN.stamp + b"From: Carl Customer via Firm Support <jxa6pdrnq2so@gw.example>\r\nReply-To: a.abc@gw.example\r\n"
-        b"Message-ID: <copy@gw.example>\r\nX-Casegate-Loop: <copy@gw.example>\r\nReferences: <root@gw.example>\r\nX-Casegate-Case: 7\r\n"
+        b"Message-ID: <copy@gw.example>\r\nX-Casegate-Loop: <copy@gw.example>\r\nReferences: <root@gw.example>\r\nX-Casegate-Case: FS-7\r\n"
         b"X-Casegate-Author: carl@customer.example\r\n" + KEPT + b"\r\n"
     )
 

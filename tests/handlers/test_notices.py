@@ -29,7 +29,7 @@ ACKNOWLEDGEMENT = AcknowledgementPlan(
     message_id="ack@gw.example",
     in_reply_to="1@customer.example",
     references=("1@customer.example",),
-    case_number=7,
+    case_label="FS-7",
     thread_id="JXA6PDRNQ2SO",
     text="We have your mail.\nSoon more.",
     date=AT,
@@ -39,7 +39,7 @@ NOTICE = NoticePlan(
     recipient=parse("ann.doe@private.example"),
     message_id="notice@gw.example",
     server_name="gw.example",
-    case_number=7,
+    case_label="FS-7",
     thread_id="JXA6PDRNQ2SO",
     fates=(
         Fate(
@@ -67,10 +67,10 @@ def read(content):
 
 def test_an_acknowledgement_obeys_rfc_3834_and_says_only_number_thread_and_text():
     mail = read(acknowledgement(ACKNOWLEDGEMENT))
-    assert (mail["Auto-Submitted"], mail["Subject"]) == ("auto-replied", "Case 7 [JXA6PDRNQ2SO]")
+    assert (mail["Auto-Submitted"], mail["Subject"]) == ("auto-replied", "Case FS-7 [JXA6PDRNQ2SO]")
     assert (mail["In-Reply-To"], mail["To"]) == ("<1@customer.example>", "carl@customer.example")
     assert mail["From"] == "Firm Süpport <support@firm.example>"
-    assert mail.get_content().splitlines() == ["We have your mail.", "Soon more.", "", "Case 7, thread JXA6PDRNQ2SO"]
+    assert mail.get_content().splitlines() == ["We have your mail.", "Soon more.", "", "Case FS-7, thread JXA6PDRNQ2SO"]
 
 
 def test_a_text_in_any_language_is_carried():
@@ -137,10 +137,10 @@ def test_what_a_client_hid_in_xtext_stays_on_one_line(hidden, shown):
 @pytest.mark.parametrize(
     ("action", "subject", "has_diagnostic"),
     [
-        (Action.FAILED, "Not delivered: your reply in case 7", True),
-        (Action.DELAYED, "Delayed: your reply in case 7", True),
-        (Action.RELAYED, "Relayed: your reply in case 7", False),
-        (Action.DELIVERED, "Delivered: your reply in case 7", False),
+        (Action.FAILED, "Not delivered: your reply in case FS-7", True),
+        (Action.DELAYED, "Delayed: your reply in case FS-7", True),
+        (Action.RELAYED, "Relayed: your reply in case FS-7", False),
+        (Action.DELIVERED, "Delivered: your reply in case FS-7", False),
     ],
 )
 def test_each_action_is_told_in_words_and_fields(action, subject, has_diagnostic):

@@ -61,9 +61,12 @@ def _case_columns() -> None:
         "resolution_due_at",
         "paused_at",
         "due_at",
+        "alarm_at",
         "copies_due_at",
     ):
         op.add_column("case_", sa.Column(name, INSTANT))
+    op.add_column("case_", sa.Column("paused_s", sa.BigInteger(), nullable=False, server_default="0"))
+    op.add_column("case_", sa.Column("missed", TEXT, nullable=False, server_default=""))
     _refer("case_", "contact_id", "contact")
     _refer("case_", "merged_into_id", "case_")
     _refer("thread", "followed_by_id", "thread")
@@ -74,7 +77,7 @@ def _case_columns() -> None:
     op.create_index("ix_case_team_id", "case_", ["team_id", "number"])
     op.create_index("ix_case_contact_id", "case_", ["contact_id", "number"])
     op.create_index("ix_case_status", "case_", ["status_kind", "status_at"])
-    for name in ("due_at", "copies_due_at"):
+    for name in ("due_at", "alarm_at", "copies_due_at", "merged_into_id"):
         due = sa.text(f"{name} IS NOT NULL")
         op.create_index(f"ix_case_{name}", "case_", [name], sqlite_where=due, postgresql_where=due)
 

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An agent new to a case gets all of the customer's mail that they have not had, and of a case made by hand its text.
+
+Enters: a case that has a new owner. Leaves: copies in the outbox. Whoever changes owners without a signer leaves a
+mark in the case (`copies_due_at`), in the same transaction; the sweep then comes here, which is the move `hand`.
+"""
+
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+from handlers import briefing, copying, received
+from handlers.work import Work
+from storage import cases, content, messages
+from storage.database import Unit
+from storage.states import MessageState
+
+
+def hand_over(unit: Unit, case_id: int, work: Work) -> bool:
+    """Give the owner what is due, and take the mark away; an owner who has left meanwhile gets nothing."""
+    case = cases.lock(unit, case_id)
+    if case is None or case.copies_due_at is None:
+        return False
+    cases.write(unit, case.id, {"copies_due_at": None})
+    if work.office.desk.agent_by_id(case.owner_id) is not None:
+        give_all(unit, case, case.owner_id, work)
+    return True
+
+
+def give_all(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
+    """Copies of what the agent has not had; doing it twice is harmless."""
+    has = cases.copied_to(unit, case.id, agent_id)
+    if case.source == "hand" and None not in has:
+        briefing.brief(unit, case, agent_id, work)
+    for thread_id in cases.threads_of(unit, case.id):
+        for row in messages.of_thread(unit, thread_id):
+            if row.direction == "inbound" and row.state == MessageState.ROUTED.value and row.seq not in has:
+                mail = received.read(content.pieces(lambda: nullcontext(unit), row.content_id))
+                copying.copy_to_agent(unit, case, agent_id, replace(work, row=row, mail=mail))
