@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a client says whose words are quoted: "On ... wrote:", in any language, order and folding.
+
+Enters: lines. Leaves: the attributions found, top down. Never fails. What counts: a colon at the end, and before it on
+up to WINDOW lines a verb, a day, a time, an address. Sure is what has a verb and an address, or a verb, a day and a
+time; the rest counts only above quoted lines. No more than MAX_CANDIDATES lines are considered: the cost is linear.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import IntFlag, auto
+
+from handlers.trimming.attribution_words import STARTS, UNSPACED_VERBS, VERBS
+from handlers.trimming.lines import Kind, Line, next_words
+
+MAX_CANDIDATES = 200
+WINDOW = 5  # lines that an attribution may take
+GAP = 2  # empty lines between it and the quote
+
+_DAY = re.compile(
+    r"(?<!\d)(?:\d{1,2}[./-]\s?\d{1,2}[./-]\s?\d{2,4}|\d{4}[-/.年]|\d{1,2}(?:st|nd|rd|th)?\.?,? (?:de )?[^\W\d_]{3}|"
+    r"(?:19|20|25)\d\d(?!\d)|\d{1,2}[月일])|[^\W\d_]{3}\.? \d{1,2}(?!\d)"
+)
+_TIME = re.compile(r"(?<!\d)\d{1,2}(?:[:.]\d\d(?!\.?\d{3})|h\d\d|[時点时] ?\d{1,2})")
+_COLON_END = (":", "：", ":*", ": *", ":_", ":-", "----", "---")
+_SENTENCE = re.compile(r"[^\W\d_]{4}[.!?]$|[!?]$")
+_FOLDED = ("<", "(", "[", "mailto:")
+
+
+class Has(IntFlag):
+    """What an attribution is made of."""
+
+    VERB = auto()
+    DAY = auto()
+    TIME = auto()
+    ADDRESS = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """`lines[start:stop]`; whoever is sure needs no quoted lines below."""
+
+    start: int
+    stop: int
+    sure: bool
+
+
+def attributions(lines: list[Line]) -> list[Attribution]:
+    """All of them, those in quotes left out."""
+    found: list[Attribution] = []
+    candidates = 0
+    for number, line in enumerate(lines):
+        if line.kind is Kind.ATTRIBUTION:
+            found.append(Attribution(number, number + 1, sure=True))
+        elif _may_end(lines, number) and candidates < MAX_CANDIDATES:
+            candidates += 1
+            one = _ending_at(lines, number, found[-1].stop if found else 0)
+            found += [one] if one else []
+    return found
+
+
+def quote_below(lines: list[Line], stop: int) -> int:
+    """The end of the quoted lines below an attribution, empty lines in them included; `stop` if there are none."""
+    first = next_words(lines, stop)
+    if first - stop > GAP or first == len(lines) or lines[first].kind not in (Kind.QUOTED, Kind.INDENTED):
+        return stop
+    end = at = first
+    while at < len(lines) and lines[at].kind in (Kind.QUOTED, Kind.INDENTED, Kind.EMPTY):
+        at += 1
+        end = at if lines[at - 1].kind is not Kind.EMPTY else end
+    return end
+
+
+def _may_end(lines: list[Line], number: int) -> bool:
+    """A line that ends like an attribution, or in an address with a quote right below."""
+    seen = lines[number].seen
+    if seen.endswith(_COLON_END):
+        return lines[number].kind is Kind.WORDS or _is_verb_alone(lines[number])
+    return lines[number].kind is Kind.WORDS and seen.endswith((">", ")", "]")) and _is_above_quote(lines, number)
+
+
+def _is_verb_alone(line: Line) -> bool:
+    """ "> wrote:", whose mark ends an address folded above."""
+    return line.seen.endswith(_COLON_END) and len(line.seen) < 30 and _has(line.seen.lstrip("> ")) == Has.VERB
+
+
+def _is_above_quote(lines: list[Line], number: int) -> bool:
+    if quote_below(lines, number + 1) == number + 1:
+        return False
+    return not _is_verb_alone(lines[next_words(lines, number + 1)])
+
+
+def _ending_at(lines: list[Line], number: int, floor: int) -> Attribution | None:
+    start, has = _reach(lines, number, floor)
+    sure = Has.VERB in has and (Has.ADDRESS in has or (Has.DAY in has and Has.TIME in has))
+    if not lines[number].seen.endswith(_COLON_END):
+        sure = False
+        likely = Has.ADDRESS in has and Has.DAY in has
+    else:
+        likely = bool(has & (Has.VERB | Has.ADDRESS)) or (Has.DAY in has and Has.TIME in has)
+    if sure or (likely and _is_above_quote(lines, number)):
+        return Attribution(start, number + 1, sure)
+    return None
+
+
+def _reach(lines: list[Line], number: int, floor: int) -> tuple[int, Has]:
+    """Where it begins, and what it has: upward until it has all, or a sentence or a paragraph ends."""
+    start, has = number, _has(lines[number].seen)
+    best = (start, has)
+    for above in range(number - 1, max(number - 1 - WINDOW, floor - 1), -1):
+        if _is_whole(lines[start].seen, has) or not _goes_on(lines, above, start):
+            break
+        if lines[above].kind is not Kind.EMPTY:
+            more = _has(lines[above].seen)
+            start, has = above, has | more
+            best = (start, has) if more else best
+    return best
+
+
+def _is_whole(first: str, has: Has) -> bool:
+    if Has.DAY not in has or Has.VERB not in has:
+        return False
+    return first.startswith(STARTS) or first[:1].isdigit() or Has.ADDRESS in has
+
+
+def _goes_on(lines: list[Line], above: int, below: int) -> bool:
+    """Whether this line may be the upper part of the one below."""
+    one = lines[above]
+    if one.kind is Kind.EMPTY:  # folded by a program that puts an address on a line of its own
+        return lines[below].seen.startswith(_FOLDED)
+    return one.kind is Kind.WORDS and not one.seen.endswith(_COLON_END) and not _SENTENCE.search(one.seen)
+
+
+def _has(seen: str) -> Has:
+    has = Has(0)
+    if not VERBS.isdisjoint(seen.replace(":", " ").split()) or _has_unspaced_verb(seen):
+        has |= Has.VERB
+    if _DAY.search(seen):
+        has |= Has.DAY
+    if _TIME.search(seen):
+        has |= Has.TIME
+    return has | Has.ADDRESS if "@" in seen else has
+
+
+def _has_unspaced_verb(seen: str) -> bool:
+    return not seen.isascii() and any(verb in seen for verb in UNSPACED_VERBS)

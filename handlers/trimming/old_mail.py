@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where an old or a passed-on mail begins without marks: a divider, a block of header fields, "reply above this line".
+
+Enters: lines. Leaves: the places, top down. Never fails. A block needs three kinds of fields, among them From or a date,
+and a subject, an address or a rule above: a traveller's "From: Rome, To: Oslo" stays. Each line is looked at once.
+"""
+
+from dataclasses import dataclass
+
+from handlers.trimming.divider_words import ANSWER_ABOVE, OLD_MAIL, WHOLE_LINES
+from handlers.trimming.header_words import FROM, KIND_OF, OTHER, SENT, SUBJECT
+from handlers.trimming.lines import Kind, Line, end_of_words, next_words
+
+RULE_CHARACTERS = "-_=*#~—–─━• ·"
+MAX_NAME_CHARACTERS = 30
+MAX_BLOCK_LINES = 40
+FOLDED_LINES = 6  # of one field, in a block
+
+_AROUND = '>*_|•"“” \t'
+
+
+@dataclass(frozen=True, slots=True)
+class OldMail:
+    """`lines[start:stop]` is what the client wrote above the old mail."""
+
+    start: int
+    stop: int
+
+
+def old_mails(lines: list[Line]) -> list[OldMail]:
+    """All places, those in quotes left out."""
+    found: list[OldMail] = []
+    names = [_field(line) for line in lines]
+    number = 0
+    while number < len(lines):
+        stop = _stop(lines, names, number)
+        if stop > number:
+            found.append(OldMail(_with_rules(lines, number), stop))
+        number = max(stop, number + 1)
+    return found
+
+
+def is_rule(line: Line) -> bool:
+    """A line of dashes or the like."""
+    return len(line.seen) > 2 and line.kind is Kind.WORDS and not line.seen.strip(RULE_CHARACTERS)
+
+
+def _stop(lines: list[Line], names: list[str | None], number: int) -> int:
+    """Where the client's words end that begin here; `number` if none do."""
+    line = lines[number]
+    if line.kind is Kind.OLD_MAIL or (line.kind is Kind.WORDS and _is_divider(line.seen)):
+        below = next_words(lines, number + 1)
+        stop, _ = _block(lines, names, below)
+        return stop if stop > below else number + 1
+    if names[number] not in (FROM, SENT, SUBJECT):
+        return number
+    stop, kinds = _block(lines, names, number)
+    return stop if _is_mail(lines, number, stop, kinds) else number
+
+
+def _is_mail(lines: list[Line], start: int, stop: int, kinds: set[str]) -> bool:
+    if len(kinds) < 3 or not kinds & {FROM, SENT}:
+        return False
+    if SUBJECT in kinds or any("@" in line.seen for line in lines[start:stop]):
+        return True
+    above = end_of_words(lines, start)
+    return above > 0 and is_rule(lines[above - 1])
+
+
+def _block(lines: list[Line], names: list[str | None], number: int) -> tuple[int, set[str]]:
+    """(end, kinds of fields) of the header fields that stand here, folded ones and empty lines between included."""
+    kinds: set[str] = set()
+    stop = at = number
+    while at < min(len(lines), number + MAX_BLOCK_LINES) and at - stop < FOLDED_LINES:
+        name = names[at]
+        if name is not None:
+            kinds.add(name)
+            stop = at + 1
+        elif lines[at].kind is Kind.EMPTY:
+            following = next_words(lines, at)
+            if following - at > 1 or following == len(lines) or names[following] is None:
+                break
+        elif not kinds:
+            break
+        at += 1
+    return stop, kinds - {OTHER}
+
+
+def _field(line: Line) -> str | None:
+    """The kind of header field that a line begins."""
+    if line.kind is not Kind.WORDS:
+        return None
+    colon = min((at for at in (line.seen.find(mark, 0, MAX_NAME_CHARACTERS) for mark in ":：") if at > 0), default=0)
+    return KIND_OF.get(line.seen[:colon].strip(_AROUND)) if colon else None
+
+
+def _is_divider(seen: str) -> bool:
+    if seen in WHOLE_LINES:
+        return True
+    if seen[0] not in RULE_CHARACTERS:
+        return False
+    core = seen.strip(RULE_CHARACTERS + "><:：")
+    if not core or seen[:2].strip(RULE_CHARACTERS):
+        return False
+    return core.startswith(OLD_MAIL) or any(words in core for words in ANSWER_ABOVE)
+
+
+def _with_rules(lines: list[Line], start: int) -> int:
+    """The rules and empty lines right above belong to it."""
+    above = end_of_words(lines, start)
+    while above and is_rule(lines[above - 1]):
+        start = above - 1
+        above = end_of_words(lines, start)
+    return start

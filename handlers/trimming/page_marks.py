@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What mail clients write into HTML around quotes, attributions, old mails and signatures.
+
+Enters: an opening tag in small letters. Leaves: the kind of what it holds. Never fails. Marks are looked for in tags
+that have attributes only, in their first MAX_TAG_CHARACTERS.
+"""
+
+import re
+
+from handlers.trimming.lines import Kind
+
+MAX_TAG_CHARACTERS = 600
+
+# The elements that clients mark; the others are not worth a look.
+MARKED = frozenset({"blockquote", "div", "p", "span", "table", "td", "hr", "section", "a", "br"})
+
+_QUOTE = re.compile(
+    r"type=\W?cite|\scite=|class=[\"']?[^\"'>]{0,60}(?:quote|cite)|name=[\"']?quote|border-left:\s?(?:solid|[\d.]+p[xt])"
+)
+_INSIDE: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    (Kind.ATTRIBUTION, re.compile(r"class=[\"']?(?:x_)?(?:gmail_attr|moz-cite-prefix|gmail_default_attr)")),
+    (
+        Kind.SIGNATURE,
+        re.compile(
+            r"class=[\"']?[^\"'>]{0,40}(?:gmail_signature|moz-signature|protonmail_signature_block|tutanota_signature|"
+            r"ymail_android_signature|yahoo-signature|k9mail-signature)|"
+            r"id=[\"']?(?:x_)*(?:signature|ms-outlook-mobile-signature|composer_signature|ymail_android_signature|"
+            r"zmail_signature|protonmail_signature|applemailsignature|outlooksignature)\b|data-smartmail=[\"']?gmail_signature"
+        ),
+    ),
+    (Kind.QUOTED, re.compile(r"name=[\"']?quote\b|class=[\"']?(?:x_)?(?:yahoo_quoted_text|protonmail_quote_body)")),
+)
+# The old mail begins here, in the same element or behind it.
+_BEGINS = re.compile(
+    r"id=[\"']?(?:x_)*(?:divrplyfwdmsg|appendonsend|mail-editor-reference-message|reply-intro|stopspelling|"
+    r"isreplycontent|isforwardcontent|yahoo_quoted|mailcontainer_quote|quoted_header)|"
+    r"class=[\"']?(?:x_)?(?:yahoo_quoted|outlookmessageheader|gmail_quote_container_forward|zmail_extra_hr|ms-outlook-quote|"
+    r"mail_android_quote)|name=[\"']?(?:x_)?(?:_mailoriginal|messagereplysection)\b|"
+    r"border:\s?none;\s?border-top:\s?solid\s(?:#e1e1e1|#b5c4df|windowtext|#cccccc)\s1\.0pt"
+)
+
+
+def holds(name: str, tag: str) -> Kind | None:
+    """What an element holds whose opening tag this is."""
+    if name == "blockquote":
+        return Kind.QUOTED if _QUOTE.search(tag, 0, MAX_TAG_CHARACTERS) else Kind.INDENTED
+    if name == "pre" or name not in MARKED or "=" not in tag:
+        return None
+    for kind, mark in _INSIDE:
+        if mark.search(tag, 0, MAX_TAG_CHARACTERS):
+            return kind
+    return None
+
+
+def begins_old_mail(name: str, tag: str) -> bool:
+    """Whether the old mail begins where this tag stands."""
+    return name in MARKED and "=" in tag and _BEGINS.search(tag, 0, MAX_TAG_CHARACTERS) is not None
