@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from gateway.bell import Bell
 from gateway.reception import Reception
-from handlers import ageing, handing, probes, received, releasing, routing
+from handlers import ageing, handing, probes, received, releasing, routing, telling_mail
 from handlers.classification import Class
 from handlers.office import Office
 from handlers.ports import Clock
@@ -26,7 +26,7 @@ from handlers.received import Arrived, Received
 from handlers.signing import Signer
 from handlers.work import Work
 from storage import ageing as old_cases
-from storage import cases, content, messages, quarantine, refined, ways
+from storage import cases, content, members, messages, quarantine, refined, ways
 from storage import probes as lost
 from storage.commit_group import GroupCommitter
 from storage.database import Database, Unit, is_ill
@@ -103,6 +103,12 @@ class Jobs:
             due = [*old_cases.alarming(unit, now, BATCH)]
             due += old_cases.solved_before(unit, solved, BATCH) if solved is not None else ()
         return sum(self._write(Move.AGE, partial(ageing.age, desk=desk, case_id=one, now=now)) for one in due)
+
+    def tell(self) -> int:
+        """Send agents what the desk's rules have for them."""
+        with self._database.read() as unit:
+            noted = members.notices(unit, BATCH)
+        return sum(self._tell(one) for one in noted)
 
     def probe(self) -> int:
         """Send the heartbeats of forwarded addresses that are due, and miss those that did not come back."""
@@ -240,6 +246,16 @@ class Jobs:
             log.exception("the new owner of a case could not be given its mail, a later sweep tries again")
             later = {"copies_due_at": work.now + PAUSE_AFTER_FAILURE}
             self._write(Move.HAND, lambda unit: cases.write(unit, case_id, later))
+            return False
+
+    def _tell(self, notice_id: int) -> bool:
+        post = telling_mail.Post(self._tools.reception.fresh_office(), self._tools.signer, self._tools.clock.now())
+        try:
+            return self._write(Move.TELL, lambda unit: telling_mail.tell(unit, notice_id, post))
+        except Exception as error:
+            if is_ill(error):
+                raise
+            log.exception("an agent could not be told of a change, a later sweep tries again")
             return False
 
     def _work_without_mail(self) -> Work:

@@ -52,7 +52,7 @@ class Worker:
         try:
             with self._lock:
                 worked = self._jobs.route_due() + self._jobs.assign_waiting() + self._jobs.hand_over()
-                worked += self._jobs.age() + self._jobs.probe()
+                worked += self._jobs.age() + self._jobs.tell() + self._jobs.probe()
         except Exception:
             log.exception("the sweep failed, the next one tries again")
             return False

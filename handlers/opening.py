@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from handlers import contacting
+from handlers import contacting, targets
 from handlers.office import Office
 from storage import cases, threads
 from storage.address import key_of
@@ -23,9 +23,10 @@ def open_case(unit: Unit, row: Any, office: Office, now: datetime, *, in_fallbac
     team = _team_of(unit, row, office)
     queue = cases.FALLBACK_QUEUE if team is None or in_fallback else team.value.name
     contact_id = contacting.contact_of(unit, row, office)
-    case = cases.make(unit, replace(_opening(unit, row, team, queue), contact_id=contact_id), now)
+    case = cases.make(unit, replace(_opening(unit, row, office, team, queue), contact_id=contact_id), now)
     cases.add_event(unit, case.id, Event("casegate", "created", {"team": team.value.name if team else ""}), now)
     _link(unit, case, row, now)
+    targets.begin(unit, office.desk, case, now)
     return case
 
 
@@ -41,7 +42,11 @@ def _link(unit: Unit, case: Any, row: Any, now: datetime) -> None:
         cases.add_event(unit, one.id, Event("casegate", "linked", told), now)
 
 
-def _opening(unit: Unit, row: Any, team: TeamRow | None, queue: str) -> Opening:
+def _opening(unit: Unit, row: Any, office: Office, team: TeamRow | None, queue: str) -> Opening:
+    """The first values are those of the address; it may be one that is no more."""
+    came_by = _routing_address(row) or _address_of_linked(unit, row)
+    address = office.routing_addresses.get(key_of(came_by))
+    handling = office.desk.handling_of(address.value if address is not None else None)
     return Opening(
         thread_id=row.thread_id,
         thread_token=threads.token_of(unit, row.thread_id),
@@ -49,8 +54,11 @@ def _opening(unit: Unit, row: Any, team: TeamRow | None, queue: str) -> Opening:
         queue=queue,
         contact_name=row.author_name,
         contact_address=row.author_address,
-        routing_address=_routing_address(row) or _address_of_linked(unit, row),
+        routing_address=came_by,
         subject=row.subject,
+        priority=handling.priority,
+        tags=handling.tags or (),
+        fields=office.desk.sections.first_fields(handling),
     )
 
 

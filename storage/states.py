@@ -27,6 +27,7 @@
 | hand     | case      | due                 | copied                          | sweep      |
 | import   | message   | -                   | routed submitted                | operator   |
 | age      | case      | any                 | any                             | sweep      |
+| tell     | notice    | noted               | -                               | sweep      |
 | probe    | probe     | -                   | sent                            | sweep op.  |
 | miss     | probe     | sent                | lost                            | sweep      |
 
@@ -44,6 +45,7 @@ even a lost one, settle makes one that no host took refused, miss gives up what 
 sessions ended and forgets the oldest beyond the bound.
 edit marks a case that got another owner as due; hand writes their copies and takes the mark away. change merges,
 splits, moves and undoes: threads, messages, outbox rows and keys go to another case, all of them or none.
+tell takes a note of what an agent is to be told away and puts the mail into the outbox.
 Each move has two kill points: before and after its commit.
 """
 
@@ -80,6 +82,7 @@ class Move(Enum):
     HAND = "hand"
     IMPORT = "import"
     AGE = "age"
+    TELL = "tell"
     PROBE = "probe"
     MISS = "miss"
 

@@ -4,10 +4,11 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from storage import cases
+from storage import cases, desk, members
 from storage.states import Move
 from tests.crash.house import House
 from tests.crash.ledger import ROUTING_ADDRESS
+from tests.support.installation import Delivered
 from tests.support.waiting import wait_until
 
 ARCHIVE = b"""From carl@customer.example Mon Jan  5 10:00:00 2026
@@ -81,4 +82,30 @@ def age(house: House, side: str) -> int:
     return 0
 
 
-SCENARIOS: dict[Move, Callable[[House, str], int]] = {Move.HAND: hand, Move.IMPORT: import_, Move.AGE: age}
+def tell(house: House, side: str) -> int:
+    """An agent is to be told of a change: one mail leaves, whichever worker writes it."""
+    sent = house.ledger.send(house.ledger.mail())
+    house.settle()
+    case = house.look(lambda unit: cases.of_thread(unit, house.message(sent).thread_id))
+    agent = house.look(lambda unit: desk.snapshot(unit).agents["ann"])
+    change = {"field": "priority", "before": "normal", "after": "high"}
+    detail = {"actor": "operator:root", "reason": "", "changes": [change]}
+    with house.dying("worker", f"tell:{side}:1"), house.database.move(Move.EDIT) as unit:
+        members.notify(unit, case.id, agent.id, detail, datetime.now(UTC))
+
+    def told() -> list[Delivered]:
+        mails = house.installation.maildir(str(agent.value.address))
+        return [one for one in mails if one.field("Subject").startswith(f"Case {case.number}: priority high: ")]
+
+    wait_until(told, "the agent to be told")
+    house.settle()
+    assert len(told()) == 1
+    return 0
+
+
+SCENARIOS: dict[Move, Callable[[House, str], int]] = {
+    Move.HAND: hand,
+    Move.IMPORT: import_,
+    Move.AGE: age,
+    Move.TELL: tell,
+}
