@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs that change a case: `case set`, `close`, `assign`. What one call asks is one transaction, or nothing.
+"""The verbs that change a case: `case new`, `set`, `close`, `assign`. One call is one transaction.
 
 Leaves: a line for each line of the timeline that the call wrote; with --json the same as one document.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from gateway import case_page
+from gateway import case_page, opening
 from gateway.cli_case_number import CASE
 from gateway.cli_cases import case
 from gateway.cli_operator import NotFound, Operator, actor
 from gateway.cli_output import Item, plain, print_json, with_json
 from gateway.clock import SystemClock
-from handlers import case_edits, giving
+from handlers import by_hand, case_edits, giving, tokens
 from handlers.acting import By
+from handlers.by_hand import Making
 from handlers.case_edits import Edit, Refusal
 from handlers.giving import Giving
 from storage import cases, desk
@@ -27,9 +29,33 @@ from storage.states import Move
 from storage.threads import Person
 
 Do = Callable[[Unit, Snapshot, Any, By], Any]
+MOST_TEXT_OCTETS = 400_000
+
 Decorated = Callable[..., Any]
 
 with_agent = click.option("--as", "login", metavar="LOGIN", help="The agent who does it, in the timeline.")
+
+
+def _pairs(_context: click.Context, _parameter: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
+    fields = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise click.UsageError(f"--field {pair!r} is no NAME=VALUE")
+        fields[name.strip()] = value.strip()
+    return fields
+
+
+def with_values(function: Decorated) -> Decorated:
+    """Tags and custom fields."""
+    for one in (
+        click.option("--tag", "tags", metavar="+TAG|-TAG", multiple=True, help="Add a tag, or take one away."),
+        click.option(
+            "--field", "fields", metavar="NAME=VALUE", multiple=True, callback=_pairs, help="NAME= takes it away."
+        ),
+    ):
+        function = one(function)
+    return function
 
 
 def _options(function: Decorated) -> Decorated:
@@ -45,19 +71,43 @@ def _options(function: Decorated) -> Decorated:
     return function
 
 
+@case.command(name="new")
+@click.option("--address", required=True, metavar="ADDRESS", help="The routing address that it belongs to.")
+@click.option("--contact", required=True, metavar="MAILBOX", help="Whose case it is.")
+@click.option("--subject", required=True, metavar="TEXT", help="What it is about.")
+@click.option("--text", default="", metavar="TEXT|-", help="What was said; -: standard input. The agent's mail has it.")
+@click.option("--priority", metavar="NAME", help="low, normal, high or urgent.")
+@click.option("--team", metavar="NAME", help="Another team than the address's.")
+@click.option("--to", metavar="LOGIN", help="An agent; else the team's available one.")
+@with_values
+@with_agent
+@with_json
+@click.pass_obj
+def case_new(operator: Operator, /, login: str | None, as_json: bool, **given: Any) -> None:
+    """Make a case by hand. Whoever gets it gets a mail to answer, and the answer goes to the contact."""
+    wish = _making(given)
+    with operator.store() as database:
+        keys = opening.open_keys(operator.config(), database)[0]
+        with database.move(Move.EDIT) as unit:
+            found = desk.snapshot(unit)
+            by = By(actor(agent_in_force(found, login)), SystemClock().now())
+            row = checked(by_hand.make(unit, found, tokens.new_thread_id(keys), wish, by))
+            told = report(found, row.number, cases.timeline(unit, row.id))
+    print_report({**told, "thread_id": row.thread_token}, as_json=as_json)
+
+
 @case.command(name="set")
 @click.argument("number", metavar="CASE", type=CASE)
 @click.option("--status", metavar="NAME", help="A status of the desk.")
 @click.option("--priority", metavar="NAME", help="low, normal, high or urgent.")
 @click.option("--subject", metavar="TEXT", help="What it is about.")
 @click.option("--contact", metavar="MAILBOX", help='Whose case it is: "Carl Customer <carl@customer.example>".')
-@click.option("--tag", "tags", metavar="+TAG|-TAG", multiple=True, help="Add a tag, or take one away.")
-@click.option("--field", "pairs", metavar="NAME=VALUE", multiple=True, help="A field of the desk; NAME= takes it away.")
+@with_values
 @_options
 def case_set(operator: Operator, /, number: int, login: str | None, as_json: bool, **given: Any) -> None:
     """Change what a case holds, all of it in one step."""
-    pairs, contact = given.pop("pairs"), given.pop("contact")
-    wish = Edit(**given, fields=_fields(pairs), contact=mailbox(contact) if contact is not None else None)
+    contact = given.pop("contact")
+    wish = Edit(**given, contact=mailbox(contact) if contact is not None else None)
     if wish == Edit():
         raise click.UsageError("nothing to change: see casegate case set --help")
     work(operator, number, login, as_json, lambda unit, found, row, by: case_edits.edit(unit, found, row, wish, by))
@@ -90,14 +140,26 @@ def case_assign(operator: Operator, /, number: int, login: str | None, as_json: 
 VERBS = (case,)
 
 
-def _fields(pairs: tuple[str, ...]) -> dict[str, str]:
-    fields = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise click.UsageError(f"--field {pair!r} is no NAME=VALUE")
-        fields[name.strip()] = value.strip()
-    return fields
+def _making(given: dict[str, Any]) -> Making:
+    text = _standard_input() if given["text"] == "-" else given["text"]
+    return Making(
+        address=parse(given["address"]).key,
+        contact=mailbox(given["contact"]),
+        subject=given["subject"],
+        text=text,
+        edit=Edit(priority=given["priority"], tags=given["tags"], fields=given["fields"]),
+        giving=Giving(to=given["to"], team=given["team"]),
+    )
+
+
+def _standard_input() -> str:
+    octets = sys.stdin.buffer.read(MOST_TEXT_OCTETS + 1)
+    if len(octets) > MOST_TEXT_OCTETS:
+        raise click.UsageError(f"the text is longer than {MOST_TEXT_OCTETS} octets")
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        raise click.UsageError("the text is not UTF-8") from None
 
 
 def mailbox(text: str) -> Person:

@@ -57,17 +57,16 @@ def edit(unit: Unit, desk: Snapshot, case: Any, wish: Edit, by: By) -> Any:
         wanted |= found
     if _lacks_outcome(desk, case, wanted):
         return Refusal(f"say how it ended: --outcome {_one_of(desk)}")
-    after = changing.change(unit, desk, case, wanted, by)
     if wish.contact is not None:
-        let_in(unit, case.id, wish.contact)
-    return after
+        wanted["contact_id"] = _let_in(unit, case.id, wish.contact)
+    return changing.change(unit, desk, case, wanted, by)
 
 
-def let_in(unit: Unit, case_id: int, person: Person) -> None:
+def _let_in(unit: Unit, case_id: int, person: Person) -> int:
     """An operator's word: this person takes part in the case, and is a known contact."""
     for thread_id in cases.threads_of(unit, case_id):
         threads.add_participants(unit, thread_id, "customer", [person])
-    contacts.confirm_contact(unit, person.name, person.address)
+    return contacts.confirm_contact(unit, person.name, person.address)
 
 
 def _status(desk: Snapshot, _case: Any, wish: Edit) -> Columns | Refusal:

@@ -6,7 +6,6 @@ in the same unit of work. Mail of a thread goes in the order of acceptance. Fail
 an attempt; after the third, `shunt` makes a case in the fallback queue.
 """
 
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,9 +17,9 @@ from handlers import (
     contacting,
     copying,
     following,
+    handing,
     persons,
     probes,
-    received,
     reported,
     several,
 )
@@ -28,7 +27,7 @@ from handlers.acting import casegate
 from handlers.office import Office
 from handlers.opening import open_case
 from handlers.work import Work
-from storage import cases, content, messages, refined
+from storage import cases, messages, refined
 from storage.case_values import ENDED_KINDS
 from storage.cases import Event
 from storage.database import Unit
@@ -63,7 +62,7 @@ def route(unit: Unit, work: Work) -> bool:
         if agent_id is None:
             _wait_in_queue(unit, case, work)
         elif not is_new:
-            _copy_all_so_far(unit, case, agent_id, work)
+            handing.give_all(unit, case, agent_id, work)
     if agent_id is not None:
         copying.copy_to_agent(unit, case, agent_id, work)
     if not several.is_second(row):
@@ -104,7 +103,7 @@ def assign_waiting(unit: Unit, case_id: int, work: Work) -> bool:
     agent_id = assign(unit, case, work)
     if agent_id is None:
         return False
-    _copy_all_so_far(unit, case, agent_id, work)
+    handing.give_all(unit, case, agent_id, work)
     return True
 
 
@@ -156,15 +155,6 @@ def _wait_in_queue(unit: Unit, case: Any, work: Work) -> None:
         team = work.office.desk.teams.get(case.team_id)
         queue = team.value.name if team is not None else cases.FALLBACK_QUEUE
         changing.change(unit, work.office.desk, case, {"queue": queue, "owner_id": None}, casegate(work.now))
-
-
-def _copy_all_so_far(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
-    """An agent new to a case gets all of the customer's mail that has been routed."""
-    for thread_id in cases.threads_of(unit, case.id):
-        for row in messages.of_thread(unit, thread_id):
-            if row.direction == "inbound" and row.state == MessageState.ROUTED.value:
-                mail = received.read(content.pieces(lambda: nullcontext(unit), row.content_id))
-                copying.copy_to_agent(unit, case, agent_id, replace(work, row=row, mail=mail))
 
 
 def _note_arrival(unit: Unit, case: Any, work: Work, *, is_new: bool) -> None:

@@ -238,6 +238,10 @@ class Sections:
     tellings: tuple[Telling, ...] = ()
     views: tuple[View, ...] = ()
 
+    def first_fields(self, handling: Handling) -> dict[str, str]:
+        """The custom fields of a new case: the defaults of the fields, and over them what its address says."""
+        return {one.name: one.default for one in self.fields if one.default} | dict(handling.fields or {})
+
     def kind_of(self, status: str) -> str | None:
         """What a status is, or None where the desk knows none of that name."""
         if status in STATUS_KINDS:
