@@ -86,8 +86,8 @@ def _is(row: Any, contact_id: int, value: Contact) -> bool:
 
 def _differs(new: _Wanted, present: Mapping[str, Any]) -> bool:
     """A contact that a reply confirmed and the file names just so stays the reply's."""
-    rows = [present.get(key) for key in new.keys]
-    if any(row is None or row.contact_id != new.contact_id or row.source == "mail" for row in rows):
+    rows = [present[key] for key in new.keys if key in present]
+    if len(rows) < len(new.keys) or any(row.contact_id != new.contact_id or row.source == "mail" for row in rows):
         return True
     row = rows[0]
     language, account_id = _said(new, row)
