@@ -8,7 +8,7 @@ unit of work. To name a contact is an operator's word: they are a known contact 
 from dataclasses import dataclass, field
 from typing import Any
 
-from handlers import case_edits, giving, targets
+from handlers import case_edits, giving, targets, telling
 from handlers.acting import By
 from handlers.case_edits import Edit, Refusal
 from handlers.giving import Giving
@@ -82,4 +82,5 @@ def _open(unit: Unit, desk: Snapshot, opening: Opening, text: str, by: By) -> An
         told["comment"] = cases.add_text(unit, case.id, by.actor, text.strip(), by.now)
     cases.add_event(unit, case.id, Event(by.actor, "created", told), by.now)
     targets.begin(unit, desk, case, by.now)
+    telling.begun(unit, desk, case, by)
     return cases.lock(unit, case.id)

@@ -9,7 +9,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from handlers import contacting, targets
+from handlers import contacting, targets, telling
+from handlers.acting import casegate
 from handlers.office import Office
 from storage import cases, threads
 from storage.address import key_of
@@ -27,6 +28,7 @@ def open_case(unit: Unit, row: Any, office: Office, now: datetime, *, in_fallbac
     cases.add_event(unit, case.id, Event("casegate", "created", {"team": team.value.name if team else ""}), now)
     _link(unit, case, row, now)
     targets.begin(unit, office.desk, case, now)
+    telling.begun(unit, office.desk, case, casegate(now))
     return case
 
 
