@@ -18,6 +18,7 @@ from gateway import (
     cli_addresses,
     cli_admission,
     cli_case_edit,
+    cli_case_moves,
     cli_cases,
     cli_desk,
     cli_import,
@@ -109,6 +110,7 @@ _ROOMS = (
     cli_sessions,
     cli_cases,
     cli_case_edit,
+    cli_case_moves,
 )
 for verb in (verb for room in _ROOMS for verb in room.VERBS):
     cli.add_command(verb)

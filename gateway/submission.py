@@ -112,11 +112,11 @@ class SubmissionReceiver:
 
     def _make(self, office: Office, agent: AgentRow, came: "_Came") -> Submission | Response:
         draft = self._draft(office, agent, came)
-        token = replies.thread_of(office, draft)
-        if isinstance(token, Response):
-            return token
+        pointed = replies.thread_of(office, draft)
+        if isinstance(pointed, Response):
+            return pointed
         with self._database.read() as unit:
-            conversation = replies_in_store.conversation(unit, token)
+            conversation = replies_in_store.conversation(unit, pointed)
         return replies.submission(office, self._signer, draft, conversation)
 
     def _draft(self, office: Office, agent: AgentRow, came: "_Came") -> Draft:

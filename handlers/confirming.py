@@ -17,7 +17,7 @@ from handlers.identity import Mailbox
 from handlers.notices import ConfirmationPlan, confirmation
 from handlers.reports import Action, Fate
 from handlers.work import Work
-from storage import cases, outbox
+from storage import cases, outbox, threads
 from storage.address import Address, parse
 from storage.cases import Event
 from storage.database import Unit
@@ -42,7 +42,8 @@ def confirm(unit: Unit, case: Any, work: Work) -> None:
         return
     cases.note_confirmation(unit, work.row.seq, author.key, work.now)
     sender = Mailbox(team.value.display_name, team.value.sender)
-    outbox.put(unit, _outgoing(sender, author, wished, case, work), work.now)
+    token = threads.token_of(unit, work.row.thread_id)
+    outbox.put(unit, _outgoing(sender, author, wished, token, work), work.now)
     told: dict[str, object] = {"message": work.row.id, "to": str(author)}
     cases.add_event(unit, case.id, Event("casegate", "confirmed", told), work.now)
 
@@ -77,14 +78,14 @@ def _unless_hidden(told: str, work: Work) -> str:
     return "" if any(intake in words for intake in work.office.intakes) else told
 
 
-def _outgoing(sender: Mailbox, author: Address, wished: list[dict[str, Any]], case: Any, work: Work) -> Outgoing:
+def _outgoing(sender: Mailbox, author: Address, wished: list[dict[str, Any]], token: str, work: Work) -> Outgoing:
     row, office, name = work.row, work.office, tokens.new_name(work.now)
     plan = ConfirmationPlan(
         sender=sender,
         recipient=author,
-        message_id=tokens.message_id(office.keys, case.thread_token, name),
+        message_id=tokens.message_id(office.keys, token, name),
         server_name=office.name,
-        thread_id=case.thread_token,
+        thread_id=token,
         fates=tuple(_fate(one, work) for one in wished),
         arrived_at=row.received_at,
         envid=_unless_hidden(row.envid, work),

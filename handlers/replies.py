@@ -22,7 +22,7 @@ from storage.content import Content, packed
 from storage.desk import AgentRow, TeamRow
 from storage.envelope import Envelope, Session, Wish
 from storage.messages import Header
-from storage.replies import NOBODY, Conversation, Submission
+from storage.replies import NOBODY, Conversation, Pointed, Submission
 from storage.response import (
     R250_RECIPIENT_OK,
     R451_NO_SIGNATURE,
@@ -37,6 +37,7 @@ from storage.response import (
 from storage.threads import Person
 
 CUSTOMER_ADDRESS_LIFE = timedelta(days=365)
+MAX_REFERRED = 40  # ids that are looked at for where a conversation is
 _HOST = re.compile(r"(?=.{4,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)+")
 
 
@@ -63,15 +64,22 @@ def recipient(office: Office, agent: AgentRow, address: Address, now: datetime) 
     return R250_RECIPIENT_OK
 
 
-def thread_of(office: Office, draft: Draft) -> str | Response:
-    """The thread ID that recipients and ids point to, or the refusal where there is none or more than one."""
+def thread_of(office: Office, draft: Draft) -> Pointed | Response:
+    """The thread that recipients and ids point to, or the refusal where there is none or more than one.
+
+    Of that thread the mails whose ids it names say where the conversation is now: a split takes them along.
+    """
     named = [_thread_named_by(office, address, draft.received_at) for address in draft.envelope.recipients]
     found = {token for token in named if token is not None}
     if not found:
         found = _first_own(office, draft.head)
     if len(found) > 1:
         return R554_TWO_CASES
-    return found.pop() if found else R554_NOT_A_REPLY
+    if not found:
+        return R554_NOT_A_REPLY
+    token = found.pop()
+    own = (tokens.read_message_id(office.keys, text) for text in referred_ids(draft.head)[:MAX_REFERRED])
+    return Pointed(token, tuple(one.outbox_name for one in own if one is not None and one.thread_id == token))
 
 
 def submission(

@@ -5,14 +5,14 @@ The agent's own octets are kept as the message; what leaves is an outbox row wit
 client sends again after a lost 250 finds its digest and is not sent twice.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from storage import cases, content, messages, outbox, threads
+from storage import case_changes, cases, content, messages, outbox, threads
 from storage.address import key_of
 from storage.content import Content
 from storage.database import Unit
@@ -30,7 +30,8 @@ NOBODY = Person("", "", "")
 class Conversation:
     """What a reply needs to know of its case; `rows` is the Message-ID map, `next_seq` lies behind all of it.
 
-    `contact` is NOBODY where no mail of the case names one author who belongs to the thread.
+    Of a case with several threads it is one of them: no other's people and ids are in it. `contact` is that of the
+    case that it began with, if they belong to the thread, else whoever wrote in it first who does; else NOBODY.
     """
 
     thread_id: int
@@ -66,26 +67,42 @@ class Submission:
     wishes: tuple[Wish, ...] = ()  # one for each of `recipients`, or none at all
 
 
-def conversation(unit: Unit, thread_token: str) -> Conversation | None:
-    """The conversation of a thread, once it has a case."""
-    thread_id = threads.by_token(unit, thread_token)
+@dataclass(frozen=True, slots=True)
+class Pointed:
+    """The thread that a reply names, and the outbox rows of that thread whose ids it names, the nearest first."""
+
+    thread_token: str
+    rows: tuple[str, ...] = ()
+
+
+def conversation(unit: Unit, pointed: Pointed) -> Conversation | None:
+    """The conversation that is answered, once it has a case: where the mail that the reply names is now."""
+    moved = (threads.by_row(unit, name) for name in pointed.rows)
+    thread_id = next((one for one in moved if one is not None), None) or threads.by_token(unit, pointed.thread_token)
     case = cases.of_thread(unit, thread_id) if thread_id is not None else None
     if thread_id is None or case is None:
         return None
     participants = threads.participants(unit, thread_id, "customer")
-    contact = next((one for one in participants if one.key == key_of(case.contact_address)), NOBODY)
+    rows, token = tuple(outbox.ids_in_thread(unit, thread_id)), threads.token_of(unit, thread_id)
+    begun_with = case_changes.contact_of(unit, case, token)
     last = unit.execute(select(func.max(message.c.seq))).scalar() or 0
     return Conversation(
         thread_id=thread_id,
-        thread_token=case.thread_token,
+        thread_token=token,
         case_id=case.id,
         case_number=case.number,
         team_id=case.team_id,
-        contact=contact,
+        contact=_contact(begun_with, participants, rows),
         participants=tuple(participants),
-        rows=tuple(outbox.ids_in_thread(unit, thread_id)),
+        rows=rows,
         next_seq=last + 1,
     )
+
+
+def _contact(begun_with: str, participants: Sequence[Person], rows: Iterable[Any]) -> Person:
+    wrote = (row.author_address for row in rows if row.direction == "inbound")
+    inside = {one.key: one for one in participants}
+    return next((inside[key] for key in map(key_of, (begun_with, *wrote)) if key in inside), NOBODY)
 
 
 Answered = Callable[[Unit, Submission], None]  # what a reply changes in its case; handlers/answered.py
@@ -93,6 +110,7 @@ Answered = Callable[[Unit, Submission], None]  # what a reply changes in its cas
 
 def submit(unit: Unit, reply: Submission, answered: Answered) -> Accepted:
     """Promise to send a reply: message, outbox row, participants and events in one unit of work."""
+    reply = _where_it_is_now(unit, reply)
     key = messages.digest_of(reply.envelope, reply.header.message_id, reply.content)
     first = messages.claim_digest(unit, key, reply.message_id, reply.received_at)
     if first is not None:
@@ -103,6 +121,15 @@ def submit(unit: Unit, reply: Submission, answered: Answered) -> Accepted:
     _write_outbox(unit, reply, seq)
     answered(unit, reply)
     return Accepted(reply.message_id, repeated=False, state=MessageState.SUBMITTED)
+
+
+def _where_it_is_now(unit: Unit, reply: Submission) -> Submission:
+    """A merge may have given the thread another case since the reply was made."""
+    where = reply.conversation
+    case_id = threads.lock(unit, where.thread_id)
+    if case_id in (None, where.case_id):
+        return reply
+    return replace(reply, conversation=replace(where, case_id=case_id))
 
 
 def _write_message(unit: Unit, reply: Submission) -> int:

@@ -14,7 +14,7 @@ from storage.content import packed
 from storage.database import Database
 from storage.envelope import Envelope, Session
 from storage.messages import Header
-from storage.replies import Submission
+from storage.replies import Pointed, Submission
 from storage.states import MessageState, Move
 from tests.storage.given import NOW, accepted, applied, person
 
@@ -37,7 +37,7 @@ def _opened(database: Database) -> Any:
 
 def _reply(database: Database) -> Submission:
     with database.read() as unit:
-        conversation = replies.conversation(unit, "TOKEN-one")
+        conversation = replies.conversation(unit, Pointed("TOKEN-one"))
         agent = desk.snapshot(unit).agents["ann"]
     assert conversation is not None
     return Submission(
@@ -67,8 +67,8 @@ def _submit(database: Database, reply: Submission) -> messages.Accepted:
 def test_a_thread_without_a_case_is_no_conversation(database: Database) -> None:
     accepted(database, "one")
     with database.read() as unit:
-        assert replies.conversation(unit, "TOKEN-one") is None
-        assert replies.conversation(unit, "NOWHERE") is None
+        assert replies.conversation(unit, Pointed("TOKEN-one")) is None
+        assert replies.conversation(unit, Pointed("NOWHERE")) is None
 
 
 def test_a_reply_is_kept_as_sent_and_leaves_as_rewritten(database: Database) -> None:

@@ -226,11 +226,11 @@ class World:
         envelope = self.envelope(reverse_path, tuple(map(parse, recipients)), tokens.new_name(at))
         session = Session("s2", "198.51.100.7", "laptop.canary-host.example", login=login)
         draft = replies.Draft(session, envelope, scan(octets, self.office.limits.header), agent, at)
-        token = replies.thread_of(self.office, draft)
-        if not isinstance(token, str):
-            return token
+        pointed = replies.thread_of(self.office, draft)
+        if not isinstance(pointed, reply_store.Pointed):
+            return pointed
         with self.database.move(Move.SUBMIT) as unit:
-            found = reply_store.conversation(unit, token)
+            found = reply_store.conversation(unit, pointed)
             made = replies.submission(self.office, self.signer, draft, found)
             return (
                 reply_store.submit(unit, made, answered(self.office.desk)).id

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verbs that say which mail belongs to which case: `case merge|split|move|undo|link|unlink`.
+
+Each call is one transaction, or nothing. One that meets another at the same rows is tried again.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from gateway import opening
+from gateway.cli_case_edit import agent_in_force, checked, with_agent
+from gateway.cli_case_number import CASE
+from gateway.cli_cases import case
+from gateway.cli_operator import Operator, actor
+from gateway.cli_output import print_json, with_json
+from gateway.clock import SystemClock
+from gateway.reception import Reception
+from handlers.acting import By
+from handlers.case_edits import subject_fault
+from handlers.changes import linking, merging, parting, undoing
+from handlers.changes.common import Done
+from handlers.changes.parting import Wish
+from handlers.office import Office
+from storage.case_changes import Moved
+from storage.database import Database, Unit, is_ill
+from storage.states import Move
+
+T = TypeVar("T")
+Do = Callable[[Unit, Office, By], Any]
+
+MOST_TRIES = 6  # of a call that meets others at the same rows
+PAUSE_S = 0.05  # after the first of them, twice as long after each
+
+_sure = click.option("--yes", "is_sure", is_flag=True, help="Also where the two are of different contacts.")
+
+
+@case.command()
+@click.argument("words", metavar="CASE into CASE", nargs=-1, required=True)
+@_sure
+@with_agent
+@with_json
+@click.pass_context
+def merge(context: click.Context, /, words: tuple[str, ...], is_sure: bool, **call: Any) -> None:
+    """Let all mail of a case belong to another one: case merge 12 into 7."""
+    named = [word for at, word in enumerate(words) if at != 1 or word.lower() != "into"]
+    if len(named) != 2:
+        raise click.UsageError("merge which case into which? casegate case merge 12 into 7")
+    number, other = (CASE.convert(word, None, context) for word in named)
+
+    def do(unit: Unit, office: Office, by: By) -> Any:
+        return merging.merge(unit, office.desk, (number, other), by, is_sure=is_sure)
+
+    done = _change(context.obj, do, call["login"])
+    _print(done, f"case {number} is merged into case {{0}}", call)
+
+
+@case.command()
+@click.argument("number", metavar="CASE", type=CASE)
+@click.argument("messages", metavar="MESSAGE...", nargs=-1, required=True)
+@click.option("--subject", metavar="TEXT", default="", help="What the new case is about; else what its mail says.")
+@with_agent
+@with_json
+@click.pass_obj
+def split(operator: Operator, /, number: int, messages: tuple[str, ...], subject: str, **call: Any) -> None:
+    """Let some mail of a case begin a case of its own."""
+    fault = subject_fault(subject) if subject else ""
+    if fault:
+        raise click.UsageError(fault)
+    wish = Wish(tuple(dict.fromkeys(messages)), subject=subject.strip())
+    done = _change(operator, lambda unit, office, by: parting.part(unit, office, number, wish, by), call["login"])
+    _print(done, f"case {{0}} is split from case {number}", call)
+
+
+@case.command()
+@click.argument("messages", metavar="MESSAGE...", nargs=-1, required=True)
+@click.option("--to", "into", metavar="CASE", type=CASE, required=True, help="The case that the mail belongs to.")
+@_sure
+@with_agent
+@with_json
+@click.pass_obj
+def move(operator: Operator, /, messages: tuple[str, ...], into: int, is_sure: bool, **call: Any) -> None:
+    """Let mail belong to another case than the one it is in."""
+    wish = Wish(tuple(dict.fromkeys(messages)), into=into, is_sure=is_sure)
+    done = _change(operator, lambda unit, office, by: parting.part(unit, office, None, wish, by), call["login"])
+    _print(done, "the mail is of case {0} now", call)
+
+
+@case.command()
+@click.argument("number", metavar="CASE", type=CASE)
+@click.argument("change", metavar="[CHANGE]", type=click.IntRange(1, 2**63 - 1), required=False)
+@with_agent
+@with_json
+@click.pass_obj
+def undo(operator: Operator, /, number: int, change: int | None, **call: Any) -> None:
+    """Undo the last merge, split or move of a case, or the one with this number."""
+
+    def do(unit: Unit, office: Office, by: By) -> Any:
+        return undoing.undo(unit, office.desk, number, change, by)
+
+    _print(_change(operator, do, call["login"]), "undone; its mail is of case {0} again", call)
+
+
+@case.command()
+@click.argument("number", metavar="CASE", type=CASE)
+@click.argument("kind", metavar="KIND", type=click.Choice(sorted(linking.KINDS), case_sensitive=False))
+@click.argument("other", metavar="CASE", type=CASE)
+@with_agent
+@click.pass_obj
+def link(operator: Operator, number: int, kind: str, other: int, login: str | None) -> None:
+    """Link two cases: case link 12 parent 7 says that 7 is the parent of 12."""
+    is_new = _transaction(operator, Move.EDIT, lambda unit, _, by: linking.link(unit, number, kind, other, by), login)
+    click.echo(f"case {number}: {kind} case {other}" + ("" if is_new else "; it was so already"))
+
+
+@case.command()
+@click.argument("number", metavar="CASE", type=CASE)
+@click.argument("kind", metavar="KIND", type=click.Choice(sorted(linking.REMOVABLE), case_sensitive=False))
+@click.argument("other", metavar="CASE", type=CASE)
+@with_agent
+@click.pass_obj
+def unlink(operator: Operator, number: int, kind: str, other: int, login: str | None) -> None:
+    """Take a link between two cases away."""
+    _transaction(operator, Move.EDIT, lambda unit, _, by: linking.unlink(unit, number, kind, other, by), login)
+    click.echo(f"case {number}: no longer {kind} case {other}")
+
+
+VERBS = (case,)
+
+
+def _change(operator: Operator, do: Do, login: str | None) -> Done:
+    done: Done = _transaction(operator, Move.CHANGE, do, login)
+    return done
+
+
+def _transaction(operator: Operator, kind: Move, do: Do, login: str | None) -> Any:
+    config = operator.config()
+    with operator.store() as database:
+        keys, _ = opening.open_keys(config, database)
+        office = Reception(config, keys, database).fresh_office()
+        by = By(actor(agent_in_force(office.desk, login)), SystemClock().now())
+        return checked(persistent(database, kind, lambda unit: do(unit, office, by)))
+
+
+def persistent(database: Database, kind: Move, do: Callable[[Unit], T]) -> T:
+    """Make this move; whoever loses to another one at the same rows looks again. What is refused changes nothing."""
+    for tries in range(MOST_TRIES - 1):
+        try:
+            with database.move(kind) as unit:
+                return do(unit)
+        except Exception as error:
+            if not isinstance(error, Moved) and not is_ill(error):
+                raise
+        time.sleep(PAUSE_S * 2**tries)
+    with database.move(kind) as unit:
+        return do(unit)
+
+
+def _print(done: Done, words: str, call: dict[str, Any]) -> None:
+    if call["as_json"]:
+        print_json({"change": done.change_id, "number": done.number})
+    else:
+        click.echo(f"{words.format(done.number)} (change {done.change_id})")

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An office in which people merge, split, move and undo, and what a user sees of it afterwards."""
+
+import json
+from types import SimpleNamespace
+
+from gateway.cli_case_moves import persistent
+from handlers import handing, received
+from handlers.acting import By
+from handlers.changes import linking, merging, parting, undoing
+from handlers.changes.parting import Wish
+from handlers.work import Work
+from storage import case_views, cases
+from storage.states import Move
+from tests.support.office import World, field, mail, sign
+
+DORA = "dora@other.example"
+
+
+class Hands(World):
+    """The office, with the verbs that change which mail belongs to which case."""
+
+    @property
+    def by(self) -> By:
+        return By("operator:root", self.clock.advance(1))
+
+    def merge(self, number: int, into: int, *, is_sure: bool = False) -> object:
+        def do(unit: object) -> object:
+            return merging.merge(unit, self.office.desk, (number, into), self.by, is_sure=is_sure)
+
+        return self._change(do)
+
+    def split(self, number: int, *messages: str, subject: str = "") -> object:
+        return self._change(
+            lambda unit: parting.part(unit, self.office, number, Wish(messages, subject=subject), self.by)
+        )
+
+    def move(self, into: int, *messages: str, is_sure: bool = False) -> object:
+        wish = Wish(messages, into=into, is_sure=is_sure)
+        return self._change(lambda unit: parting.part(unit, self.office, None, wish, self.by))
+
+    def undo(self, number: int, change: int | None = None) -> object:
+        return self._change(lambda unit: undoing.undo(unit, self.office.desk, number, change, self.by))
+
+    def link(self, number: int, kind: str, other: int) -> object:
+        with self.database.move(Move.EDIT) as unit:
+            return linking.link(unit, number, kind, other, self.by)
+
+    def unlink(self, number: int, kind: str, other: int) -> object:
+        with self.database.move(Move.EDIT) as unit:
+            return linking.unlink(unit, number, kind, other, self.by)
+
+    def _change(self, do: object) -> object:
+        done = persistent(self.database, Move.CHANGE, do)
+        self.sweep()
+        return done
+
+    def sweep(self) -> None:
+        """What the sweep does for new owners."""
+        with self.database.read() as unit:
+            due = cases.copies_due(unit, self.now, 50)
+        work = Work(None, received.read(()), self.office, self.signer, self.now)
+        for case_id in due:
+            with self.database.move(Move.HAND) as unit:
+                handing.hand_over(unit, case_id, work)
+
+    # --- what came, and what people see ------------------------------------------------------------------------------
+
+    def write(self, author: str, to: str = "", **fields: str) -> SimpleNamespace:
+        """A proven mail to the team, or to an address that the author was given."""
+        address = to or "support@firm.example"
+        octets = sign(mail(f"Somebody <{author}>", to=address, **fields), author.rpartition("@")[2])
+        return self.receive(octets, address, sender=author)
+
+    def answer(self, to: SimpleNamespace, body: str = "Turn the key.", login: str = "ann") -> SimpleNamespace:
+        """What the customer gets when an agent answers their copy of a mail."""
+        copy = self.copy_of(to, login)
+        reply_to = field(copy, "reply-to")
+        octets = mail(
+            "Ann Doe <ann.doe@private.example>",
+            body,
+            to=reply_to,
+            subject="Re: " + to.subject,
+            in_reply_to=field(copy, "message-id"),
+        )
+        made = self.reply(octets, reply_to, login=login)
+        assert isinstance(made, str), made
+        return self.sent("reply")[-1]
+
+    def copy_of(self, to: SimpleNamespace, login: str = "ann") -> SimpleNamespace:
+        """The last copy of a mail that this agent got."""
+        agent = self.office.desk.agents[login].id
+        return [one for one in self.sent("copy") if one.message_seq == to.seq and one.agent_id == agent][-1]
+
+    def respond(self, reply: SimpleNamespace, author: str, **fields: str) -> SimpleNamespace:
+        """The customer answers the team's reply, as their client does it."""
+        named = {"in_reply_to": field(reply, "message-id"), "subject": field(reply, "subject")}
+        return self.write(author, field(reply, "reply-to"), **(named | fields))
+
+    def mail_of(self, number: int) -> list[str]:
+        """The ids of a case's messages."""
+        with self.database.read() as unit:
+            row = case_views.by_number(unit, number)
+            return [one.id for one in case_views.mail_of(unit, row.id)]
+
+    def told(self, number: int, *kinds: str) -> list[tuple[str, dict[str, object]]]:
+        """The lines of a timeline of these kinds."""
+        with self.database.read() as unit:
+            row = case_views.by_number(unit, number)
+            return [(one.kind, json.loads(one.detail)) for one in cases.timeline(unit, row.id) if one.kind in kinds]
