@@ -55,7 +55,7 @@ def may_write(desk: Snapshot, agent: AgentRow, team_id: int, role: str | None) -
     """Whether an agent may answer in a case: their team's, or one in which they have a role with write access."""
     if team_id in agent.team_ids:
         return True
-    return any(one.name == role and one.access == "write" for one in desk.sections.roles)
+    return team_id in desk.teams and any(one.name == role and one.access == "write" for one in desk.sections.roles)
 
 
 def _put(unit: Unit, case: Any, agent: AgentRow, role: str, by: By) -> None:
