@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is told of a change of a case: by the desk's rules, once, without oneself, and never a customer."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from handlers import changing, teaming, telling_mail
+from handlers.acting import By, casegate
+from storage import cases, members
+from storage.case_values import CaseField, CaseSettings, CaseTeam, Role, Sections, Status, Telling
+from storage.states import Move
+from tests.support.office import ANN, BOB, CARL, DESK, World, field, mail, verifies
+
+SECTIONS = Sections(
+    cases=CaseSettings(number_prefix="FS-"),
+    statuses=(Status("with_supplier", "on_hold"),),
+    fields=(CaseField("product"),),
+    roles=(Role("manager"), Role("helper", "write")),
+    case_teams=(CaseTeam("escalation", ("ann:helper", "bob:manager")),),
+    tellings=(Telling("priority", "high", roles=("manager",)),),
+)
+
+
+def with_rules(*tellings: Telling) -> Sections:
+    return replace(SECTIONS, tellings=tellings)
+
+
+@pytest.fixture
+def office(world: World) -> World:
+    """An office with these rules."""
+    world.apply(replace(DESK, sections=SECTIONS))
+    return world
+
+
+def member(world: World, number: int, login: str, role: str) -> object:
+    with world.database.move(Move.EDIT) as unit:
+        case = cases.lock_number(unit, number)
+        return teaming.add(unit, world.office.desk, case, (login, role), By("operator:root", world.now))
+
+
+def change(world: World, number: int, by: By | None = None, **wanted: object) -> None:
+    with world.database.move(Move.EDIT) as unit:
+        case = cases.lock_number(unit, number)
+        changing.change(unit, world.office.desk, case, wanted, by or By("operator:root", world.now))
+
+
+def told(world: World) -> list[SimpleNamespace]:
+    """What the sweep sends for all that is noted; done twice, which is harmless."""
+    before = len(world.sent("notice"))
+    with world.database.read() as unit:
+        noted = members.notices(unit, 100)
+    for notice_id in (*noted, *noted):
+        with world.database.move(Move.TELL) as unit:
+            telling_mail.tell(unit, notice_id, telling_mail.Post(world.office, world.signer, world.now))
+    return world.sent("notice")[before:]
+
+
+def test_the_manager_is_told_when_the_priority_becomes_high(office: World) -> None:
+    asked = office.carl(subject="Printer on fire")
+    assert member(office, 1, "bob", "manager") is None
+    change(office, 1, By("agent:ann", office.now, "she called"), priority="high")
+    (notice,) = told(office)
+    assert notice.to == [str(BOB)]
+    assert field(notice, "subject") == "Case FS-1: priority high: Printer on fire"
+    assert asked.token.lower() in field(notice, "from").lower()
+    assert (field(notice, "auto-submitted"), notice.reverse_path) == ("auto-generated", "")
+    assert field(notice, "x-casegate-thread") == asked.token
+    words = notice.octets.decode()
+    assert "priority: normal -> high" in words
+    assert "by agent:ann" in words
+    assert "she called" in words
+    assert all(verifies(notice.octets, office.signer))
+    assert told(office) == []
+    change(office, 1, priority="low")
+    change(office, 1, priority="low")
+    assert told(office) == []
+
+
+# Each rule, what happens to the case, and who is told: ann has the case, bob is its manager.
+RULES = {
+    "another value": (Telling("priority", "urgent", roles=("manager",)), {"priority": "high"}, []),
+    "whatever it becomes": (Telling("priority", roles=("manager",)), {"priority": "low"}, [BOB]),
+    "an agent by name, in no case team": (Telling("priority", agents=("ann",)), {"priority": "low"}, [ANN]),
+    "a role that nobody has": (Telling("priority", roles=("helper",)), {"priority": "low"}, []),
+    "a status": (Telling("status", "on_hold", roles=("manager",)), {"status": "on_hold"}, [BOB]),
+    "a status of the desk's own, by its kind": (
+        Telling("status", "on_hold", roles=("manager",)),
+        {"status": "with_supplier"},
+        [BOB],
+    ),
+    "and by its name": (Telling("status", "with_supplier", roles=("manager",)), {"status": "with_supplier"}, [BOB]),
+    "nobody owns it any more": (Telling("owner", roles=("manager",)), {"owner_id": None, "queue": "support"}, [BOB]),
+    "the queue": (Telling("queue", "sales", agents=("bob",)), {"owner_id": None, "queue": "sales"}, [BOB]),
+    "a field of the desk": (Telling("product", "press", agents=("bob",)), {"fields": '{"product":"press"}'}, [BOB]),
+    "another field of the desk": (Telling("product", agents=("bob",)), {"fields": '{"other":"x"}'}, []),
+    "a role and a name, told once": (
+        Telling("priority", roles=("manager",), agents=("bob", "ann")),
+        {"priority": "low"},
+        [ANN, BOB],
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_tells_whom_it_names(office: World, rule: str) -> None:
+    telling, wanted, whom = RULES[rule]
+    office.apply(replace(DESK, sections=with_rules(telling)))
+    office.carl()
+    member(office, 1, "bob", "manager")
+    change(office, 1, casegate(office.now), **wanted)
+    assert sorted(one.to[0] for one in told(office)) == sorted(map(str, whom))
+
+
+def test_two_rules_that_hold_for_one_change_are_one_mail(office: World) -> None:
+    rules = (Telling("priority", "high", roles=("manager",)), Telling("priority", agents=("bob",)), Telling("status"))
+    office.apply(replace(DESK, sections=with_rules(*rules)))
+    office.carl()
+    member(office, 1, "bob", "manager")
+    change(office, 1, priority="high")
+    (notice,) = told(office)
+    assert notice.octets.count(b"normal -> high") == 1
+
+
+def test_nobody_is_told_of_what_they_did_themselves(office: World) -> None:
+    office.carl()
+    member(office, 1, "bob", "manager")
+    change(office, 1, By("agent:bob", office.now), priority="high")
+    assert told(office) == []
+
+
+def test_an_agent_who_has_left_gets_none(office: World) -> None:
+    office.carl()
+    member(office, 1, "bob", "manager")
+    change(office, 1, priority="high")
+    office.apply(replace(DESK, sections=SECTIONS, agents=DESK.agents[:1]))
+    assert told(office) == []
+    with office.database.read() as unit:
+        assert members.notices(unit, 10) == []
+
+
+def test_a_new_case_is_told_of_by_a_rule_that_waits_for_what_it_begins_with(office: World) -> None:
+    urgent = replace(DESK.addresses[0], handling=replace(DESK.addresses[0].handling, priority="urgent"))
+    rules = with_rules(Telling("priority", "urgent", agents=("bob",)), Telling("status", agents=("bob",)))
+    office.apply(replace(DESK, sections=rules, addresses=(urgent, *DESK.addresses[1:])))
+    office.carl()
+    (notice,) = told(office)
+    assert "priority: - -> urgent" in notice.octets.decode()
+
+
+def test_what_an_agent_is_told_comes_back_as_no_mail_and_reaches_no_customer(office: World) -> None:
+    """A robot that answers the notice answers nobody; a forwarded notice makes no case."""
+    office.carl(subject="Größe 10 ¶ " + "x" * 900)
+    member(office, 1, "bob", "manager")
+    change(office, 1, priority="high")
+    (notice,) = told(office)
+    assert notice.octets.isascii()
+    assert max(map(len, notice.octets.split(b"\r\n"))) <= 998
+    assert CARL not in [to for one in office.sent() if one.kind == "notice" for to in one.to]
+    back = office.judged(notice.octets, sender=None)
+    assert back.disposition != "accept" or back.classification.value in ("loop", "auto_reply", "bounce")
+
+
+# Bob is of another team. Only a role that may write lets him answer, and only as long as the desk says so.
+@pytest.mark.parametrize(
+    ("role", "access", "may"), [("helper", "write", True), ("helper", "read", False), (None, "write", False)]
+)
+def test_a_member_answers_where_their_role_may_write(office: World, role: str | None, access: str, may: bool) -> None:
+    office.carl()
+    office.apply(replace(DESK, sections=replace(SECTIONS, roles=(Role("manager"), Role("helper", access)))))
+    if role is not None:
+        assert member(office, 1, "bob", role) is None
+    to = f"{office.case(1).thread_token.lower()}@gw.example"
+    said = office.reply(mail("Bob <bob.roe@private.example>", to=to), to, login="bob")
+    assert isinstance(said, str) == may, said
+    assert [one.to for one in office.sent("reply")] == ([[CARL]] if may else [])
+
+
+def test_a_predefined_team_is_added_in_one_step_and_told_in_the_timeline(office: World) -> None:
+    office.carl()
+    desk, by = office.office.desk, By("operator:root", office.now)
+    with office.database.move(Move.EDIT) as unit:
+        case = cases.lock_number(unit, 1)
+        for _ in range(2):
+            assert teaming.add_team(unit, desk, case, "escalation", by) is None
+        assert teaming.add(unit, desk, case, ("ann", "manager"), by) is None
+        assert teaming.remove(unit, case, "bob", by) is None
+        refused = [
+            teaming.remove(unit, case, "bob", by),
+            teaming.add_team(unit, desk, case, "none", by),
+            teaming.add(unit, desk, case, ("nobody", "manager"), by),
+            teaming.add(unit, desk, case, ("ann", "boss"), by),
+        ]
+    assert [one.is_absent for one in refused] == [True, True, True, False]
+    changes = [
+        (told["member"], told["before"], told["after"]) for _, kind, told in office.case(1).events if kind == "member"
+    ]
+    assert changes == [
+        ("ann", None, "helper"),
+        ("bob", None, "manager"),
+        ("ann", "helper", "manager"),
+        ("bob", "manager", None),
+    ]
