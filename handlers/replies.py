@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from handlers import intake, message_ids, tokens
+from handlers import intake, message_ids, teaming, tokens
 from handlers.headers import Head, decode_text, scan
 from handlers.identity import Mailbox, mailboxes
 from handlers.office import Office
@@ -88,7 +88,7 @@ def submission(
     """Rewrite and sign a reply in this conversation; the response says why it cannot be sent."""
     if draft.head.truncated:
         return R554_CANNOT_REWRITE.about("its header section is too large")
-    if conversation is None or conversation.team_id not in draft.agent.team_ids:
+    if conversation is None or not _may_write(office, draft.agent, conversation):
         return R554_NOT_A_REPLY
     team = office.desk.teams[conversation.team_id]
     people = _recipients(office, draft, conversation)
@@ -128,6 +128,11 @@ def submission(
         recipients=people,
         wishes=_wishes(office, draft, conversation, people),
     )
+
+
+def _may_write(office: Office, agent: AgentRow, conversation: Conversation) -> bool:
+    """Their team's case, or one in whose case team they may write."""
+    return teaming.may_write(office.desk, agent, conversation.team_id, conversation.roles.get(agent.id))
 
 
 def _wishes(office: Office, draft: Draft, conversation: Conversation, people: tuple[Person, ...]) -> tuple[Wish, ...]:

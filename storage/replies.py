@@ -5,14 +5,14 @@ The agent's own octets are kept as the message; what leaves is an outbox row wit
 client sends again after a lost 250 finds its digest and is not sent twice.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from storage import case_changes, cases, content, messages, outbox, threads
+from storage import case_changes, cases, content, members, messages, outbox, threads
 from storage.address import key_of
 from storage.content import Content
 from storage.database import Unit
@@ -43,6 +43,7 @@ class Conversation:
     participants: tuple[Person, ...]
     rows: tuple[Any, ...]
     next_seq: int
+    roles: Mapping[int, str] = field(default_factory=dict)  # of the case team, by agent
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ def conversation(unit: Unit, pointed: Pointed) -> Conversation | None:
         participants=tuple(participants),
         rows=rows,
         next_seq=last + 1,
+        roles=members.roles(unit, case.id),
     )
 
 
