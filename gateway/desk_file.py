@@ -158,6 +158,8 @@ def _check_cases(path: Path, desk: Desk) -> None:
         _check_known(path, [(place, name)], kind, known)
     for place, name in desk_file_cases.taken_words(desk):
         raise complaint(path, place, show_found(name), "a name that no status of every desk has")
+    for place, found, expected in desk_file_cases.faults(desk):
+        raise complaint(path, place, found, expected)
 
 
 def _check_unique(path: Path, values: Iterable[tuple[Place, str]]) -> None:

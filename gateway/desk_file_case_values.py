@@ -14,7 +14,7 @@ from storage.case_values import PRIORITIES, STATUS_KINDS, is_tag
 
 MOST_DAYS = 3650
 MOST_VALUES = 50
-_PREFIX = re.compile(r"[A-Za-z](?:[A-Za-z0-9._-]{0,14}[A-Za-z._-])?")  # no digit before the number
+_PREFIX = re.compile(r"(?:[A-Za-z](?:[A-Za-z0-9._-]{0,14}[A-Za-z._-])?)?")  # no digit before the number
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _DAYS = "mon|tue|wed|thu|fri|sat|sun"
 _HOURS = re.compile(rf"(?:{_DAYS})(?:-(?:{_DAYS}))? ([01]\d|2[0-3]):[0-5]\d-(?:([01]\d|2[0-3]):[0-5]\d|24:00)")
@@ -69,6 +69,12 @@ def _values(value: object) -> dict[str, str]:
     return {name: _plain(one) for name, one in value.items()}
 
 
+def _one_value(value: object) -> str:
+    if isinstance(value, dict | list):
+        raise ValueError("no plain value")
+    return _plain(value)
+
+
 def _plain(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -86,7 +92,7 @@ Access = Annotated[str, choice("read", "write")]
 Days = Annotated[int, whole(0, MOST_DAYS)]
 CaseCount = Annotated[int, whole(1, 2**53)]
 Prefix = Annotated[
-    str, Reads(_matching(_PREFIX), 'up to 16 letters and digits, a letter first and no digit last, such as "FS-"')
+    str, Reads(_matching(_PREFIX), 'up to 16 characters, a letter first and no digit last, such as "FS-"')
 ]
 Tag = Annotated[str, Reads(_tag, 'a tag of 1 to 64 characters without spaces and commas, such as "billing"')]
 Zone = Annotated[str, Reads(_zone, 'a time zone such as "Europe/Berlin"')]
@@ -95,4 +101,5 @@ Holiday = Annotated[str, Reads(_date, 'a date such as "2026-12-25"')]
 Span = Annotated[int, Reads(_span, 'a duration from 1m to 365d such as "4h"')]
 Domain = Annotated[str, Reads(_matching(_DOMAIN), 'a mail domain in lower case such as "customer.example"')]
 Member = Annotated[str, Reads(_matching(_MEMBER), 'a login and a role such as "ann:manager"')]
+Plain = Annotated[str, Reads(_one_value, 'a value such as "press", 12, 2026-12-25 or true')]
 Values = Annotated[dict[str, str], Reads(_values, 'a table of names and values such as { product = "press" }')]

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from gateway.config_errors import Place
+from gateway.config_errors import Place, show_found
 from gateway.config_values import YesOrNo
 from gateway.desk_file_case_values import (
     Access,
@@ -21,6 +21,7 @@ from gateway.desk_file_case_values import (
     Holiday,
     Hours,
     Member,
+    Plain,
     Prefix,
     Priority,
     Several,
@@ -34,7 +35,7 @@ from gateway.desk_file_case_values import (
     Zone,
 )
 from gateway.desk_file_values import Login, Mailbox, Name, Text, Word
-from storage.case_values import ROWS, STATUS_KINDS, Account, CaseSettings, Handling, Sections
+from storage.case_values import ROWS, STATUS_KINDS, Account, CaseField, CaseSettings, Handling, Sections
 from storage.desk_values import Desk
 
 Write = Callable[[str, object], str]
@@ -82,7 +83,7 @@ class _Field(Row):
     type: FieldType = "text"
     label: Text = ""
     choices: tuple[Name, ...] = ()
-    default: Text = ""
+    default: Plain = ""
 
 
 class _Calendar(Row):
@@ -239,6 +240,34 @@ def taken_words(desk: Desk) -> Iterator[tuple[Place, str]]:
     for index, status in enumerate(desk.sections.statuses):
         if status.name in STATUS_KINDS:
             yield ("status", index, "name"), status.name
+
+
+def faults(desk: Desk) -> Iterator[tuple[Place, str, str]]:
+    """Custom fields that no value fits, and values that do not fit their field: (place, what is found, expected)."""
+    known = {one.name: one for one in desk.sections.fields}
+    for index, field in enumerate(desk.sections.fields):
+        row: Place = ("field", index)
+        if field.type == "choice" and not field.choices:
+            yield (*row, "choices"), "[]", "at least one choice, for nothing else can be chosen"
+        if field.type != "choice" and field.choices:
+            yield (*row, "choices"), "choices", f'none beside type = "{field.type}"'
+        if len({one.casefold() for one in field.choices}) < len(field.choices):
+            yield (*row, "choices"), "a choice twice", "each choice once, in capitals or not"
+        if field.default and (expected := _unfit(field, field.default)):
+            yield (*row, "default"), show_found(field.default), expected
+    for place, handled in _handlings(desk):
+        for name, value in (handled.fields or {}).items():
+            if name in known and (expected := _unfit(known[name], value)):
+                yield (*place, "fields", name), show_found(value), expected
+
+
+def _unfit(field: CaseField, value: str) -> str:
+    """What the field expects instead; empty where the value fits."""
+    try:
+        field.normal(value)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _handlings(desk: Desk) -> Iterator[tuple[Place, Handling]]:

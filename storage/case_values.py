@@ -240,7 +240,9 @@ class Sections:
 
     def first_fields(self, handling: Handling) -> dict[str, str]:
         """The custom fields of a new case: the defaults of the fields, and over them what its address says."""
-        return {one.name: one.default for one in self.fields if one.default} | dict(handling.fields or {})
+        said = {one.name: one.default for one in self.fields if one.default} | dict(handling.fields or {})
+        known = {one.name: one for one in self.fields}
+        return {name: known[name].normal(value) for name, value in said.items() if name in known and value}
 
     def kind_of(self, status: str) -> str | None:
         """What a status is, or None where the desk knows none of that name."""

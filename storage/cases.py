@@ -105,6 +105,11 @@ def start_numbers(unit: Unit, first: int) -> None:
     unit.execute(update(counter).where(counter.c.name == "case", counter.c.value < first - 1).values(value=first - 1))
 
 
+def last_number(unit: Unit) -> int:
+    """The number of the newest case, or that before the first one."""
+    return int(unit.execute(select(counter.c.value).where(counter.c.name == "case")).scalar_one())
+
+
 def next_number(unit: Unit) -> int:
     """The next case number; taken in the transaction, so that no number is ever skipped or given twice."""
     return int(unit.execute(_NEXT_NUMBER).scalar_one())

@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 
+from storage import cases
 from storage.case_values import ROWS, CaseSettings, Handling, Sections
 from storage.database import Unit
+from storage.schema_cases import case
 from storage.schema_desk import desk_section
 
 T = TypeVar("T")
@@ -46,7 +48,30 @@ def apply(unit: Unit, wanted: Sections) -> list[str]:
         if old != new:
             _write(unit, each.name, new)
             changes += _differences(each.name, old, new)
+    changes += _kept_statuses(unit, before, wanted)
+    changes += _start_numbers(unit, before.cases, wanted.cases)
     return changes
+
+
+def _kept_statuses(unit: Unit, before: Sections, wanted: Sections) -> list[str]:
+    """A case keeps the status that it has, with the kind that it had: what is told is how many do."""
+    lines = []
+    for one in before.statuses:
+        if wanted.kind_of(one.name) == one.kind:
+            continue
+        having = select(func.count()).select_from(case).where(case.c.status == one.name, case.c.status_kind == one.kind)
+        count = int(unit.execute(having).scalar_one())
+        if count:
+            lines.append(f"status {one.name}: {count} {'case keeps' if count == 1 else 'cases keep'} it, as {one.kind}")
+    return lines
+
+
+def _start_numbers(unit: Unit, before: CaseSettings, wanted: CaseSettings) -> list[str]:
+    """Numbers go on from there, unless they are further already."""
+    if before.number_start == wanted.number_start:
+        return []
+    cases.start_numbers(unit, wanted.number_start)
+    return [f"cases: the next case is {wanted.label(cases.last_number(unit) + 1)}"]
 
 
 def handling_json(value: Handling) -> str:
