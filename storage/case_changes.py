@@ -172,7 +172,8 @@ def give_threads(unit: Unit, thread_ids: Collection[int], case_id: int) -> None:
 
 def put_messages(unit: Unit, seqs: Collection[int], old: int, new: int) -> None:
     """Messages of one thread into another, with what was sent for them; what we show of them names the new thread."""
-    tokens = dict(unit.execute(select(thread.c.id, thread.c.token).where(thread.c.id.in_((old, new)))).tuples().all())
+    rows = unit.execute(select(thread.c.id, thread.c.token).where(thread.c.id.in_((old, new))))
+    tokens = {row.id: row.token for row in rows}
     before, after = thread_stamp(tokens[old]), thread_stamp(tokens[new])
     inside = and_(message.c.seq.in_(seqs), message.c.thread_id == old)
     for row in unit.execute(select(message.c.seq, message.c.stamp).where(inside)).all():

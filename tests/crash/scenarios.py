@@ -19,7 +19,7 @@ from storage.schema_desk import contact_address
 from storage.schema_ways import probe as probe_table
 from storage.states import Move
 from storage.ways import Way
-from tests.crash import case_scenarios
+from tests.crash import case_scenarios, change_scenarios
 from tests.crash.house import House
 from tests.crash.ledger import HELD_ADDRESS, LARGE_OCTETS, ROUTING_ADDRESS, Sent
 from tests.support.installation import PASSWORD
@@ -356,4 +356,5 @@ SCENARIOS: dict[Move, Scenario] = {
     Move.PROBE: probe,
     Move.MISS: miss,
     **case_scenarios.SCENARIOS,
+    Move.CHANGE: change_scenarios.change,
 }
