@@ -47,10 +47,10 @@ def _elsewhere(unit: Unit, case: Any, work: Work) -> Elsewhere:
         at = after
         its_case = cases.of_thread(unit, at)
         if its_case is None or not is_over(its_case, work):
-            return Elsewhere(at, threads.token_of(unit, at), None, _note(case, work, "goes on in the case after it"))
+            return Elsewhere(at, threads.token_of(unit, at), _note(case, work, "goes on in the case after it"))
     token = tokens.new_thread_id(work.office.keys)
     new = threads.follow(unit, at, token, work.now)
-    return Elsewhere(new, token, Link.FOLLOWS, _note(case, work, "begins a case after it"))
+    return Elsewhere(new, token, _note(case, work, "begins a case after it"), at, Link.FOLLOWS)
 
 
 def _note(case: Any, work: Work, what: str) -> tuple[str, str, str]:

@@ -89,7 +89,7 @@ def _add(unit: Unit, work: Work, place: tuple[int, str], recipients: Recipients)
     note = ("case", "second", f'several_addresses = "linked_cases" of the desk: message {work.row.id}, for {named}')
     silent = [{name: value for name, value in one.items() if name != "notify"} for one in recipients]
     made = (tokens.new_name(work.now), work.now, to_json(silent))
-    return refiling.add(unit, work.row, Elsewhere(*place, Link.SAME_MAIL, note), made)
+    return refiling.add(unit, work.row, Elsewhere(*place, note, work.row.thread_id, Link.SAME_MAIL), made)
 
 
 def _takes_part(unit: Unit, thread_id: int, key: str) -> bool:

@@ -25,15 +25,16 @@ _NAMED = b"X-Casegate-Message: "
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """The thread where a mail goes, how its case is linked to that of the other, and a line of the trace that says why.
+    """The thread where a mail goes, and the one beside whose case its new case stands, if it gets one.
 
-    `note` is (step, decided, because).
+    `note` is a line of the trace: (step, decided, because).
     """
 
     thread_id: int
     token: str
-    link: Link | None
     note: tuple[str, str, str]
+    linked_thread_id: int | None = None
+    link: Link | None = None
 
 
 def refile(unit: Unit, row: Any, to: Elsewhere) -> None:
@@ -67,7 +68,7 @@ def _values(row: Any, to: Elsewhere) -> dict[str, Any]:
     stamp = bytes(row.stamp)
     return {
         "thread_id": to.thread_id,
-        "linked_thread_id": row.thread_id if to.link is not None else None,
+        "linked_thread_id": to.linked_thread_id,
         "link_kind": to.link.value if to.link is not None else None,
         "stamp": (stamp.rpartition(_THREAD)[0] or stamp) + thread_stamp(to.token),
         "trace": to_json(trace | {"notes": [*trace["notes"], list(to.note)]}),
