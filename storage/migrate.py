@@ -4,6 +4,7 @@
 An upgrade is one transaction, under a lock; a database newer than this program is refused.
 """
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -59,6 +60,7 @@ def _refuse_newer(current: str | None) -> None:
         )
 
 
+@cache
 def _head() -> str:
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 

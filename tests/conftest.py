@@ -78,6 +78,14 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 @pytest.fixture
+def postgres_store(postgres_server: PostgresServer) -> Iterator[str]:
+    """The SQLAlchemy URL of a migrated database that is dropped afterwards."""
+    url = postgres_server.store()
+    yield url
+    postgres_server.drop(url)
+
+
+@pytest.fixture
 def dns_zone() -> Iterator[DnsZone]:
     """A DNS server with an empty zone."""
     zone = DnsZone()

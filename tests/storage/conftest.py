@@ -6,16 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from storage import migrate
 from storage.database import Database
+from tests.support import stores
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty store, not set up."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'casegate.db'}"
-    return str(request.getfixturevalue("postgres_url"))
+    """An empty store; set up already where the test takes it as `database`."""
+    is_set_up = "database" in request.fixturenames
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_store" if is_set_up else "postgres_url"))
+    url = f"sqlite:///{tmp_path / 'casegate.db'}"
+    if is_set_up:
+        stores.prepare(url)
+    return url
 
 
 @pytest.fixture
@@ -35,6 +39,4 @@ def connect(database_url: str) -> Iterator[Callable[[], Database]]:
 @pytest.fixture
 def database(connect: Callable[[], Database]) -> Database:
     """The store of a fresh installation."""
-    fresh = connect()
-    migrate.ready(fresh)
-    return fresh
+    return connect()

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage import blocks, contacts, desk, desk_version, lists, migrate
+from storage import blocks, contacts, desk, desk_version, lists
 from storage.address import parse
 from storage.blocks import Block
 from storage.database import Database
 from storage.desk_values import Agent, Contact, Desk, Policy, RoutingAddress, SenderList, Team
 from storage.states import Move
 from tests.storage.given import NOW, applied, the_desk
+from tests.support import stores
 
 BASE = the_desk()
 SALES = Team("sales", "Firm Sales", parse("sales@firm.example"))
@@ -162,8 +163,9 @@ def _desks(draw: st.DrawFn) -> Desk:
 @settings(max_examples=30)
 def test_what_is_applied_to_a_fresh_store_is_exported_as_it_was(wanted: Desk) -> None:
     with TemporaryDirectory() as directory:
-        database = Database(f"sqlite:///{Path(directory) / 'casegate.db'}")
-        migrate.ready(database)
+        url = f"sqlite:///{Path(directory) / 'casegate.db'}"
+        stores.prepare(url)
+        database = Database(url)
         applied(database, wanted)
         with database.read() as unit:
             assert desk.export(unit) == wanted

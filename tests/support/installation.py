@@ -23,6 +23,7 @@ from click.testing import CliRunner
 
 from gateway.cli import cli
 from storage.database import Database
+from tests.support import stores
 from tests.support.dns import DnsZone
 from tests.support.ports import free_port
 from tests.support.program import Program, executed, forked
@@ -197,6 +198,7 @@ class Installation:
 
     def set_up(self, zone: DnsZone | None = None, *logins: str) -> None:
         """init, apply, one password for each login (ann's by default); the printed TXT records go into the zone."""
+        stores.prepare(self.database_url)
         printed = self.call("init", str(self.directory)) + self.call("apply", str(self.directory / "desk.toml"))
         if zone is not None:
             publish(zone, printed)

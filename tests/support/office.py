@@ -38,6 +38,7 @@ from storage.database import Database
 from storage.desk_values import Agent, Contact, Desk, Policy, RoutingAddress, Team
 from storage.envelope import Envelope, Session, Wish
 from storage.states import Move
+from tests.support import stores
 from tests.support.clock import FakeClock
 from tests.support.dkim import key_record, private_pem
 
@@ -98,6 +99,7 @@ class World:
     def __init__(self, url: str, desk_value: Desk = DESK) -> None:
         self.clock = FakeClock(BEGINNING)
         self.signer = Signer(private_pem(), "gw", self.clock)
+        stores.prepare(url)
         self.database = Database(url)
         migrate.ready(self.database)
         self.annotate = False
