@@ -20,10 +20,12 @@ from gateway import (
     cli_case_edit,
     cli_case_moves,
     cli_cases,
+    cli_contacts,
     cli_desk,
     cli_import,
     cli_ingest,
     cli_install,
+    cli_members,
     cli_messages,
     cli_quarantine,
     cli_sessions,
@@ -101,6 +103,7 @@ def run(operator: Operator, role: str) -> int:
 _ROOMS = (
     cli_install,
     cli_desk,
+    cli_contacts,
     cli_import,
     cli_addresses,
     cli_admission,
@@ -111,6 +114,7 @@ _ROOMS = (
     cli_cases,
     cli_case_edit,
     cli_case_moves,
+    cli_members,
 )
 for verb in (verb for room in _ROOMS for verb in room.VERBS):
     cli.add_command(verb)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs of the desk: `apply`, `export`, and what teams, agents and contacts are in force."""
+"""The verbs of the desk: `apply`, `export`, and what teams and agents are in force."""
 
 import sys
 from dataclasses import fields
@@ -15,7 +15,7 @@ from gateway.passwords import hash_password
 from storage import desk
 from storage.address import Address
 from storage.database import Database
-from storage.desk_values import Agent, Contact, Desk, RoutingAddress, Team
+from storage.desk_values import Agent, Desk, RoutingAddress, Team
 from storage.states import Move
 
 SHORTEST_PASSWORD = 8
@@ -115,21 +115,7 @@ def agent_presence(operator: Operator, login: str, presence: str) -> None:
     click.echo(f"agent {login}: {presence}")
 
 
-@click.group()
-def contact() -> None:
-    """Contacts."""
-
-
-@contact.command(name="list")
-@with_json
-@click.pass_obj
-def contact_list(operator: Operator, as_json: bool) -> None:
-    """The known contacts: of the desk file, and confirmed by an agent's reply."""
-    items = [_item(row) for row in _desk(operator).contacts]
-    print_list(items, ("name", "addresses"), as_json=as_json, limit=len(items))
-
-
-VERBS = (apply, export, team, agent, contact)
+VERBS = (apply, export, team, agent)
 
 
 def _apply(database: Database, wanted: Desk, *, dry_run: bool) -> list[str]:
@@ -149,7 +135,7 @@ def _desk(operator: Operator) -> Desk:
         return desk.export(unit)
 
 
-def _item(row: Team | Agent | RoutingAddress | Contact) -> Item:
+def _item(row: Team | Agent | RoutingAddress) -> Item:
     """The keys of the desk file, addresses as plain strings."""
     return {field.name: _plain(getattr(row, field.name)) for field in fields(row)}
 

@@ -3,12 +3,12 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from storage.case_values import Account
 from storage.database import Unit
 from storage.desk_rows import apply_rows
-from storage.schema_desk import account, account_domain
+from storage.schema_desk import account, account_domain, contact
 
 
 def in_force(unit: Unit) -> list[Account]:
@@ -18,6 +18,18 @@ def in_force(unit: Unit) -> list[Account]:
         domains.setdefault(row.account_id, []).append(row.domain)
     rows = unit.execute(select(account).where(account.c.active).order_by(account.c.id))
     return [Account(row.name, tuple(domains.get(row.id, ()))) for row in rows]
+
+
+def id_of(unit: Unit, name: str) -> int | None:
+    """An account in force by its name."""
+    return unit.execute(select(account.c.id).where(account.c.name == name, account.c.active)).scalar()
+
+
+def set_by_hand(unit: Unit, contact_id: int, account_id: int | None) -> None:
+    """A contact is of this account, whatever the domain of their addresses says; None: the domain says again."""
+    source = "command" if account_id is not None else "desk"
+    wanted = {"account_id": account_id, "account_source": source}
+    unit.execute(update(contact).where(contact.c.id == contact_id).values(**wanted))
 
 
 def apply(unit: Unit, wanted: Iterable[Account]) -> list[str]:

@@ -93,7 +93,8 @@ def test_lists_have_the_keys_of_the_desk_file(applied):
             "alarm_at": None,
         }
     ]
-    assert applied.json("contact", "list") == [{"name": "Carl Customer", "addresses": ["carl@customer.example"]}]
+    (carl,) = applied.json("contact", "list")
+    assert (carl["name"], carl["addresses"], carl["known"]) == ("Carl Customer", ["carl@customer.example"], True)
 
 
 def test_presence_is_set(applied):
