@@ -19,7 +19,8 @@ from handlers.replaying import Place
 from storage import desk, story, threads
 from storage.database import Database
 from storage.desk_copy import DeskCopy
-from storage.threads import Author, Candidate, Pointer
+from storage.placing import Placing, candidates
+from storage.threads import Candidate
 
 
 @contextmanager
@@ -60,9 +61,9 @@ class StoreThreads:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def candidates(self, pointers: Sequence[Pointer], author: Author) -> Sequence[Candidate]:
+    def candidates(self, placing: Placing) -> Sequence[Candidate]:
         with self._database.read() as unit:
-            return threads.candidates(unit, pointers, author)
+            return candidates(unit, placing)
 
     def domain_had_passed(self, domain: str, at: datetime) -> bool:
         with self._database.read() as unit:

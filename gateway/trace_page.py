@@ -226,9 +226,7 @@ def _thread(document: Document) -> Iterator[str]:
     thread = document["thread"]
     yield from _notes(document, lambda step: step in _THREAD)
     for one in thread["candidates"] or ():
-        evidence = "something only we can have made" if one["evidence"] else "what anybody could write"
-        member = "takes part" if one["participant"] else "does not take part"
-        yield f"It points to thread {one['thread_id']} by {evidence}; the author {member} there."
+        yield _candidate(one)
     if thread["thread_id"] is None:
         yield "None: only accepted mail belongs to a thread."
         return
@@ -237,8 +235,18 @@ def _thread(document: Document) -> Iterator[str]:
     case = f"case {thread['case']}" if thread["case"] is not None else "no case yet"
     verb = {True: "It joined", False: "It began"}.get(thread["joined"], "It belongs to")
     yield f"{verb} thread {thread['thread_id']}, {case}: {thread['proof']}, {_PROOFS.get(thread['proof'], '')}."
+    if thread["because"]:
+        yield f"So it is because {thread['because']}."
     if thread["linked_thread_id"]:
         yield f"It stands beside thread {thread['linked_thread_id']} ({thread['link'].replace('_', ' ')})."
+
+
+def _candidate(one: Document) -> str:
+    if one["by_contact"]:
+        return f"The author's latest open case at {_safe(one['address'])} is thread {one['thread_id']}."
+    evidence = "something only we can have made" if one["evidence"] else "what anybody could write"
+    member = "takes part" if one["participant"] else "does not take part"
+    return f"It points to thread {one['thread_id']} by {evidence}; the author {member} there."
 
 
 def _afterwards(document: Document) -> Iterator[str]:

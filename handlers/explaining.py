@@ -107,6 +107,7 @@ def _thread(story: Story) -> Document:
         "case": row.case_number,
         "proof": row.proof,
         "joined": _has_joined(row, facts),
+        "because": facts.because if facts is not None else "",
         "linked_thread_id": story.tokens.get(row.linked_thread_id),
         "link": row.link_kind,
         "domain_passed_before": facts.domain_passed if facts is not None else None,
@@ -129,6 +130,9 @@ def _candidate(one: Any, story: Story) -> Document:
         "evidence": one.evidence,
         "participant": one.participant,
         "bounce": one.is_bounce,
+        "address": one.address or None,
+        "other_topic": one.is_other_topic,
+        "by_contact": one.by_contact,
     }
 
 

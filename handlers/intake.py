@@ -8,11 +8,15 @@ from handlers.arrival import Incoming
 from handlers.headers import decode_text
 from handlers.identity import Mailbox, claimed_author, mailboxes
 from handlers.office import Office
-from handlers.pointers import foreign_keys, key_of_mail, message_id_of
+from handlers.pointers import foreign_keys, hint_keys, key_of_mail, message_id_of
 from handlers.results import Authentication
+from handlers.topics import other_topic
 from handlers.trace import trace_json
+from storage.address import key_of
 from storage.content import Content
-from storage.messages import Arrival, Header, Placing, to_json
+from storage.filing import Filing
+from storage.messages import Arrival, Header, to_json
+from storage.placing import Placing
 from storage.states import MessageState
 from storage.threads import Author, Person
 
@@ -110,6 +114,21 @@ def _placing(mail: Incoming, office: Office, header: Header) -> Placing:
         referred_keys=foreign_keys(mail.head, office),
         copied=_copied(header, office),
         new_token=tokens.new_thread_id(office.keys),
+        filing=_filing(mail, office),
+        hints=hint_keys(mail.head),
+    )
+
+
+def _filing(mail: Incoming, office: Office) -> Filing:
+    """The handling of every address, for the thread decides which of them holds."""
+    taking = {key_of(one.routing_address) for one in mail.verdicts if one.disposition == "accept"}
+    here = [one.row.value.address.key for one in mail.destinations if one.row is not None]
+    points = any(not one.is_own for one in mail.pointers)
+    return Filing(
+        by_address=office.handlings,
+        desk=office.desk.handling_of(None),
+        here=tuple(dict.fromkeys(key for key in here if key in taking or not mail.verdicts)),
+        other_topic=other_topic(mail) if points and office.watches_topics else None,
     )
 
 

@@ -11,8 +11,10 @@ from handlers.inspection import Limits
 from handlers.subject import AuthenticationPolicy
 from handlers.tokens import Keys
 from storage.address import Address, key_of
+from storage.case_values import Handling
 from storage.desk import AddressRow, Snapshot
 from storage.desk_values import Policy
+from storage.filing import NEW_CASE
 from storage.ways import Way
 
 
@@ -53,6 +55,16 @@ class Office:
     def public(self, address: Address) -> str:
         """What may be told of an address that mail came to: never an intake."""
         return self.hidden.get(address.key, str(address))
+
+    @cached_property
+    def handlings(self) -> Mapping[str, Handling]:
+        """How mail to each address of the desk is filed, by Address.key."""
+        return {key: self.desk.handling_of(row.value) for key, row in self.desk.addresses.items()}
+
+    @cached_property
+    def watches_topics(self) -> bool:
+        """Whether some address wants a case of its own for another topic."""
+        return any(one.topic_change == NEW_CASE for one in (*self.handlings.values(), self.desk.handling_of(None)))
 
     def is_in_use(self, row: AddressRow, way: Way | None = None) -> bool:
         """Whether an address, and one that leads to it, is verified: by a word, by its own way or by this one."""

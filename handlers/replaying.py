@@ -8,7 +8,7 @@ judged again: the bounds of the session, recipients refused then, rates (who was
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -26,7 +26,9 @@ from handlers.ports import Answer, Found, Question
 from handlers.rates import OVER_RATE, AsThen, counted_at
 from storage.address import parse, tolerated
 from storage.envelope import Envelope, Session, Wish
-from storage.threads import Author, Candidate, Pointer
+from storage.filing import CONTACT, NEW_CASE, Filing
+from storage.placing import Placing
+from storage.threads import Candidate
 from storage.trace import Facts, facts_of
 
 Pieces = Iterable[bytes]
@@ -35,8 +37,8 @@ Pieces = Iterable[bytes]
 class Threads(Protocol):
     """What is asked of the threads as they are."""
 
-    def candidates(self, pointers: Sequence[Pointer], author: Author) -> Sequence[Candidate]:
-        """The threads that these pointers name now."""
+    def candidates(self, placing: Placing) -> Sequence[Candidate]:
+        """The threads that a mail would be offered now."""
         ...
 
     def domain_had_passed(self, domain: str, at: datetime) -> bool:
@@ -156,14 +158,25 @@ def _thread_now(row: Any, mail: Incoming, facts: Facts | None, place: Place) -> 
     was_decided = row.thread_id is not None
     if mail.refusal is not None or mail.disposition != "accept" or (facts is None and was_decided):
         return Judgement()
-    author = intake.author_of(mail)
-    candidates = facts.candidates if facts is not None else place.threads.candidates(mail.pointers, author)
+    placing = intake.placing(mail, place.office)
+    author = placing.author
+    candidates = _as_then(facts, placing.filing) if facts is not None else place.threads.candidates(placing)
     passed = facts.domain_passed if facts is not None else None
     if passed is None:
         domain = author.person.key.rpartition("@")[2] if author.person is not None else ""
         passed = place.threads.domain_had_passed(domain, row.received_at)
     decision = proof.decide(author, candidates, passed)
     return _thread(decision.proof.value, decision.join, decision.link_to, place)
+
+
+def _as_then(facts: Facts, filing: Filing) -> list[Candidate]:
+    """The candidates of then under the rules of now; what was not looked at then is not known."""
+    rules = [(one, filing.of(one.address)) for one in facts.candidates]
+    return [
+        replace(one, joins=rule.threads, is_other_topic=one.is_other_topic and rule.topic_change == NEW_CASE)
+        for one, rule in rules
+        if rule.thread_by == CONTACT or not one.by_contact
+    ]
 
 
 def _thread(proof_: str, joined: int | None, linked: int | None, place: Place) -> Judgement:

@@ -10,18 +10,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from storage import content as contents
-from storage import threads, trace
 from storage.content import Content
 from storage.database import Unit
 from storage.envelope import Envelope, Session, Wish
+from storage.placing import Placed, Placing, place
 from storage.schema import digest, message, thread
 from storage.states import MessageState
-from storage.threads import Author, Decide, Decision, Person, Pointer, Proof
+from storage.threads import Decide, Decision, Person, Proof
 from storage.upsert import Upsert
 
 ABOUT_ADDRESSES = frozenset({"probe", "forwarding"})  # classes of mail that makes no case
@@ -55,18 +54,6 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Placing:
-    """What the thread decision rests on; `new_token` names the thread if it becomes a new one."""
-
-    author: Author
-    pointers: tuple[Pointer, ...]
-    own_key: bytes | None
-    referred_keys: tuple[bytes, ...]
-    copied: tuple[Person, ...]
-    new_token: str
-
-
-@dataclass(frozen=True, slots=True)
 class Arrival:
     """One inbound mail, judged and ready to be promised; exactly the bytes that came, plus what we say about them."""
 
@@ -87,32 +74,6 @@ class Arrival:
     stamp: bytes
     left_out: tuple[tuple[int, int], ...]
     held: bool = False  # some address holds it in quarantine (storage/quarantine.py)
-
-
-class Placeable(Protocol):
-    """What the thread decision is made for: a mail that arrives, or one that leaves the quarantine."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def received_at(self) -> datetime: ...
-
-    @property
-    def placing(self) -> Placing: ...
-
-    @property
-    def trace(self) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """The thread that a mail belongs to, how that was decided, and the mail's trace with what it rests on."""
-
-    thread_id: int | None
-    token: str
-    decision: Decision
-    trace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,39 +237,6 @@ def people_json(people: Sequence[Person]) -> str:
 def _shown(verdict: Verdict) -> dict[str, str]:
     shown = {name: getattr(verdict, name) for name in ("address", "routing_address", "disposition")}
     return shown | {"reason": verdict.reason} if verdict.reason else shown
-
-
-def place(unit: Unit, arrival: Placeable, decide: Decide) -> Placed:
-    """Find or make the thread; raises ThreadRace when a concurrent transaction made it meanwhile."""
-    placing, author = arrival.placing, arrival.placing.author
-    domain = author.person.key.rpartition("@")[2] if author.person else ""
-    found = threads.candidates(unit, placing.pointers, author)
-    matters = bool(found) and not author.aligned
-    passed_before = matters and threads.domain_has_passed(unit, domain)
-    decision = decide(author, found, passed_before)
-    told = trace.with_facts(arrival.trace, found, decision, domain_passed=passed_before if matters else None)
-    if decision.join is not None:
-        thread_id, token = decision.join, threads.token_of(unit, decision.join)
-    else:
-        token = placing.new_token
-        thread_id = threads.make(unit, token, arrival.received_at)
-    proven = decision.proof is Proof.PROVEN and author.person is not None
-    owner = author.person.key if proven and author.person else f"?{arrival.id}"
-    elsewhere = threads.add_keys(unit, thread_id, owner, placing.own_key, placing.referred_keys if proven else ())
-    if elsewhere and decision.join is None:
-        raise threads.ThreadRace
-    _join(unit, arrival, thread_id, decision)
-    if author.aligned:
-        threads.remember_domain(unit, domain, arrival.received_at)
-    return Placed(thread_id, token, decision, told)
-
-
-def _join(unit: Unit, arrival: Placeable, thread_id: int, decision: Decision) -> None:
-    """The contact of a new thread, and those whom a proven author copies, belong to it."""
-    people = list(arrival.placing.copied) if decision.proof is Proof.PROVEN else []
-    if decision.join is None and arrival.placing.author.person is not None:
-        people.insert(0, arrival.placing.author.person)
-    threads.add_participants(unit, thread_id, "customer", people)
 
 
 def thread_stamp(token: str) -> bytes:

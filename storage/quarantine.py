@@ -20,7 +20,7 @@ from storage import content as contents
 from storage import messages
 from storage.database import Unit
 from storage.envelope import Envelope
-from storage.messages import Placing
+from storage.placing import Placed, Placing, place
 from storage.schema import content, message, thread
 from storage.schema_cases import case
 from storage.states import MessageState
@@ -112,7 +112,7 @@ def release(unit: Unit, row: Row[Any], made: Release, decide: Decide) -> Release
     made = replace(made, trace=_retold(row.trace, made.note, anew=True))
     if is_share(row):
         return _release_share(unit, row, made, decide)
-    placed = messages.place(unit, made, decide)
+    placed = place(unit, made, decide)
     key = messages.digest_of(made.envelope, row.message_id, contents.facts(unit, row.content_id))
     messages.claim_digest(unit, key, row.id, made.received_at)  # the first one is forgotten after five days
     unit.execute(update(message).where(message.c.seq == row.seq).values(_accepted(row, made, placed)))
@@ -128,14 +128,14 @@ def _release_share(unit: Unit, row: Row[Any], made: Release, decide: Decide) -> 
             return replace(decision, link_to=row.thread_id, link=Link.POSSIBLY_BELONGS_TO)
         return decision
 
-    placed = messages.place(unit, made, beside)
+    placed = place(unit, made, beside)
     stored = {column.name: row._mapping[column.name] for column in message.c if column.name != "seq"}
     unit.execute(insert(message), stored | {"id": made.id} | _accepted(row, made, placed))
     leave(unit, row, made.note)
     return Released(made.id, placed.token)
 
 
-def _accepted(row: Row[Any], made: Release, placed: messages.Placed) -> dict[str, object]:
+def _accepted(row: Row[Any], made: Release, placed: Placed) -> dict[str, object]:
     """What changes in the row of a mail that is accepted after all."""
     decision, recipients = placed.decision, json.loads(row.recipients)
     held = [one | {"disposition": "accept"} for one in recipients if one.get("disposition") == HELD]

@@ -8,12 +8,13 @@ one Message-ID meet in the unique key (hash, author): the later one fails with T
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
 from sqlalchemy import ColumnElement, and_, bindparam, or_, select, update
 
+from storage.address import BadAddress, parse
 from storage.database import Unit
 from storage.schema import author_domain, message_key, outbox, participant, thread, thread_alias
 from storage.upsert import Upsert
@@ -57,7 +58,8 @@ class Pointer:
     `evidence` marks the two kinds that only we can have made: a keyed Message-ID and a signed address; `is_bounce` a
     report that came to our signed bounce address. `is_own` is the mail's own Message-ID, which leads only to a thread
     of the same proven author: a stranger who used it before them gains nothing. `row` is the name of the outbox row
-    that one of ours was made for: it leads to where that mail is now, whatever thread it was written in.
+    that one of ours was made for: it leads to where that mail is now, whatever thread it was written in. `is_shown`
+    stands in the subject or in a field of the header section, where the author may have put it.
     """
 
     thread_token: str | None = None
@@ -66,6 +68,7 @@ class Pointer:
     evidence: bool = False
     is_bounce: bool = False
     is_own: bool = False
+    is_shown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +88,37 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A thread that a pointer names, with what we know of the author in it."""
+    """A thread that a pointer names, with what we know of the author in it.
+
+    `address` is the one whose rules hold for it, by its key, and `joins` its rule `threads`. `is_other_topic`: the mail
+    is about something else, where that matters. `is_alternate`: the author takes part under another address of theirs;
+    `by_contact`: nothing in the mail points here but its author. `is_shown` is as in Pointer.
+    """
 
     thread_id: int
     evidence: bool
     participant: bool
     is_bounce: bool = False
+    address: str = ""
+    is_other_topic: bool = False
+    is_alternate: bool = False
+    by_contact: bool = False
+    is_shown: bool = False
+    joins: str = "standard"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`join` is the thread, or None for a new one, linked to `link_to` where that is given."""
+    """`join` is the thread, or None for a new one, linked to `link_to` where that is given; `because` is for people."""
 
     proof: Proof
     join: int | None = None
     link_to: int | None = None
     link: Link | None = None
+    because: str = field(default="", compare=False)
 
 
+OtherTopic = Callable[[Sequence[str]], bool]  # whether a mail is about something else than these subjects
 Decide = Callable[[Author, Sequence[Candidate], bool], Decision]  # the bool: the domain has passed aligned before
 
 _BY_TOKEN = select(thread.c.id).where(thread.c.token == bindparam("t"))
@@ -114,7 +130,7 @@ _BY_ROWS = select(outbox.c.name, outbox.c.thread_id).where(
 _FOLLOWING = select(thread.c.followed_by_id).where(thread.c.id == bindparam("i")).with_for_update(key_share=True)
 _LOCK = select(thread.c.case_id).where(thread.c.id == bindparam("t")).with_for_update(key_share=True)
 _NEW_THREAD = thread.insert().returning(thread.c.id)
-_NEW_KEY = Upsert(  # a mail that others referred to before it came is now a mail that came
+NEW_KEY = Upsert(  # a mail that others referred to before it came is now a mail that came
     message_key,
     lambda new: {"names_message": or_(message_key.c.names_message, new.excluded.names_message)},
     message_key.c.thread_id,
@@ -125,22 +141,52 @@ _KNOWN_DOMAIN = select(author_domain.c.domain).where(author_domain.c.domain == b
 
 
 def key_of(message_id: str) -> bytes:
-    """The hash under which a Message-ID (without angle brackets) is kept; 16 octets."""
-    return hashlib.sha256(message_id.encode("utf-8", "surrogatepass")).digest()[:16]
+    """The hash under which a Message-ID (without angle brackets) is kept; 16 octets.
+
+    Some programs change its letter case, or write the domain in A-labels (RFC 5890).
+    """
+    text = message_id.lower()
+    if not text.isascii():
+        left, at, domain = text.rpartition("@")
+        text = f"{left}{at}{_a_labels(domain)}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def _a_labels(domain: str) -> str:
+    try:
+        return parse(f"x@{domain}").host
+    except BadAddress:
+        return domain
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the pointers to one thread come to."""
+
+    evidence: bool = False
+    is_bounce: bool = False
+    is_shown: bool = False
+
+    def add(self, pointer: Pointer) -> None:
+        self.evidence |= pointer.evidence
+        self.is_bounce |= pointer.is_bounce
+        self.is_shown |= pointer.is_shown
 
 
 def candidates(unit: Unit, pointers: Sequence[Pointer], author: Author) -> list[Candidate]:
     """The threads that the pointers name, best pointer first, each once."""
-    found: dict[int, tuple[bool, bool]] = {}
+    found: dict[int, _Seen] = {}
     moved = _where_mails_are(unit, pointers)
     for pointer in pointers:
         for thread_id in _resolve(unit, pointer, author, moved):
-            evidence, is_bounce = found.get(thread_id, (False, False))
-            found[thread_id] = (evidence or pointer.evidence, is_bounce or pointer.is_bounce)
+            found.setdefault(thread_id, _Seen()).add(pointer)
     if not found:
         return []
-    inside = _threads_with(unit, found, author)
-    return [Candidate(thread_id, facts[0], thread_id in inside, facts[1]) for thread_id, facts in found.items()]
+    inside = with_any(unit, found, [author.person.key] if author.person is not None else [])
+    return [
+        Candidate(thread_id, seen.evidence, thread_id in inside, seen.is_bounce, is_shown=seen.is_shown)
+        for thread_id, seen in found.items()
+    ]
 
 
 def by_token(unit: Unit, token: str) -> int | None:
@@ -192,14 +238,14 @@ def make(unit: Unit, token: str, now: datetime) -> int:
     return int(unit.execute(_NEW_THREAD, {"token": token, "created_at": now}).scalar_one())
 
 
-def add_keys(unit: Unit, thread_id: int, owner: str, own: bytes | None, referred: Iterable[bytes]) -> bool:
-    """Remember the mail's own id and those it refers to; returns whether one of them leads its owner elsewhere."""
+def add_keys(unit: Unit, thread_id: int, owner: str, own: bytes | None, referred: Iterable[bytes]) -> frozenset[int]:
+    """Remember the mail's own id and those it refers to; returns the other threads that they lead their owner to."""
     keys = sorted({*([own] if own else []), *referred})  # in one order, so that two such transactions cannot deadlock
     if not keys:
-        return False
+        return frozenset()
     rows = [{"hash": key, "author": owner, "thread_id": thread_id, "names_message": key == own} for key in keys]
-    leads_to = _NEW_KEY.write(unit, rows if len(rows) > 1 else rows[0]).scalars().all()
-    return any(other != thread_id for other in leads_to)
+    leads_to = NEW_KEY.write(unit, rows if len(rows) > 1 else rows[0]).scalars().all()
+    return frozenset(leads_to) - {thread_id}
 
 
 def add_participants(unit: Unit, thread_id: int, role: str, people: Iterable[Person]) -> None:
@@ -248,14 +294,15 @@ def _resolve(unit: Unit, pointer: Pointer, author: Author, moved: Mapping[str, i
     return [row.thread_id for row in rows]
 
 
-def _threads_with(unit: Unit, threads: Iterable[int], author: Author) -> frozenset[int]:
-    if author.person is None:
+def with_any(unit: Unit, found: Iterable[int], people: Sequence[str]) -> frozenset[int]:
+    """Those of the threads in which one of these people takes part as a customer."""
+    if not people:
         return frozenset()
     rows = unit.execute(
         select(participant.c.thread_id).where(
-            participant.c.thread_id.in_(list(threads)),
+            participant.c.thread_id.in_(list(found)),
             participant.c.role == "customer",
-            participant.c.key == author.person.key,
+            participant.c.key.in_(people),
         )
     )
     return frozenset(rows.scalars())

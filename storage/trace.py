@@ -19,11 +19,13 @@ class Facts:
     """The threads that the mail pointed to, best first; `domain_passed` is None where nobody had to know.
 
     `decided` is the thread it joined and the one it was linked to, wherever it is filed now; None: not written down.
+    `because` is why, for an operator.
     """
 
     candidates: tuple[Candidate, ...]
     domain_passed: bool | None = None
     decided: tuple[int | None, int | None] | None = None
+    because: str = ""
 
 
 def with_facts(trace: str, candidates: Sequence[Candidate], decision: Decision, *, domain_passed: bool | None) -> str:
@@ -31,6 +33,7 @@ def with_facts(trace: str, candidates: Sequence[Candidate], decision: Decision, 
     rows = ",".join(_row(one) for one in candidates[:MAX_CANDIDATES])
     decided = ",".join("null" if one is None else str(one) for one in (decision.join, decision.link_to))
     told = f'"candidates":[{rows}],"domain_passed":{_WORDS[domain_passed]},"decided":[{decided}]'
+    told += f',"because":{json.dumps(decision.because)}'
     return f'{trace[:-1]},"thread":{{{told}}}}}'
 
 
@@ -40,12 +43,14 @@ def facts_of(trace: str) -> Facts | None:
     if stored is None:
         return None
     candidates, decided = tuple(Candidate(*row) for row in stored["candidates"]), stored.get("decided")
-    return Facts(candidates, stored["domain_passed"], tuple(decided) if decided is not None else None)
+    because = stored.get("because", "")
+    return Facts(candidates, stored["domain_passed"], tuple(decided) if decided is not None else None, because)
 
 
 def _row(one: Candidate) -> str:
     flags = ",".join(_WORDS[flag] for flag in (one.evidence, one.participant, one.is_bounce))
-    return f"[{one.thread_id},{flags}]"
+    found = ",".join(_WORDS[flag] for flag in (one.is_other_topic, one.is_alternate, one.by_contact))
+    return f"[{one.thread_id},{flags},{json.dumps(one.address)},{found}]"
 
 
 _WORDS = {True: "true", False: "false", None: "null"}

@@ -11,8 +11,9 @@ from storage.content import packed
 from storage.database import Database, Unit
 from storage.desk_values import Agent, Contact, Desk, RoutingAddress, Team
 from storage.envelope import Envelope, Session
-from storage.messages import Accepted, Arrival, Header, Placing, Verdict
+from storage.messages import Accepted, Arrival, Header, Verdict
 from storage.outbox import Outgoing
+from storage.placing import Placing
 from storage.states import MessageState, Move
 from storage.threads import Author, Person, Pointer
 

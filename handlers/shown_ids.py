@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Thread IDs in words that people and programs have had their hands on: a subject, a quoted text.
+
+Enters: text. Leaves: the IDs in it whose keyed check holds: nothing else tells one from a word of twelve letters.
+An ID may stand in brackets or bare, in lower case, in full-width letters, and with one space or fold in its midst.
+Linear, and only so many words are checked.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from handlers import tokens
+from handlers.tokens import Keys
+
+MAX_CHECKED = 60  # words of twelve characters; a check costs some microseconds
+MAX_SHOWN = 5  # IDs of one text
+CHARACTERS = 12
+
+_RUN = re.compile(r"[A-Za-z0-9]+")
+_TYPED = str.maketrans("01", "OI")  # neither digit is in an ID, and people take one for the other
+
+
+def in_subject(subject: str, keys: Keys) -> list[str]:
+    """The IDs of a decoded subject."""
+    return _valid(_words(unicodedata.normalize("NFKC", subject), is_broken=True), keys)
+
+
+def in_text(text: str, keys: Keys) -> list[str]:
+    """The IDs of a text; there they stand as our mail shows them, or as part of our addresses."""
+    return _valid(_words(text, is_broken=False), keys)
+
+
+def without(subject: str, thread_id: str) -> str:
+    """A subject without this ID in its brackets."""
+    return " ".join(re.sub(rf"\[{re.escape(thread_id)}\]", " ", subject, flags=re.IGNORECASE).split())
+
+
+def _words(text: str, *, is_broken: bool) -> Iterator[str]:
+    """Runs of letters and digits; and, if asked, each two that a single space divides."""
+    before: re.Match[str] | None = None
+    for run in _RUN.finditer(text):
+        yield run[0]
+        if is_broken and before is not None and text[before.end() : run.start()] == " ":
+            yield before[0] + run[0]
+        before = run
+
+
+def _valid(words: Iterable[str], keys: Keys) -> list[str]:
+    found: dict[str, None] = {}
+    for checked, word in enumerate(word for word in words if len(word) == CHARACTERS):
+        if checked == MAX_CHECKED or len(found) == MAX_SHOWN:
+            break
+        token = word.upper().translate(_TYPED)
+        if tokens.is_thread_id(keys, token):
+            found[token] = None
+    return list(found)
