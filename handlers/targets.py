@@ -8,7 +8,7 @@ the target's seconds and those it was paused. It counts while a case is new or o
 from datetime import datetime
 from typing import Any
 
-from handlers import calendars
+from handlers import business_time
 from handlers.acting import By
 from storage import cases
 from storage.case_values import ENDED_KINDS, Calendar, Target
@@ -32,7 +32,7 @@ def follow(unit: Unit, desk: Snapshot, before: Any, after: Any, by: By) -> None:
     paused_s, paused_at = int(after.paused_s), after.paused_at
     is_running = after.status_kind in RUNNING_KINDS
     if is_running and paused_at is not None:
-        paused_s += calendars.between(paused_at, by.now, _calendar(desk, _target(desk, after)))
+        paused_s += business_time.between(paused_at, by.now, _calendar(desk, _target(desk, after)))
         paused_at = None
     elif not is_running and paused_at is None:
         paused_at = by.now
@@ -61,7 +61,7 @@ def _unmet(due_at: datetime | None, met_at: datetime | None) -> datetime | None:
 def _at(desk: Snapshot, case: Any, target: Target | None, seconds: int, paused_s: int) -> datetime | None:
     if not seconds:
         return None
-    return calendars.after(case.created_at, seconds + paused_s, _calendar(desk, target))
+    return business_time.after(case.created_at, seconds + paused_s, _calendar(desk, target))
 
 
 def _target(desk: Snapshot, case: Any) -> Target | None:

@@ -13,6 +13,7 @@ from typing import Any
 # What a status is, whatever its name; a desk may add statuses of each kind but "new".
 STATUS_KINDS = ("new", "open", "pending", "on_hold", "solved", "closed")
 ENDED_KINDS = ("solved", "closed")
+LIVE_KINDS = tuple(kind for kind in STATUS_KINDS if kind not in ENDED_KINDS)
 PRIORITIES = ("low", "normal", "high", "urgent")
 MOST_FIELD_CHARACTERS = 1000
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, exists, or_, select
+from sqlalchemy import ColumnElement, Row, Select, or_, select
 
-from storage.case_values import ENDED_KINDS, View
+from storage.case_values import LIVE_KINDS, STATUS_KINDS, View
 from storage.database import Unit
 from storage.schema import message, thread
 from storage.schema_cases import case, case_link, case_tag
@@ -104,11 +104,11 @@ def _portions(case_ids: Sequence[int]) -> list[Sequence[int]]:
 def _conditions(unit: Unit, asked: Asked) -> list[ColumnElement[bool] | None]:
     view = asked.view
     return [
-        _one_of(view.statuses, case.c.status, case.c.status_kind),
+        _with_status(view.statuses),
         _one_of(view.priorities, case.c.priority),
-        _one_of(view.teams, team.c.name),
+        _of_teams(unit, view.teams),
         _one_of(view.queues, case.c.queue),
-        _owned(view.owners, asked.me),
+        _owned(unit, view.owners, asked.me),
         _tagged(view.tags),
         _of_contact(unit, view.contact) if view.contact else None,
         _of_account(unit, view.account) if view.account else None,
@@ -116,23 +116,35 @@ def _conditions(unit: Unit, asked: Asked) -> list[ColumnElement[bool] | None]:
     ]
 
 
-def _one_of(values: Sequence[str], *columns: Any) -> ColumnElement[bool] | None:
-    return or_(*(column.in_(values) for column in columns)) if values else None
+def _one_of(values: Sequence[str], column: Any) -> ColumnElement[bool] | None:
+    return column.in_(values) if values else None
 
 
-def _owned(owners: Sequence[str], me: str) -> ColumnElement[bool] | None:
+def _of_teams(unit: Unit, names: Sequence[str]) -> ColumnElement[bool] | None:
+    if not names:
+        return None
+    return case.c.team_id.in_(unit.execute(select(team.c.id).where(team.c.name.in_(names))).scalars().all())
+
+
+def _with_status(names: Sequence[str]) -> ColumnElement[bool] | None:
+    """A kind is asked for as a kind, for which there is an index; it includes the desk's own statuses of that kind."""
+    kinds, own = [one for one in names if one in STATUS_KINDS], [one for one in names if one not in STATUS_KINDS]
+    wanted = [column.in_(some) for column, some in ((case.c.status_kind, kinds), (case.c.status, own)) if some]
+    return or_(*wanted) if wanted else None
+
+
+def _owned(unit: Unit, owners: Sequence[str], me: str) -> ColumnElement[bool] | None:
+    """By ids that are known beforehand: what is asked for must be found by an index, however many cases there are."""
     if not owners:
         return None
     logins = [me if one == "me" else one for one in owners if one != "nobody"]
-    nobody = [case.c.owner_id.is_(None)] if "nobody" in owners else []
-    return or_(agent.c.login.in_(logins), *nobody)
+    ids = unit.execute(select(agent.c.id).where(agent.c.login.in_(logins))).scalars().all() if logins else []
+    wanted = [case.c.owner_id.in_(ids)] if logins else []
+    return or_(*wanted, *([case.c.owner_id.is_(None)] if "nobody" in owners else []))
 
 
 def _tagged(tags: Sequence[str]) -> ColumnElement[bool] | None:
-    """By a question of its own for each case: few tags are rare, and the newest cases come first."""
-    if not tags:
-        return None
-    return exists().where(case_tag.c.case_id == case.c.id, case_tag.c.tag.in_(tags))
+    return case.c.id.in_(select(case_tag.c.case_id).where(case_tag.c.tag.in_(tags))) if tags else None
 
 
 def _of_contact(unit: Unit, key: str) -> ColumnElement[bool]:
@@ -159,4 +171,4 @@ def _literal(domain: str) -> str:
 
 
 def _overdue(now: datetime) -> ColumnElement[bool]:
-    return (case.c.due_at < now) & case.c.status_kind.not_in(ENDED_KINDS)
+    return (case.c.due_at < now) & case.c.status_kind.in_(LIVE_KINDS)

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
-from storage.case_values import ENDED_KINDS
+from storage.case_values import LIVE_KINDS
 from storage.database import Unit
 from storage.messages import to_json
 from storage.schema import outbox, thread
@@ -188,7 +188,7 @@ def waiting(unit: Unit, limit: int) -> Sequence[int]:
     rows = unit.execute(
         select(case.c.id)
         .where(case.c.queue.is_not(None), case.c.queue != FALLBACK_QUEUE, case.c.team_id.in_(free))
-        .where(case.c.status_kind.not_in(ENDED_KINDS))
+        .where(case.c.status_kind.in_(LIVE_KINDS))
         .order_by(case.c.number)
         .limit(limit)
     )
@@ -283,7 +283,7 @@ _LOCK_TEAM = select(team.c.id).where(team.c.id == bindparam("t")).with_for_updat
 _LOAD = (
     select(func.count())
     .select_from(case)
-    .where(case.c.owner_id == agent.c.id, case.c.status_kind.not_in(ENDED_KINDS))
+    .where(case.c.owner_id == agent.c.id, case.c.status_kind.in_(LIVE_KINDS))
     .correlate(agent)
     .scalar_subquery()
 )

@@ -42,7 +42,8 @@ case = Table(
     Column("copies_due_at", Instant),  # when its new owner gets copies of all mail so far; null: none are due
     Column("merged_into_id", Id, ForeignKey("case_.id")),
     Column("created_at", Instant, nullable=False),
-    Index("ix_case_owner_id", "owner_id", "status_kind"),
+    Index("ix_case_owner_id", "owner_id", "status_kind", "number"),
+    Index("ix_case_owner_number", "owner_id", "number"),
     Index("ix_case_queue", "queue", "team_id"),
     Index("ix_case_team_id", "team_id", "number"),
     Index("ix_case_contact_id", "contact_id", "number"),
@@ -71,6 +72,7 @@ case = Table(
         postgresql_where=Column("merged_into_id").is_not(None),
     ),
     Index("ix_case_status", "status_kind", "status_at"),
+    Index("ix_case_status_number", "status_kind", "number"),
 )
 
 case_link = Table(

@@ -44,8 +44,9 @@ def _desk() -> None:
     op.create_index("ix_contact_account_id", "contact", ["account_id"])
     op.add_column("contact", sa.Column("account_source", TEXT, nullable=False, server_default="desk"))
     op.add_column("contact_address", sa.Column("source", TEXT, nullable=False, server_default="desk"))
-    replied = "SELECT id FROM contact WHERE source = 'reply'"
-    op.execute(f"UPDATE contact_address SET source = 'reply' WHERE contact_id IN ({replied})")
+    op.execute(
+        "UPDATE contact_address SET source = 'reply' WHERE contact_id IN (SELECT id FROM contact WHERE source = 'reply')"
+    )
 
 
 def _case_columns() -> None:
@@ -73,7 +74,9 @@ def _case_columns() -> None:
     op.execute("UPDATE case_ SET status_kind = status, status_at = created_at")
     op.execute("UPDATE case_ SET ended_at = created_at WHERE status IN ('solved', 'closed')")
     op.drop_index("ix_case_owner_id", "case_")
-    op.create_index("ix_case_owner_id", "case_", ["owner_id", "status_kind"])
+    op.create_index("ix_case_owner_id", "case_", ["owner_id", "status_kind", "number"])
+    op.create_index("ix_case_owner_number", "case_", ["owner_id", "number"])
+    op.create_index("ix_case_status_number", "case_", ["status_kind", "number"])
     op.create_index("ix_case_team_id", "case_", ["team_id", "number"])
     op.create_index("ix_case_contact_id", "case_", ["contact_id", "number"])
     op.create_index("ix_case_status", "case_", ["status_kind", "status_at"])

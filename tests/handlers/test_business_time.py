@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handlers.calendars import after, between
+from handlers.business_time import after, between
 from storage.case_values import Calendar
 
 OFFICE = Calendar("office", "Europe/Berlin", ("mon-fri 09:00-17:00",), ("2026-12-25",))
