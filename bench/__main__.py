@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench import mails, processes, profiled, report, rounds, steps
+from bench import mails, processes, profiled, report, rounds, scale, steps
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,6 +29,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--directory", type=Path, default=ROOT / "var/bench")
     parser.add_argument("--profile", action="store_true", help="instead: the accept path on SQLite under cProfile")
     parser.add_argument("--steps", action="store_true", help="instead: what each step of accepting one mail costs")
+    parser.add_argument(
+        "--scale", action="store_true", help="instead: a store of a million mails beside ten thousand"
+    )
+    parser.add_argument("--database", help="for --scale: a URL of PostgreSQL; _10000 and _1000000 are put behind it")
     given = parser.parse_args()
     given.sides = given.only.split(",")
     unknown = set(given.sides) - set(rounds.SIDES)
@@ -58,6 +62,10 @@ def install(sides: list[str]) -> None:
 
 def work(given: argparse.Namespace) -> None:
     """Prepare, run, report."""
+    if given.scale:
+        given.directory.mkdir(parents=True, exist_ok=True)
+        print(scale.run(given.directory.resolve(), given.database, given.rounds))
+        return
     runs_rounds = not given.profile and not given.steps
     if runs_rounds:
         install(given.sides)
