@@ -177,5 +177,5 @@ def event_words(item: Item) -> str:
 
 def _words(value: object) -> str:
     if isinstance(value, list):
-        return ",".join(str(one) for one in value)
+        return ",".join(str(one) for one in value) or "-"
     return "-" if value in (None, "") else str(value)

@@ -21,7 +21,7 @@ from handlers.acting import By
 from handlers.by_hand import Making
 from handlers.case_edits import Edit, Refusal
 from handlers.giving import Giving
-from storage import cases, desk
+from storage import case_changes, cases, desk
 from storage.address import parse
 from storage.database import Unit
 from storage.desk import Snapshot
@@ -179,11 +179,19 @@ def work(operator: Operator, number: int, login: str | None, as_json: bool, do: 
         row = cases.lock_number(unit, number)
         if row is None:
             raise NotFound(f"no case {number}: see casegate case list")
+        _refuse_merged(unit, row)
         last = cases.last_event(unit, row.id)
         by = By(actor(agent_in_force(found, login)), SystemClock().now())
         checked(do(unit, found, row, by))
         told = report(found, row.number, cases.timeline(unit, row.id, last))
     print_report(told, as_json=as_json)
+
+
+def _refuse_merged(unit: Unit, row: Any) -> None:
+    """A case that was merged holds nothing any more."""
+    if row.merged_into_id is not None:
+        other = case_changes.number_of(unit, row.merged_into_id)
+        raise click.UsageError(f"case {row.number} was merged into case {other}: change that one")
 
 
 def agent_in_force(found: Snapshot, login: str | None) -> str | None:

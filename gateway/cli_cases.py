@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from gateway import case_page
+from gateway.cli_case_number import CASE
 from gateway.cli_operator import NotFound, Operator
 from gateway.cli_output import print_json, print_list, rows_wanted, with_json, with_limit
 from gateway.clock import SystemClock
@@ -16,7 +17,6 @@ from storage.case_values import View
 from storage.case_views import Asked
 from storage.database import Unit
 
-_LARGEST_NUMBER = 2**63 - 1
 _COLUMNS = ("label", "created_at", "status", "team", "owner", "contact", "subject")
 
 
@@ -53,7 +53,7 @@ def case_list(operator: Operator, /, as_json: bool, limit: int | None, **asked: 
 
 
 @case.command(name="show")
-@click.argument("number", type=click.IntRange(1, _LARGEST_NUMBER))
+@click.argument("number", metavar="CASE", type=CASE)
 @with_json
 @click.pass_obj
 def case_show(operator: Operator, number: int, as_json: bool) -> None:
