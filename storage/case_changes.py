@@ -225,7 +225,7 @@ def _missing(unit: Unit, column: Any, source_id: int, target_id: int) -> list[in
 def add_link(unit: Unit, case_id: int, other_id: int, kinds: tuple[str, str]) -> bool:
     """`kinds`: what the other is to the case, and the case to the other; False where it was so already."""
     rows = ((case_id, other_id, kinds[0]), (other_id, case_id, kinds[1]))
-    new = [_LINK.write(unit, dict(zip(_LINK_COLUMNS, row, strict=True))).rowcount for row in rows]
+    new = [_LINK.write(unit, dict(zip(_LINK_COLUMNS, row, strict=True))).first() is not None for row in rows]
     return any(new)
 
 
@@ -351,4 +351,5 @@ def _around(unit: Unit, case_ids: Collection[int]) -> list[int]:
 
 
 _LINK_COLUMNS = ("case_id", "other_id", "kind")
-_LINK, _WATCHER, _MEMBER = Upsert(case_link), Upsert(case_watcher), Upsert(case_member)
+_LINK = Upsert(case_link, None, case_link.c.kind)
+_WATCHER, _MEMBER = Upsert(case_watcher), Upsert(case_member)

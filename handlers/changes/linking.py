@@ -21,7 +21,14 @@ KINDS = {
     "possibly_belongs_to": "possibly_belongs_to",
     "related": "related",
 }
-_BY_MAIL = {"third_party": "third_party", "follows": "follows", "split_to": "split_from", "split_from": "split_to"}
+_BY_MAIL = {
+    "third_party": "third_party",
+    "same_mail": "same_mail",
+    "follows": "followed_by",
+    "followed_by": "follows",
+    "split_to": "split_from",
+    "split_from": "split_to",
+}
 REMOVABLE = KINDS | _BY_MAIL
 MOST_GENERATIONS = 50
 

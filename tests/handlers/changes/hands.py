@@ -4,6 +4,8 @@
 import json
 from types import SimpleNamespace
 
+from sqlalchemy import select
+
 from gateway.cli_case_moves import persistent
 from handlers import handing, received
 from handlers.acting import By
@@ -11,6 +13,7 @@ from handlers.changes import linking, merging, parting, undoing
 from handlers.changes.parting import Wish
 from handlers.work import Work
 from storage import case_views, cases
+from storage.schema import message
 from storage.states import Move
 from tests.support.office import World, field, mail, sign
 
@@ -95,7 +98,12 @@ class Hands(World):
     def respond(self, reply: SimpleNamespace, author: str, **fields: str) -> SimpleNamespace:
         """The customer answers the team's reply, as their client does it."""
         named = {"in_reply_to": field(reply, "message-id"), "subject": field(reply, "subject")}
-        return self.write(author, field(reply, "reply-to"), **(named | fields))
+        return self.write(author, **({"to": field(reply, "reply-to")} | named | fields))
+
+    def id_of(self, reply: SimpleNamespace) -> str:
+        """The id of the message that a reply carries."""
+        with self.database.read() as unit:
+            return unit.execute(select(message.c.id).where(message.c.seq == reply.message_seq)).scalar_one()
 
     def mail_of(self, number: int) -> list[str]:
         """The ids of a case's messages."""
