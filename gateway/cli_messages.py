@@ -179,7 +179,7 @@ def _reading_item(octets: bytes) -> Item:
     read = reading.read(octets)
     return {
         "text": read.text,
-        "reply_text": quotes.new_text(read.text),
+        "reply_text": quotes.new_text_of(read.text, read.html),
         "attachments": [
             {"name": one.name, "type": one.type, "size": one.size, "sha256": one.sha256} for one in read.attachments
         ],

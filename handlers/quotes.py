@@ -14,7 +14,9 @@ from handlers.trimming.old_mail import old_mails
 from handlers.trimming.pages import lines_of_page
 from handlers.trimming.signatures import without_signature
 
-_NO_WORDS = (Kind.EMPTY, Kind.QUOTED)
+POOR = 5  # times fewer letters than the page beside it, and not from it: "Your program shows no HTML"
+
+_NO_WORDS = frozenset(Kind) - {Kind.WORDS, Kind.INDENTED}
 
 
 def new_text(text: str) -> str:
@@ -26,6 +28,20 @@ def new_text_of_html(page: str) -> str:
     """What the author of an HTML page wrote, as text."""
     lines = lines_of_page(page)
     return words_of(_new(lines)) or words_of(lines)
+
+
+def new_text_of(text: str, page: str | None) -> str:
+    """What the author of a mail wrote that has a text and perhaps a page; the page is read where the text is poor."""
+    if not page:
+        return new_text(text)
+    new, lines = new_text(text), lines_of_page(page)
+    said, shown = _letters(text), _letters(words_of(lines))
+    poor = not said or (len(said) * POOR < len(shown) and _letters(new) not in shown)
+    return new_text_of_html(page) if poor or said == shown else new
+
+
+def _letters(words: str) -> str:
+    return "".join(filter(str.isalnum, words))
 
 
 def _new(lines: list[Line]) -> list[Line]:

@@ -40,7 +40,8 @@ class Line:
 
 def line(words: str, said: Kind | None = None) -> Line:
     """A line; `said` is what HTML says of it."""
-    seen = words[:MAX_SEEN_CHARACTERS].lower()
+    seen = words if len(words) <= MAX_SEEN_CHARACTERS else words[:MAX_SEEN_CHARACTERS] + "…"
+    seen = seen.lower()
     seen = (seen if seen.isascii() else seen.translate(_UNSEEN)).strip()
     if said is None or (not seen and said is not Kind.OLD_MAIL):
         return Line(words, seen, _kind(seen))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where an old or a passed-on mail begins without marks: a divider, a block of header fields, "reply above this line".
 
-Enters: lines. Leaves: the places, top down. Never fails. A block needs three kinds of fields, among them From or a date,
-and a subject, an address or a rule above: a traveller's "From: Rome, To: Oslo" stays. Each line is looked at once.
+Enters: lines. Leaves: the places, top down. Never fails. A block needs three kinds of fields, among them From or a
+date, and a subject, an address or a rule above: a traveller's "From: Rome, To: Oslo" stays. Each line is read once.
 """
 
 from dataclasses import dataclass

@@ -12,10 +12,10 @@ from handlers.trimming.lines import Kind
 MAX_TAG_CHARACTERS = 600
 
 # The elements that clients mark; the others are not worth a look.
-MARKED = frozenset({"blockquote", "div", "p", "span", "table", "td", "hr", "section", "a", "br"})
+MARKED = frozenset({"blockquote", "pre", "div", "p", "span", "table", "td", "hr", "section", "a"})
 
 _QUOTE = re.compile(
-    r"type=\W?cite|\scite=|class=[\"']?[^\"'>]{0,60}(?:quote|cite)|name=[\"']?quote|border-left:\s?(?:solid|[\d.]+p[xt])"
+    r"type=\W?cite|\scite=|class=[\"']?[^\"'>]{0,60}(?:quote|cite)|name=[\"']?quote|border-left:[^;\"'>]{0,25}(?:solid|p[xt])"
 )
 _INSIDE: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (Kind.ATTRIBUTION, re.compile(r"class=[\"']?(?:x_)?(?:gmail_attr|moz-cite-prefix|gmail_default_attr)")),
@@ -33,8 +33,8 @@ _INSIDE: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 # The old mail begins here, in the same element or behind it.
 _BEGINS = re.compile(
     r"id=[\"']?(?:x_)*(?:divrplyfwdmsg|appendonsend|mail-editor-reference-message|reply-intro|stopspelling|"
-    r"isreplycontent|isforwardcontent|yahoo_quoted|mailcontainer_quote|quoted_header)|"
-    r"class=[\"']?(?:x_)?(?:yahoo_quoted|outlookmessageheader|gmail_quote_container_forward|zmail_extra_hr|ms-outlook-quote|"
+    r"isforwardcontent|yahoo_quoted|mailcontainer_quote|quoted_header)|"
+    r"class=[\"']?[^\"'>]{0,40}(?:yahoo_quoted|zmail_extra|outlookmessageheader|ms-outlook-quote|"
     r"mail_android_quote)|name=[\"']?(?:x_)?(?:_mailoriginal|messagereplysection)\b|"
     r"border:\s?none;\s?border-top:\s?solid\s(?:#e1e1e1|#b5c4df|windowtext|#cccccc)\s1\.0pt"
 )
@@ -44,7 +44,7 @@ def holds(name: str, tag: str) -> Kind | None:
     """What an element holds whose opening tag this is."""
     if name == "blockquote":
         return Kind.QUOTED if _QUOTE.search(tag, 0, MAX_TAG_CHARACTERS) else Kind.INDENTED
-    if name == "pre" or name not in MARKED or "=" not in tag:
+    if name not in MARKED or "=" not in tag:
         return None
     for kind, mark in _INSIDE:
         if mark.search(tag, 0, MAX_TAG_CHARACTERS):

@@ -38,7 +38,7 @@ _BREAKS = frozenset(
         *("blockquote", "pre", "section", "article", "header", "footer", "body", "center", "address"),
     }
 )
-_HOLDERS = frozenset({"blockquote", "div", "p", "span", "table", "td", "section"})
+_HOLDERS = frozenset({"blockquote", "pre", "div", "p", "span", "table", "td", "section"})
 _APART = frozenset({"p", "blockquote", "pre", "table", "h1", "h2", "h3"})  # shown with space around them
 
 
@@ -67,12 +67,36 @@ class _Page:
             if kind is not None:
                 self.depth[kind] -= 1
 
-    def end_line(self) -> None:
-        """Take the words as a line; none, and the line is not begun."""
+    def say(self, words: str) -> None:
+        """Words between two tags; line ends count in preformatted text only."""
+        if not self.open["pre"]:
+            self.words.append(words)
+            return
+        *ended, begun = words.split("\n")
+        for one in ended:
+            self.words.append(one)
+            self.break_line()
+        self.words.append(begun)
+
+    def end_line(self) -> bool:
+        """Take the words as a line; whether there were any. What is too much for MAX_LINES stays in the last one."""
+        if len(self.lines) >= MAX_LINES:
+            self.words.append(" ")
+            return True
+        return self.finish()
+
+    def finish(self) -> bool:
+        """The words so far are a line."""
         said = " ".join(_unescaped("".join(self.words)).split())
         self.words = []
         if said:
             self.lines.append(self._line(said))
+        return bool(said)
+
+    def break_line(self) -> None:
+        """End the line; the second break in turn leaves an empty one."""
+        if not self.end_line():
+            self.space()
 
     def space(self) -> None:
         """An empty line, as between paragraphs; never two."""
@@ -81,7 +105,7 @@ class _Page:
 
     def _line(self, said: str) -> Line:
         for kind in (Kind.QUOTED, Kind.ATTRIBUTION, Kind.SIGNATURE, Kind.INDENTED):
-            if self.depth[kind]:
+            if self.depth[kind] and (kind is not Kind.ATTRIBUTION or said.endswith((":", "："))):
                 return line(f"> {said}" if kind is Kind.QUOTED else said, kind)
         return line(said)
 
@@ -91,12 +115,12 @@ def lines_of_page(page: str) -> list[Line]:
     seen, lower, at = _Page(), page.lower(), 0
     if len(lower) != len(page):  # a letter that has no small one of its own length
         lower = page
-    while (start := page.find("<", at)) >= 0 and len(seen.lines) < MAX_LINES:
-        seen.words.append(page[at:start])
+    while (start := page.find("<", at)) >= 0:
+        seen.say(page[at:start])
         end, at = _tag_end(lower, start)
         _take(seen, lower[start + 1 : end])
-    seen.words.append(page[at:])
-    seen.end_line()
+    seen.say(page[at:])
+    seen.finish()
     return seen.lines
 
 
@@ -104,12 +128,12 @@ def _take(seen: _Page, tag: str) -> None:
     """One tag, without its brackets."""
     closing = tag.startswith("/")
     name = next(iter(tag[closing : closing + MAX_TAG_NAME_CHARACTERS + 1].replace("/", " ").split()), "")
-    if name in _BREAKS:
+    if name == "br":
+        seen.break_line()
+    elif name in _BREAKS:
         seen.end_line()
         if name in _APART:
             seen.space()
-    if name == "br" and not seen.words:
-        seen.space()
     if closing:
         seen.closing(name)
     else:

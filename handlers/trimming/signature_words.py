@@ -46,7 +46,7 @@ OPENINGS_ALONE: tuple[str, ...] = (
     ),
     *("išsiųsta iš mano ", "enviat des del meu ", "enviat des de ", "نُرسلت من ", "أُرسلت من ", "أرسلت من "),
     *("تم الإرسال من ", "مرسل من ", "ارسال شده از ", "נשלח מה", "ส่งจาก ", "发自我的"),
-    *("发自 ", "寄自我的", "傳送自我的", "nire iphone"),
+    *("发自 ", "發自我的", "發自 ", "寄自我的", "傳送自我的", "nire iphone"),
 )
 # These need a name from DEVICES behind them.
 OPENINGS: tuple[str, ...] = (
@@ -110,12 +110,12 @@ OPENINGS: tuple[str, ...] = (
         "last ned ",
         "lähetetty ",
         "hanki ",
-        "wysłane z ",
-        "wysłano z ",
+        "wysłane z",
+        "wysłano z",
         "pobierz ",
-        "odesláno z ",
+        "odesláno z",
     ),
-    *("odesláno ze ", "získat ", "odoslané z ", "poslano s ", "poslano sa ", "elküldve ", "küldve ", "отправлено с "),
+    *("získat ", "odoslané z", "poslano s ", "poslano sa ", "elküldve ", "küldve ", "отправлено с "),
     *("отправлено из ", "скачать ", "надіслано з ", "надіслано із ", "изпратено от ", "изпратено чрез ", "послато са "),
     *("αποστολή από ", "λήψη ", "dapatkan ", "tải ", "from my ", "from a ", "from mobile", "send from "),
     *("posted from ", "written on ", "typed on ", "composed on ", "message sent from ", "this email was sent from "),
@@ -143,7 +143,7 @@ ENDINGS: tuple[str, ...] = (
 )
 DEVICES: tuple[str, ...] = (
     *(
-        "iphone",
+        "iphon",
         "ipad",
         "ipod",
         "ios",

@@ -51,10 +51,11 @@ def is_boast(line: Line) -> bool:
 
 def _without_boasts(lines: list[Line], end: int) -> int:
     """Take off telephones' lines, rules, empty lines, and what HTML says is a signature."""
-    top = next_words(lines, 0)  # stays: somebody may write about telephones
+    top = next_words(lines, 0)  # stays: somebody may write about telephones, or into the signature
+    kinds = {Kind.EMPTY, Kind.SIGNATURE} - {line.kind for line in lines[top : top + 1]}
     while end > top + 1:
         last = lines[end - 1]
-        if not (last.kind in (Kind.EMPTY, Kind.SIGNATURE) or is_rule(last) or is_boast(last)):
+        if not (last.kind in kinds or is_rule(last) or is_boast(last)):
             break
         end -= 1
     return end

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The new words of a text: quotes, old mails and signatures go, whatever a person wrote stays."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.quotes import new_text
+from tests.handlers.quoting_samples import MARKED, UNMARKED
+
+ANSWER = "Thank you.\n\nThe tractor (no. 7) still stops at noon: why?\n\nBest regards\nCarl"
+QUOTE = "> Dear Carl,\n>\n> did you turn the key?\n>> I did.\n"
+OLD = "Dear Carl,\n\ndid you turn the key?\n\nAnn\n"
+
+
+@pytest.mark.parametrize("client", MARKED)
+def test_a_quote_below_the_answer_goes_with_what_the_client_wrote_above_it(client):
+    assert new_text(f"{ANSWER}\n\n{MARKED[client]}\n\n{QUOTE}") == ANSWER
+    assert new_text(f"{ANSWER}\n{MARKED[client]}\n{QUOTE}\n-- \nCarl\nFarm\n") == ANSWER
+
+
+@pytest.mark.parametrize("client", MARKED)
+def test_a_quote_above_the_answer_goes_too(client):
+    if "\nTo " not in MARKED[client]:  # that is a block of fields, above which nobody answers
+        assert new_text(f"{MARKED[client]}\n{QUOTE}\n{ANSWER}") == ANSWER
+
+
+@pytest.mark.parametrize("client", UNMARKED)
+def test_an_old_mail_without_marks_goes_with_its_fields(client):
+    assert new_text(f"{ANSWER}\n\n\n{UNMARKED[client]}\n{OLD}") == ANSWER
+    assert new_text(f"{ANSWER}\r\n{UNMARKED[client]}\r\n{OLD}".replace("\n", "\r\n")) == ANSWER
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Words that look like an attribution, a block, a divider, a signature, a telephone's line, and are none.
+        "She wrote: hello\nFrom: the hills\nand so on",
+        "Yesterday your colleague wrote:\nwe shall see.\nWhat now?",
+        "On 3 May 2026 I wrote to you.\n\nNobody answered:\nwhy?",
+        "Please book for me:\nFrom: Rome\nTo: Oslo\nDate: 3 May\nThank you",
+        "These are the fields:\nSubject: a word\nTo: nobody\n\nIs that right?",
+        "Prices:\n-----\nTractor 7 costs more than I thought it would, and I cannot pay that.\n-----\nWhat now?",
+        "First\n***\nOne more thing: the seat is loose.",
+        "Sent from the warehouse in May, it never came here.",
+        "Get well soon!",
+        "From my point of view it is broken.\nVia Roma 7",
+        "A | B\n| 1 | 2 |\n| 3 | 4 |",
+        "x > y and y > z\na->b",
+        "Call me at 10:30:\n+1 555 0100",
+        "I said at 10:30 on 3 May:\nno.",
+        "My address is carl@customer.example:\nplease use it.",
+        "--\nMy first line is a rule",
+        "Original message: I never got it.",
+        # Answers between quotes stay, with the quotes.
+        "> first?\nyes\n> second?\nno",
+        "Hello Ann,\n\n> Can you?\n\nYes.\n\n> Will you?\n\nNo.",
+        # A quote that nobody names above an answer: it may be anyone's words.
+        "> It was said that\n> it works\n\nIt does not.",
+        "> only a quote",
+        "> a quote\n\n> another",
+        "Sent from my iPhone",
+        "",
+    ],
+)
+def test_what_a_person_wrote_stays(text):
+    assert new_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "new"),
+    [
+        # A greeting above the quote and the answer below it: in doubt all of it stays.
+        ("Hello!\n\nAnn wrote:\n> Shall we?\n\nYes.", "Hello!\n\nAnn wrote:\n> Shall we?\n\nYes."),
+        # Answers piece by piece: what the client wrote above goes, the quotes stay.
+        (
+            "On 2 Nov 2026, at 15:04, Ann <ann@firm.example> wrote:\n> One?\nYes.\n> Two?\nNo.",
+            "> One?\nYes.\n> Two?\nNo.",
+        ),
+        (
+            "Hi,\n\nOn 2 Nov 2026, at 15:04, Ann <a@firm.example> wrote:\n> One?\nYes.\n> Two?\nNo.\n> Three?\n",
+            "Hi,\n\n> One?\nYes.\n> Two?\nNo.",
+        ),
+        # Passed on: the mail below is what the sender shows us; with words above, those are the new ones.
+        (
+            "---------- Forwarded message ---------\nFrom: Shop <shop@other.example>\nDate: Mon, 2 Nov 2026\n"
+            "Subject: Bill\nTo: <carl@customer.example>\n\nYou owe us 7 €.\n-- \nShop",
+            "You owe us 7 €.\n-- \nShop",
+        ),
+        ("See below.\n\n---------- Forwarded message ---------\nFrom: Shop\n\nYou owe us.", "See below."),
+        # An attribution first and nothing quoted below: only it goes.
+        ("On 2 Nov 2026 15:04, Ann <a@firm.example> wrote:\n\nShall we?", "Shall we?"),
+        # The first of several old mails is where the new words end.
+        (f"Yes.\n\n{UNMARKED['Outlook']}\nNo.\n\n{UNMARKED['Outlook, German']}\nWhy?", "Yes."),
+        # Signed text in OpenPGP's frame.
+        (
+            "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nYes.\n- -- \nCarl\n"
+            "-----BEGIN PGP SIGNATURE-----\nVersion: 1\n\niQEz\n=abcd\n-----END PGP SIGNATURE-----\n",
+            "Yes.",
+        ),
+        # A mailing list's footer.
+        (
+            "Yes.\n_______________________\nfarm mailing list\nfarm@lists.example\nhttps://lists.example/listinfo\n",
+            "Yes.",
+        ),
+        ("Yes.\n-- \nCarl\n\n-- \nYou received this message because you subscribed.", "Yes."),
+    ],
+)
+def test_what_is_left_of_mixed_mails(text, new):
+    assert new_text(text) == new
+
+
+@pytest.mark.parametrize("delimiter", ["-- ", "--", "—", "__", "---", "____________", "*****"])
+def test_a_signature_goes_below_its_delimiter(delimiter):
+    assert new_text(f"{ANSWER}\n\n{delimiter}\nCarl Customer\nFarm Ltd, 7 Field Road\n+1 555 0100\n") == ANSWER
+    assert new_text(f"{ANSWER}\n{delimiter}\nCarl\n\nOn 2 Nov 2026 15:04, Ann <a@b.example> wrote:\n{QUOTE}") == ANSWER
+
+
+@pytest.mark.parametrize("delimiter", ["-- ", "--", "—", "*****"])
+def test_a_rule_above_much_text_is_no_signature(delimiter):
+    text = f"First part.\n{delimiter}\n" + "Here is more of what I have to say about it.\n" * 30
+    assert new_text(text) == text.strip()
+
+
+BOASTS = (
+    *("Sent from my iPhone", "Sent from my Galaxy", "Sent from Outlook for Android", "Get Outlook for iOS"),
+    *(
+        "Get Outlook for iOS<https://aka.ms/o0ukef>",
+        "Sent from Yahoo Mail for iPad",
+        "Sent with Proton Mail secure email.",
+    ),
+    *(
+        "Sent via BlackBerry by AT&T",
+        "Sent from Mail for Windows",
+        "Von meinem iPhone gesendet",
+        "Gesendet mit der GMX Mail App",
+    ),
+    *(
+        "Gesendet von meinem Samsung Galaxy Smartphone.",
+        "Diese Nachricht wurde von meinem Android-Gerät mit K-9 Mail gesendet.",
+    ),
+    *("Envoyé de mon iPhone", "Envoyé depuis mon smartphone Samsung Galaxy.", "Télécharger Outlook pour iOS"),
+    *("Enviado desde mi iPhone", "Enviado do meu iPhone", "Obtener Outlook para Android", "Inviato da iPhone"),
+    *("Inviato dal mio dispositivo Android", "Verstuurd vanaf mijn iPhone", "Verzonden vanuit Outlook voor iOS"),
+    *(
+        "Skickat från min iPhone",
+        "Sendt fra min iPhone",
+        "Lähetetty iPhonesta",
+        "Wysłane z iPhone’a",
+        "Odesláno z iPhonu",
+    ),
+    *(
+        "Odoslané z iPhonu",
+        "Poslano z mojega iPhone",
+        "Trimis de pe iPhone",
+        "Отправлено с iPhone",
+        "Отправлено из мобильной Почты",
+    ),
+    *("Надіслано з iPhone", "Изпратено от моя iPhone", "Στάλθηκε από το iPhone μου", "iPhone'umdan gönderildi"),
+    *(
+        "נשלח מה-iPhone שלי",
+        "تم الإرسال من الـ iPhone الخاص بي",
+        "iPhoneから送信",
+        "나의 iPhone에서 보냄",
+        "发自我的iPhone",
+    ),
+    *(
+        "發自我的 iPhone",
+        "從我的 iPhone 傳送",
+        "Gửi từ iPhone của tôi",
+        "Dikirim dari iPhone saya",
+        "ส่งจาก iPhone ของฉัน",
+    ),
+    *("मेरे iPhone से भेजा गया", "Küldve az iPhone-omról", "Enviat des del meu iPhone"),
+)
+
+
+@pytest.mark.parametrize("boast", BOASTS)
+def test_what_a_telephone_writes_below_goes(boast):
+    assert new_text(f"{ANSWER}\n\n{boast}\n") == ANSWER
+    assert new_text(f"{ANSWER}\n\n{boast}\n\nOn 2 Nov 2026 15:04, Ann <a@b.example> wrote:\n{QUOTE}") == ANSWER
+    assert new_text(f"{ANSWER}\n\nOn 2 Nov 2026 15:04, Ann <a@b.example> wrote:\n{QUOTE}\n{boast}") == ANSWER
+
+
+_PIECES = st.sampled_from(
+    [
+        *(
+            "> q",
+            "On Monday",
+            "x wrote:",
+            "-- ",
+            "",
+            "text",
+            "From: a",
+            "Sent: b",
+            "Subject: c",
+            "____",
+            "--",
+            "> wrote:",
+        ),
+        *(
+            "Sent from my iPhone",
+            "On 2 Nov 2026 15:04, A <a@b> wrote:",
+            "---- Original Message ----",
+            "| x",
+            "A> x",
+            "<",
+        ),
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=30))
+def test_the_new_text_is_lines_of_the_text_in_their_order(lines):
+    left = iter(lines)
+    assert all(
+        any(line.strip() == one.strip() for one in left) for line in new_text("\n".join(lines)).split("\n") if line
+    )
+
+
+@given(st.text(max_size=500))
+def test_any_text_has_new_words_if_it_has_words(text):
+    assert bool(new_text(text)) == bool(text.strip()) or not new_text(text)
+
+
+@given(st.lists(st.text(alphabet="abc .,?!\n", max_size=60), max_size=8))
+def test_plain_words_all_stay(lines):
+    text = "\n".join(lines)
+    assert new_text(text) == text.strip()
