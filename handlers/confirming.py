@@ -41,9 +41,8 @@ def confirm(unit: Unit, case: Any, work: Work) -> None:
     if not cases.may_confirm(unit, author.key, work.now - A_DAY, MOST_A_DAY):
         return
     cases.note_confirmation(unit, work.row.seq, author.key, work.now)
-    sender = Mailbox(team.value.display_name, team.value.sender)
     token = threads.token_of(unit, work.row.thread_id)
-    outbox.put(unit, _outgoing(sender, author, wished, token, work), work.now)
+    outbox.put(unit, _outgoing(case, author, wished, token, work), work.now)
     told: dict[str, object] = {"message": work.row.id, "to": str(author)}
     cases.add_event(unit, case.id, Event("casegate", "confirmed", told), work.now)
 
@@ -78,8 +77,10 @@ def _unless_hidden(told: str, work: Work) -> str:
     return "" if any(intake in words for intake in work.office.intakes) else told
 
 
-def _outgoing(sender: Mailbox, author: Address, wished: list[dict[str, Any]], token: str, work: Work) -> Outgoing:
+def _outgoing(case: Any, author: Address, wished: list[dict[str, Any]], token: str, work: Work) -> Outgoing:
     row, office, name = work.row, work.office, tokens.new_name(work.now)
+    team = office.desk.teams[case.team_id].value
+    sender = Mailbox(team.display_name, team.sender)
     plan = ConfirmationPlan(
         sender=sender,
         recipient=author,
@@ -91,6 +92,7 @@ def _outgoing(sender: Mailbox, author: Address, wished: list[dict[str, Any]], to
         envid=_unless_hidden(row.envid, work),
         confirmed_id=row.message_id,
         date=work.now,
+        subject_tag=case.responded_at is not None and bool(office.handling_at(case.routing_address).subject_tag),
     )
     content = confirmation(plan)
     domains = dict.fromkeys((office.name, sender.address.domain))

@@ -9,6 +9,7 @@ mail readable.
 
 from dataclasses import dataclass
 
+from handlers import shown_ids
 from handlers.edits.reply_header import bracketed, mailbox_octets, references_octets
 from handlers.edits.splice import whole_line
 from handlers.headers import MAX_FIELDS, MAX_HEADER_OCTETS, Field, Head, Span, decode_text, encode_unstructured, fold
@@ -45,6 +46,7 @@ class CopyPlan:
     is_unverified: bool
     case_label: str
     author: Address | None
+    thread_id: str = ""
 
 
 def agent_copy(head: Head, plan: CopyPlan) -> bytes:
@@ -78,10 +80,18 @@ def _may_stay(field: Field, plan: CopyPlan) -> bool:
 
 def _kept_field(head: Head, field: Field, plan: CopyPlan) -> bytes:
     raw = whole_line(head.raw(field))
-    if field.name != b"subject" or not plan.is_unverified:
+    if field.name != b"subject":
         return raw
     words = decode_text(head.value(field))
-    return raw if words.startswith(UNVERIFIED) else fold(b"Subject", encode_unstructured(f"{UNVERIFIED} {words}"))
+    shown = _subject(words, plan)
+    return raw if shown == words else fold(b"Subject", encode_unstructured(shown))
+
+
+def _subject(words: str, plan: CopyPlan) -> str:
+    """Without the tag that the customer's side needs: it comes back with the agent's reply."""
+    if plan.thread_id and f"[{plan.thread_id}]".lower() in words.lower():
+        words = shown_ids.without(words, plan.thread_id)
+    return words if not plan.is_unverified or words.startswith(UNVERIFIED) else f"{UNVERIFIED} {words}".strip()
 
 
 def _own_fields(plan: CopyPlan) -> list[bytes]:

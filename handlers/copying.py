@@ -56,6 +56,7 @@ def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
         is_unverified=work.row.proof not in _VERIFIED,
         case_label=work.office.desk.sections.cases.label(case.number),
         author=_author_address(work.row.author_address),
+        thread_id=token,
     )
     mail = work.mail
     section = _readdressed(agent_copy(mail.head, plan), case, work)

@@ -67,6 +67,7 @@ class ConfirmationPlan:
     envid: str
     confirmed_id: str
     date: datetime
+    subject_tag: bool = False
 
 
 def acknowledgement(plan: AcknowledgementPlan) -> bytes:
@@ -75,7 +76,7 @@ def acknowledgement(plan: AcknowledgementPlan) -> bytes:
         fold(b"From", mailbox_octets(plan.sender)),
         fold(b"Reply-To", str(plan.reply_to).encode()),
         fold(b"To", str(plan.recipient).encode()),
-        fold(b"Subject", f"Case {plan.case_label} [{plan.thread_id}]".encode()),
+        fold(b"Subject", f"Case {plan.case_label}".encode()),
         fold(b"Date", format_datetime(plan.date).encode()),
         fold(b"Message-ID", bracketed(plan.message_id)),
         loop_mark(plan.message_id),
@@ -127,7 +128,8 @@ def confirmation(plan: ConfirmationPlan) -> bytes:
         envid=plan.envid,
         content=fold(b"Message-ID", bracketed(plan.confirmed_id)) + b"\r\n" if plan.confirmed_id else b"\r\n",
     )
-    return _section(plan, f"Delivered: your mail [{plan.thread_id}]") + written(report)
+    subject = f"Delivered: your mail{f' [{plan.thread_id}]' if plan.subject_tag else ''}"
+    return _section(plan, subject) + written(report)
 
 
 def _section(plan: NoticePlan | ConfirmationPlan, subject: str) -> bytes:

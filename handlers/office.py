@@ -61,6 +61,11 @@ class Office:
         """How mail to each address of the desk is filed, by Address.key."""
         return {key: self.desk.handling_of(row.value) for key, row in self.desk.addresses.items()}
 
+    def handling_at(self, routing_address: str) -> Handling:
+        """How the mail of a case is filed that came in by this address; the desk's where that is no more."""
+        row = self.routing_addresses.get(key_of(routing_address))
+        return self.desk.handling_of(row.value if row is not None else None)
+
     @cached_property
     def watches_topics(self) -> bool:
         """Whether some address wants a case of its own for another topic."""

@@ -169,6 +169,7 @@ def _plan(office: Office, draft: Draft, conversation: Conversation, team: TeamRo
         drop=frozenset(key_of(text) for text in _agents_addresses(office, conversation)),
         private=_private(office, draft, conversation),
         date=draft.received_at,
+        subject_tag=bool(office.handling_at(conversation.routing_address).subject_tag),
         hosts=hosts,
         text_hosts=tuple(host for host in hosts if host not in _mail_domains(office, draft, conversation)),
     )

@@ -53,6 +53,7 @@ class ReplyPlan:
     drop: frozenset[str]
     private: tuple[str, ...]
     date: datetime
+    subject_tag: bool = False  # whether the thread ID stands in the subject too
     hosts: tuple[str, ...] = ()
     text_hosts: tuple[str, ...] = ()
 

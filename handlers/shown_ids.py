@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from handlers import tokens
 from handlers.tokens import Keys
+from handlers.topics import behind_marks
 
 MAX_CHECKED = 60  # words of twelve characters; a check costs some microseconds
 MAX_SHOWN = 5  # IDs of one text
@@ -34,6 +35,19 @@ def in_text(text: str, keys: Keys) -> list[str]:
 def without(subject: str, thread_id: str) -> str:
     """A subject without this ID in its brackets."""
     return " ".join(re.sub(rf"\[{re.escape(thread_id)}\]", " ", subject, flags=re.IGNORECASE).split())
+
+
+def tagged(subject: str, thread_id: str) -> str:
+    """A subject with this ID in it once, behind the marks of answers: there no program that cuts the end takes it away.
+
+    A tag in brackets at the beginning is no part of the base subject (RFC 5256 §2.1), so that the mail stays in the
+    thread of clients that go by it.
+    """
+    bare = without(subject, thread_id) if thread_id.lower() in subject.lower() else subject
+    if thread_id.lower() in unicodedata.normalize("NFKC", bare).lower():
+        return bare
+    at = behind_marks(bare)
+    return f"{bare[:at].rstrip()} [{thread_id}] {bare[at:]}".strip()
 
 
 def _words(text: str, *, is_broken: bool) -> Iterator[str]:

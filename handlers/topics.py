@@ -138,6 +138,14 @@ def without_tags(subject: str, ways: Iterable[Way]) -> str:
     return subject.strip()
 
 
+def behind_marks(subject: str) -> int:
+    """Where the words of a subject begin, behind what programs write for answers and forwards."""
+    at = 0
+    while (found := _ANY_MARK.match(subject, at)) is not None:
+        at = found.end()
+    return at
+
+
 def other_topic(mail: Incoming) -> OtherTopic | None:
     """How to tell whether a mail opens another topic than subjects do; None: it does not, whatever they say.
 

@@ -43,6 +43,7 @@ class Conversation:
     participants: tuple[Person, ...]
     rows: tuple[Any, ...]
     next_seq: int
+    routing_address: str = ""
     roles: Mapping[int, str] = field(default_factory=dict)  # of the case team, by agent
 
 
@@ -97,6 +98,7 @@ def conversation(unit: Unit, pointed: Pointed) -> Conversation | None:
         participants=tuple(participants),
         rows=rows,
         next_seq=last + 1,
+        routing_address=case.routing_address,
         roles=members.roles(unit, case.id),
     )
 

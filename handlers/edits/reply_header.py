@@ -9,6 +9,7 @@ Keywords, Organization and every X- field but X-Priority go, for clients put nam
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
+from handlers import shown_ids
 from handlers.edits.private_text import hiding
 from handlers.edits.recipients import KEEP, edit_mailboxes
 from handlers.edits.structure import clean_field
@@ -50,6 +51,8 @@ def write_reply_header(content: bytes, plan: "ReplyPlan") -> bytes:
         if field.name in _KEPT and field.name not in seen:
             seen.add(field.name)
             kept.append(_kept_field(head, field, plan))
+    if plan.subject_tag and b"subject" not in seen:
+        kept.append(fold(b"Subject", shown_ids.tagged("", plan.thread_id).encode()))
     if b"date" not in seen:
         kept.append(fold(b"Date", format_datetime(plan.date).encode()))
     return b"".join((*_own_fields(plan), *kept, b"\r\n", content[head.body_offset :]))
@@ -99,6 +102,8 @@ def _decide(address: str, plan: "ReplyPlan") -> bytes | None:
 def _subject(head: Head, field: Field, plan: "ReplyPlan") -> bytes:
     words = decode_text(head.value(field))
     changed = hiding(plan).applied(words)
+    if plan.subject_tag:
+        changed = shown_ids.tagged(changed, plan.thread_id)
     return clean_field(head, field, plan) if changed == words else fold(b"Subject", encode_unstructured(changed))
 
 
