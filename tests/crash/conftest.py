@@ -18,7 +18,7 @@ STACKS = (
     pytest.param("sqlite", id="sqlite-own-workers"),
     pytest.param("postgres", id="postgres-rq", marks=(pytest.mark.postgres, pytest.mark.redis)),
 )
-ONE_OF_EACH = {"mx": {"processes": 1}, "queue": {"workers": 1, "sweep_period": "300ms", "lease": "2s"}}
+ONE_OF_EACH = {"mx": {"processes": 1}, "queue": {"workers": 1, "sweep_period": "300ms", "lease": "5m"}}
 _OPEN = {**DESK["address"][0], "acknowledge": "We have your mail."}
 _HELD = {**_OPEN, "address": HELD_ADDRESS, "accept_from": "known_contacts", "others": "quarantine"}
 ACKNOWLEDGING_DESK = {**DESK, "address": [_OPEN, _HELD]}
@@ -63,6 +63,6 @@ def _stack(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
         redis.flush()
     except RedisError:  # a test before killed it
         redis.restart()
-    url = postgres.database()
+    url = postgres.store()
     yield {"database_url": url, "redis_url": redis.url}
     postgres.drop(url)
