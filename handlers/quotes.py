@@ -50,10 +50,9 @@ def _new(lines: list[Line]) -> list[Line]:
     if olds and olds[0].start <= first:
         return lines[olds[0].stop :]  # passed on, and nothing said above
     said = _Said(lines)
-    begin = _begin(lines, said, first, named)
-    end = min((old.start for old in olds if old.start >= begin), default=len(lines))
-    end = _end(lines, said, begin, end, [one for one in named if begin <= one.start < end])
-    return _answers(lines, begin, end, named)
+    end = min((old.start for old in olds), default=len(lines))
+    end = _end(lines, said, end, [one for one in named if one.start < end])
+    return _answers(lines, _begin(lines, said, first, end, named), end, named)
 
 
 class _Said:
@@ -66,33 +65,31 @@ class _Said:
         return self.before[max(start, end)] > self.before[start]
 
 
-def _begin(lines: list[Line], said: _Said, first: int, named: list[Attribution]) -> int:
+def _end(lines: list[Line], said: _Said, end: int, named: list[Attribution]) -> int:
+    """Where the words end that are new: at a quote with nothing said below it, or at a signature."""
+    bottom = without_signature(lines, end)
+    for one in named:
+        below = quote_below(lines, one.stop)
+        unmarked = one.sure and below == one.stop
+        if said.between(0, one.start) and (unmarked or (below > one.stop and not said.between(below, bottom))):
+            end = one.start
+            break
+    end = top = without_signature(lines, end)
+    while top and lines[top - 1].kind in _NO_WORDS:
+        top -= 1
+    return without_signature(lines, top) if top else end
+
+
+def _begin(lines: list[Line], said: _Said, first: int, end: int, named: list[Attribution]) -> int:
     """Behind the attribution that the mail begins with, and behind its quote if only one answer follows."""
     if not named or named[0].start != first:
         return 0
     stop = named[0].stop
     below = quote_below(lines, stop)
     if below == stop:
-        return stop if named[0].sure else 0
-    bottom = without_signature(lines, len(lines))
-    answered = said.between(below, bottom) and not any(line.kind is Kind.QUOTED for line in lines[below:bottom])
+        return stop if named[0].sure and said.between(stop, end) else 0
+    answered = said.between(below, end) and not any(line.kind is Kind.QUOTED for line in lines[below:end])
     return below if answered else 0
-
-
-def _end(lines: list[Line], said: _Said, begin: int, end: int, named: list[Attribution]) -> int:
-    """Where the words end that are new: at a quote with nothing said below it, or at a signature."""
-    bottom = without_signature(lines, end)
-    for one in named:
-        below = quote_below(lines, one.stop)
-        unmarked = one.sure and below == one.stop
-        if said.between(begin, one.start) and (unmarked or (below > one.stop and not said.between(below, bottom))):
-            end = one.start
-            break
-    end = without_signature(lines, end)
-    top = end
-    while top > begin and lines[top - 1].kind in _NO_WORDS:
-        top -= 1
-    return without_signature(lines, top) if said.between(begin, top) else end
 
 
 def _answers(lines: list[Line], begin: int, end: int, named: list[Attribution]) -> list[Line]:

@@ -2,8 +2,8 @@
 """Where a client says whose words are quoted: "On ... wrote:", in any language, order and folding.
 
 Enters: lines. Leaves: the attributions found, top down. Never fails. What counts: a colon at the end, and before it on
-up to WINDOW lines a verb, a day, a time, an address. Sure is what has a verb and an address, or a verb, a day and a
-time; the rest counts only above quoted lines. No more than MAX_CANDIDATES lines are considered: the cost is linear.
+up to WINDOW lines a verb, a day, a time, an address. Sure is what has a verb and an address, a verb, a day and a time,
+or all but the verb; the rest counts only above quoted lines. No more than MAX_CANDIDATES lines are considered.
 """
 
 import re
@@ -34,6 +34,9 @@ class Has(IntFlag):
     DAY = auto()
     TIME = auto()
     ADDRESS = auto()
+
+
+_WHEN = Has.DAY | Has.TIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +95,24 @@ def _is_above_quote(lines: list[Line], number: int) -> bool:
 
 def _ending_at(lines: list[Line], number: int, floor: int) -> Attribution | None:
     start, has = _reach(lines, number, floor)
-    sure = Has.VERB in has and (Has.ADDRESS in has or (Has.DAY in has and Has.TIME in has))
-    if not lines[number].seen.endswith(_COLON_END):
-        sure = False
-        likely = Has.ADDRESS in has and Has.DAY in has
-    else:
-        likely = bool(has & (Has.VERB | Has.ADDRESS)) or (Has.DAY in has and Has.TIME in has)
-    if sure or (likely and _is_above_quote(lines, number)):
+    sure = _is_sure(has, lines[number].seen)
+    if sure or (_is_likely(has, lines[number].seen) and _is_above_quote(lines, number)):
         return Attribution(start, number + 1, sure)
     return None
+
+
+def _is_sure(has: Has, last: str) -> bool:
+    if not last.endswith(_COLON_END):
+        return False
+    if Has.VERB in has and Has.ADDRESS in has:
+        return True
+    return _WHEN in has and (Has.VERB in has or (Has.ADDRESS in has and last.endswith(">:")))
+
+
+def _is_likely(has: Has, last: str) -> bool:
+    if not last.endswith(_COLON_END):
+        return Has.ADDRESS | Has.DAY in has
+    return Has.VERB in has or Has.ADDRESS in has or _WHEN in has
 
 
 def _reach(lines: list[Line], number: int, floor: int) -> tuple[int, Has]:

@@ -49,13 +49,14 @@ def _stop(lines: list[Line], names: list[str | None], number: int) -> int:
     """Where the client's words end that begin here; `number` if none do."""
     line = lines[number]
     if line.kind is Kind.OLD_MAIL or (line.kind is Kind.WORDS and _is_divider(line.seen)):
+        return _block(lines, names, next_words(lines, number + 1))[0] or number + 1
+    if line.kind is Kind.WORDS and _is_dashed(line.seen):  # in a language or of a client that we do not know
         below = next_words(lines, number + 1)
-        stop, _ = _block(lines, names, below)
-        return stop if stop > below else number + 1
+        return _block(lines, names, below)[0] if names[below : below + 1] in ([FROM], [SENT], [SUBJECT]) else number
     if names[number] not in (FROM, SENT, SUBJECT):
         return number
     stop, kinds = _block(lines, names, number)
-    return stop if _is_mail(lines, number, stop, kinds) else number
+    return stop if _is_mail(lines, number, stop, kinds | _further(line.seen)) else number
 
 
 def _is_mail(lines: list[Line], start: int, stop: int, kinds: set[str]) -> bool:
@@ -68,10 +69,10 @@ def _is_mail(lines: list[Line], start: int, stop: int, kinds: set[str]) -> bool:
 
 
 def _block(lines: list[Line], names: list[str | None], number: int) -> tuple[int, set[str]]:
-    """(end, kinds of fields) of the header fields that stand here, folded ones and empty lines between included."""
+    """(end, kinds) of the header fields that stand here, folded ones and empty lines between included; 0 for none."""
     kinds: set[str] = set()
-    stop = at = number
-    while at < min(len(lines), number + MAX_BLOCK_LINES) and at - stop < FOLDED_LINES:
+    stop, at = 0, number
+    while at < min(len(lines), number + MAX_BLOCK_LINES) and at - max(stop, number) < FOLDED_LINES:
         name = names[at]
         if name is not None:
             kinds.add(name)
@@ -92,6 +93,17 @@ def _field(line: Line) -> str | None:
         return None
     colon = min((at for at in (line.seen.find(mark, 0, MAX_NAME_CHARACTERS) for mark in ":：") if at > 0), default=0)
     return KIND_OF.get(line.seen[:colon].strip(_AROUND)) if colon else None
+
+
+def _further(seen: str) -> set[str]:
+    """The kinds of the fields behind the first that a program has joined to one line."""
+    last_words = (piece.split()[-1:] for piece in seen.split(":")[1:-1])
+    return {KIND_OF[word[0]] for word in last_words if word and word[0] in KIND_OF} - {OTHER}
+
+
+def _is_dashed(seen: str) -> bool:
+    """Some words between dashes."""
+    return seen.startswith(("--", "==", "__", "**")) and seen.endswith(("--", "==", "__", "**")) and " " in seen
 
 
 def _is_divider(seen: str) -> bool:

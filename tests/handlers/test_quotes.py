@@ -92,6 +92,12 @@ def test_what_a_person_wrote_stays(text):
         ("On 2 Nov 2026 15:04, Ann <a@firm.example> wrote:\n\nShall we?", "Shall we?"),
         # The first of several old mails is where the new words end.
         (f"Yes.\n\n{UNMARKED['Outlook']}\nNo.\n\n{UNMARKED['Outlook, German']}\nWhy?", "Yes."),
+        # An answer between its quote and the signature or another quote.
+        (f"{MARKED['mutt']}\n> One?\n\nYes.\n\n{MARKED['Gmail, English']}\n> older", "Yes."),
+        # Fields on one line; a divider of a client that we do not know; a date and an address in an unknown language.
+        ("Yes.\n\nFrom: Ann [mailto:a@b.example] Sent: Monday 15:04 To: Carl Subject: x\n\nold", "Yes."),
+        ("Yes.\n\n----- Qwx zzz -----\nVon: Ann\nold", "Yes."),
+        ("Yes.\n\nQwx 2.11.2026 15:04 zzz Ann <ann@firm.example>:\n\nold", "Yes."),
         # Signed text in OpenPGP's frame.
         (
             "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nYes.\n- -- \nCarl\n"
