@@ -32,6 +32,8 @@ needs swaks swaks
 needs libnet-ssleay-perl /usr/lib/*/perl5/*/Net/SSLeay.pm # without it swaks knows no TLS
 needs msmtp msmtp
 needs curl curl
+needs mutt mutt
+needs s-nail s-nail
 needs nodejs node
 needs node-nodemailer /usr/share/nodejs/nodemailer/package.json
 needs_root postfix postfix
