@@ -16,6 +16,7 @@ MAX_NAME_CHARACTERS = 30
 MAX_BLOCK_LINES = 40
 FOLDED_LINES = 6  # of one field, in a block
 
+_TECHNICAL = ("received:", "return-path:", "dkim-signature:", "mime-version:", "content-type:", "x-", "delivered-to:")
 _AROUND = '>*_|•"“” \t'
 
 
@@ -62,6 +63,8 @@ def _stop(lines: list[Line], names: list[str | None], number: int) -> int:
 def _is_mail(lines: list[Line], start: int, stop: int, kinds: set[str]) -> bool:
     if len(kinds) < 3 or not kinds & {FROM, SENT}:
         return False
+    if any(line.seen.startswith(_TECHNICAL) for line in lines[max(start - 1, 0) : stop + 1]):
+        return False  # somebody shows us the header section of a mail
     if SUBJECT in kinds or any("@" in line.seen for line in lines[start:stop]):
         return True
     above = end_of_words(lines, start)

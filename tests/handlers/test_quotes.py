@@ -51,6 +51,7 @@ def test_an_old_mail_without_marks_goes_with_its_fields(client):
         "I said at 10:30 on 3 May:\nno.",
         "My address is carl@customer.example:\nplease use it.",
         "--\nMy first line is a rule",
+        "What is this?\n\nReceived: from x\nFrom: a@b.example\nTo: c@d.example\nSubject: x\nDate: y\n\nIs it spam?",
         "Original message: I never got it.",
         # Answers between quotes stay, with the quotes.
         "> first?\nyes\n> second?\nno",
