@@ -190,7 +190,7 @@ def work(operator: Operator, number: int, login: str | None, as_json: bool, do: 
 def _refuse_merged(unit: Unit, row: Any) -> None:
     """A case that was merged holds nothing any more."""
     if row.merged_into_id is not None:
-        other = case_changes.number_of(unit, row.merged_into_id)
+        other = case_changes.number_of(unit, case_changes.survivor(unit, row.id))
         raise click.UsageError(f"case {row.number} was merged into case {other}: change that one")
 
 

@@ -14,9 +14,11 @@ from sqlalchemy.exc import OperationalError
 
 from gateway import jobs
 from gateway.jobs import Jobs, Tools
-from handlers import routing
+from handlers import handing, routing
+from storage import cases
 from storage.commit_group import GroupCommitter
 from storage.database import DatabaseUnavailable
+from storage.states import Move
 from tests.support.office import World, mail
 
 
@@ -130,3 +132,41 @@ def test_a_fault_costs_an_attempt_and_the_third_shunts(
     assert (world.message(message_id).state, world.message(message_id).attempts) == ("accepted", 2)
     turns(world, work, 1)
     assert (world.message(message_id).state, world.message(message_id).case.queue) == ("shunted", "fallback")
+
+
+def test_a_case_that_cannot_be_handed_over_waits_and_holds_up_no_other(
+    world: World, work: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = [world.receive(mail()).case.number for _ in range(2)]
+    broken, *_ = (world.case(number).id for number in numbers)
+    for number in numbers:
+        mark_for_copies(world, number)
+    give_all = handing.give_all
+
+    def fail_for_one(unit: Any, case: Any, *rest: Any) -> None:
+        if case.id == broken:
+            raise ValueError("no")
+        give_all(unit, case, *rest)
+
+    with monkeypatch.context() as ill:
+        ill.setattr(handing, "give_all", fail_for_one)
+        assert (work.hand_over(), work.hand_over()) == (1, 0)
+        assert world.case(numbers[0]).copies_due_at > world.now
+    world.clock.advance(60)
+    assert (work.hand_over(), work.hand_over()) == (1, 0)
+
+
+def test_an_ill_database_leaves_the_mark(world: World, work: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = world.receive(mail()).case.number
+    mark_for_copies(world, number)
+    with monkeypatch.context() as ill:
+        fail_with(ill, handing, "give_all", ILL["deadlock"])
+        with pytest.raises(OperationalError):
+            work.hand_over()
+    assert work.hand_over() == 1
+
+
+def mark_for_copies(world: World, number: int) -> None:
+    """As a change of owner by hand leaves it."""
+    with world.database.move(Move.EDIT) as unit:
+        cases.write(unit, world.case(number).id, {"copies_due_at": world.now})
