@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from gateway.cli_output import Item, instant, optional, print_fields, print_list, print_text
-from storage import case_parts, case_views, cases
+from storage import case_changes, case_parts, case_views, cases
 from storage.case_values import ENDED_KINDS
 from storage.database import Unit
 
@@ -29,6 +29,7 @@ _WHERE_SAID = (
     "paused_at",
     "watchers",
     "merged_into",
+    "merged",
 )
 
 
@@ -47,8 +48,20 @@ def whole(unit: Unit, row: Any, prefix: str, now: Any) -> Item:
         "mail": [_mail(one, files) for one in case_views.mail_of(unit, row.id)],
         "watchers": case_parts.watchers(unit, row.id),
         "members": [{"login": one.login, "role": one.role} for one in case_parts.members(unit, row.id)],
-        "comments": _comments(unit, row.id),
-        "timeline": [event(one) for one in cases.timeline(unit, row.id)],
+        **_story(unit, row.id),
+    }
+
+
+def _story(unit: Unit, case_id: int) -> Item:
+    """What was said and done in the case and in those merged into it, marked with their numbers."""
+    numbers = {one: case_changes.number_of(unit, one) for one in case_changes.family(unit, case_id)}
+    marks: dict[int, Item] = {one: {} if one == case_id else {"case": number} for one, number in numbers.items()}
+    comments: list[Any] = [comment | marks[one] for one in numbers for comment in _comments(unit, one)]
+    events = sorted((one for each in numbers for one in cases.timeline(unit, each)), key=lambda one: one.id)
+    return {
+        "merged": sorted(number for one, number in numbers.items() if one != case_id),
+        "comments": sorted(comments, key=lambda one: one["id"]),
+        "timeline": [event(one) | marks[one.case_id] for one in events],
     }
 
 
@@ -67,7 +80,8 @@ def show(item: Any) -> None:
         click.echo()
         print_list(item["mail"], ("at", "from", "to", "cc", "subject", "id"), as_json=False, limit=len(item["mail"]))
     for comment in item["comments"]:
-        click.echo(f"\ncomment  {comment['at']} {comment['actor']}")
+        where = f" (case {comment['case']})" if "case" in comment else ""
+        click.echo(f"\ncomment  {comment['at']} {comment['actor']}{where}")
         print_text(comment["text"])
         for one in comment["files"]:
             print_fields({"file": _file_words(one)}, ("file",))

@@ -23,13 +23,14 @@ from handlers.case_edits import subject_fault
 from handlers.changes import linking, merging, parting, undoing
 from handlers.changes.common import Done
 from handlers.changes.parting import Wish
-from handlers.office import Office
+from storage import desk
 from storage.case_changes import Moved
-from storage.database import Database, Unit, is_ill
+from storage.database import Database, DatabaseUnavailable, Unit, is_ill
+from storage.desk import Snapshot
 from storage.states import Move
 
 T = TypeVar("T")
-Do = Callable[[Unit, Office, By], Any]
+Do = Callable[[Unit, Snapshot, By], Any]
 
 MOST_TRIES = 6  # of a call that meets others at the same rows
 PAUSE_S = 0.05  # after the first of them, twice as long after each
@@ -50,10 +51,10 @@ def merge(context: click.Context, /, words: tuple[str, ...], is_sure: bool, **ca
         raise click.UsageError("merge which case into which? casegate case merge 12 into 7")
     number, other = (CASE.convert(word, None, context) for word in named)
 
-    def do(unit: Unit, office: Office, by: By) -> Any:
-        return merging.merge(unit, office.desk, (number, other), by, is_sure=is_sure)
+    def do(unit: Unit, found: Snapshot, by: By) -> Any:
+        return merging.merge(unit, found, (number, other), by, is_sure=is_sure)
 
-    done = _change(context.obj, do, call["login"])
+    done = _change(context.obj, Move.CHANGE, do, call)
     _print(done, f"case {number} is merged into case {{0}}", call)
 
 
@@ -70,8 +71,7 @@ def split(operator: Operator, /, number: int, messages: tuple[str, ...], subject
     if fault:
         raise click.UsageError(fault)
     wish = Wish(tuple(dict.fromkeys(messages)), subject=subject.strip())
-    done = _change(operator, lambda unit, office, by: parting.part(unit, office, number, wish, by), call["login"])
-    _print(done, f"case {{0}} is split from case {number}", call)
+    _print(_part(operator, number, wish, call), f"case {{0}} is split from case {number}", call)
 
 
 @case.command()
@@ -84,8 +84,7 @@ def split(operator: Operator, /, number: int, messages: tuple[str, ...], subject
 def move(operator: Operator, /, messages: tuple[str, ...], into: int, is_sure: bool, **call: Any) -> None:
     """Let mail belong to another case than the one it is in."""
     wish = Wish(tuple(dict.fromkeys(messages)), into=into, is_sure=is_sure)
-    done = _change(operator, lambda unit, office, by: parting.part(unit, office, None, wish, by), call["login"])
-    _print(done, "the mail is of case {0} now", call)
+    _print(_part(operator, None, wish, call), "the mail is of case {0} now", call)
 
 
 @case.command()
@@ -97,10 +96,10 @@ def move(operator: Operator, /, messages: tuple[str, ...], into: int, is_sure: b
 def undo(operator: Operator, /, number: int, change: int | None, **call: Any) -> None:
     """Undo the last merge, split or move of a case, or the one with this number."""
 
-    def do(unit: Unit, office: Office, by: By) -> Any:
-        return undoing.undo(unit, office.desk, number, change, by)
+    def do(unit: Unit, found: Snapshot, by: By) -> Any:
+        return undoing.undo(unit, found, number, change, by)
 
-    _print(_change(operator, do, call["login"]), "undone; its mail is of case {0} again", call)
+    _print(_change(operator, Move.CHANGE, do, call), "undone; its mail is of case {0} again", call)
 
 
 @case.command()
@@ -109,9 +108,9 @@ def undo(operator: Operator, /, number: int, change: int | None, **call: Any) ->
 @click.argument("other", metavar="CASE", type=CASE)
 @with_agent
 @click.pass_obj
-def link(operator: Operator, number: int, kind: str, other: int, login: str | None) -> None:
+def link(operator: Operator, /, number: int, kind: str, other: int, **call: Any) -> None:
     """Link two cases: case link 12 parent 7 says that 7 is the parent of 12."""
-    is_new = _transaction(operator, Move.EDIT, lambda unit, _, by: linking.link(unit, number, kind, other, by), login)
+    is_new = _change(operator, Move.EDIT, lambda unit, _, by: linking.link(unit, number, kind, other, by), call)
     click.echo(f"case {number}: {kind} case {other}" + ("" if is_new else "; it was so already"))
 
 
@@ -121,41 +120,44 @@ def link(operator: Operator, number: int, kind: str, other: int, login: str | No
 @click.argument("other", metavar="CASE", type=CASE)
 @with_agent
 @click.pass_obj
-def unlink(operator: Operator, number: int, kind: str, other: int, login: str | None) -> None:
+def unlink(operator: Operator, /, number: int, kind: str, other: int, **call: Any) -> None:
     """Take a link between two cases away."""
-    _transaction(operator, Move.EDIT, lambda unit, _, by: linking.unlink(unit, number, kind, other, by), login)
+    _change(operator, Move.EDIT, lambda unit, _, by: linking.unlink(unit, number, kind, other, by), call)
     click.echo(f"case {number}: no longer {kind} case {other}")
 
 
 VERBS = (case,)
 
 
-def _change(operator: Operator, do: Do, login: str | None) -> Done:
-    done: Done = _transaction(operator, Move.CHANGE, do, login)
-    return done
+def _change(operator: Operator, kind: Move, do: Do, call: dict[str, Any]) -> Any:
+    with operator.store() as database:
+        with database.read() as unit:
+            found = desk.snapshot(unit)
+        by = By(actor(agent_in_force(found, call["login"])), SystemClock().now())
+        return checked(persistent(database, kind, lambda unit: do(unit, found, by)))
 
 
-def _transaction(operator: Operator, kind: Move, do: Do, login: str | None) -> Any:
+def _part(operator: Operator, number: int | None, wish: Wish, call: dict[str, Any]) -> Any:
+    """New threads need the keys."""
     config = operator.config()
     with operator.store() as database:
         keys, _ = opening.open_keys(config, database)
         office = Reception(config, keys, database).fresh_office()
-        by = By(actor(agent_in_force(office.desk, login)), SystemClock().now())
-        return checked(persistent(database, kind, lambda unit: do(unit, office, by)))
+        by = By(actor(agent_in_force(office.desk, call["login"])), SystemClock().now())
+        return checked(persistent(database, Move.CHANGE, lambda unit: parting.part(unit, office, number, wish, by)))
 
 
 def persistent(database: Database, kind: Move, do: Callable[[Unit], T]) -> T:
     """Make this move; whoever loses to another one at the same rows looks again. What is refused changes nothing."""
-    for tries in range(MOST_TRIES - 1):
+    for tries in range(MOST_TRIES):
         try:
             with database.move(kind) as unit:
                 return do(unit)
         except Exception as error:
-            if not isinstance(error, Moved) and not is_ill(error):
+            if not isinstance(error, Moved) and (not is_ill(error) or tries == MOST_TRIES - 1):
                 raise
         time.sleep(PAUSE_S * 2**tries)
-    with database.move(kind) as unit:
-        return do(unit)
+    raise DatabaseUnavailable("these cases are being changed by others; try again")
 
 
 def _print(done: Done, words: str, call: dict[str, Any]) -> None:

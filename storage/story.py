@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, select
 
+from storage import case_changes
 from storage.content import Look
 from storage.database import Unit
 from storage.schema import author_domain, message, outbox, outbox_recipient, thread
@@ -26,11 +27,13 @@ _NAMING = ("message", "reply", "routing_failed")
 
 def events_of(unit: Unit, row: Any) -> list[Row[Any]]:
     """The lines of the timeline that were written for this message, oldest first."""
-    if row.thread_id is None:
-        return []
-    lines = list(unit.execute(_EVENTS, {"t": row.thread_id, "since": row.received_at}))
-    named = [at for at, line in enumerate(lines) if _names(line, row.id)]
-    return _around(lines, named[0]) if named else []
+    case_id = unit.execute(_CASE, {"t": row.thread_id}).scalar()
+    for one in case_changes.whereabouts(unit, case_id) if case_id is not None else ():
+        lines = list(unit.execute(_EVENTS, {"c": one, "since": row.received_at}))
+        named = [at for at, line in enumerate(lines) if _names(line, row.id)]
+        if named:
+            return _around(lines, named[0])
+    return []
 
 
 def deliveries_of(unit: Unit, seq: int) -> Rows:
@@ -69,10 +72,10 @@ def _around(lines: list[Row[Any]], at: int) -> list[Row[Any]]:
     return lines[first:end]
 
 
+_CASE = select(thread.c.case_id).where(thread.c.id == bindparam("t"))
 _EVENTS = (
     select(case_event)
-    .join(thread, thread.c.case_id == case_event.c.case_id)
-    .where(thread.c.id == bindparam("t"), case_event.c.at >= bindparam("since"))
+    .where(case_event.c.case_id == bindparam("c"), case_event.c.at >= bindparam("since"))
     .order_by(case_event.c.id)
     .limit(MOST_EVENTS)
 )
