@@ -6,13 +6,14 @@ Enters: what the desk says, the way's row, its newest probe. Leaves: plain value
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import click
 
-from gateway.cli_output import Item, instant, optional, print_fields, print_text
+from gateway.cli_output import Item, instant, optional, plain, print_fields, print_text
 from handlers.probes import shown
+from storage.case_values import DEFAULT_HANDLING, Handling
 from storage.ways import Passage, confirmations_of, of_row
 
 LONGEST = 36  # of an address in the table
@@ -21,6 +22,7 @@ PAGE = (
     "team",
     "alias_of",
     "aliases",
+    "cases",
     "verified",
     "way",
     "intake",
@@ -47,6 +49,18 @@ def item(said: Item, row: Any, host: str, *, by_word: bool) -> Item:
         "alarm": row.alarm if row is not None else "",
         "alarm_at": optional(instant, row.alarm_at) if row is not None else None,
     }
+
+
+def cases_item(handling: Handling) -> dict[str, object]:
+    """How mail to an address is filed, and what its cases begin with; all of it is said."""
+    said = {each.name: getattr(handling, each.name) for each in fields(handling)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
+
+
+def _cases_words(held: Any) -> str:
+    """What is not as everywhere."""
+    usual = cases_item(DEFAULT_HANDLING)
+    return ", ".join(f"{name} {plain(value)}" for name, value in held.items() if value != usual[name])
 
 
 def row(one: Item) -> Item:
@@ -84,7 +98,8 @@ def details(row: Any, probe: Any) -> Item:
 
 def print_page(one: Item, row: Any) -> None:
     """For people; what is long is wrapped."""
-    print_fields({**one, "alarm": ""}, [name for name in PAGE if name not in ("found", "alarm")])
+    shown_ = {**one, "cases": _cases_words(one["cases"]), "alarm": ""}
+    print_fields(shown_, [name for name in PAGE if name not in ("found", "alarm")])
     if one["found"]:
         print_text(f"\n{one['found']}")
     if one["alarm"]:

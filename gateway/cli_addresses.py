@@ -167,14 +167,16 @@ def _items(unit: Unit, host: str) -> list[Item]:
     found, known = desk.snapshot(unit), ways.rows(unit)
     items: list[Item] = []
     for row in found.addresses.values():
-        said = {**address_item(row.value, found.policy), "alias_of": None}
+        cases = address_page.cases_item(found.handling_of(row.value))
+        said = {**address_item(row.value, found.policy), "cases": cases, "alias_of": None}
         items.append(item(said, known.get(row.value.address.key), host, by_word=row.value.verified))
     is_verified = {_key(one): bool(one["verified"]) for one in items}
     for key, alias in ways.aliases(unit).items():
         if key not in found.aliases:
             continue
         target = found.aliases[key].value
-        said = {**address_item(target, found.policy), "address": alias.address, "aliases": []}
+        cases = address_page.cases_item(found.handling_of(target))
+        said = {**address_item(target, found.policy), "cases": cases, "address": alias.address, "aliases": []}
         old = item(said, known.get(key), host, by_word=is_verified[target.address.key])
         items.append({**old, "alias_of": str(target.address), "way": old["way"] if key in known else "alias"})
     return items

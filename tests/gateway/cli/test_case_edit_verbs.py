@@ -117,6 +117,14 @@ def test_a_text_that_is_no_utf8_is_refused(desk: Installation):
     assert "not UTF-8" in desk.refused(2, *NEW, "--subject", "s", "--text", "-", stdin=b"\xff\xfe")
 
 
+def test_an_address_shows_what_its_cases_begin_with(desk: Installation):
+    desk.desk.write_text(DESK.replace("verified = true", 'verified = true\npriority = "high"\ntags = ["vip"]') + MORE)
+    desk.out("apply", str(desk.desk))
+    shown = desk.json("address", "show", "support@firm.example")["cases"]
+    assert (shown["priority"], shown["tags"], shown["threads"]) == ("high", ["vip"], "standard")
+    assert "priority high, tags vip" in desk.out("address", "show", "support@firm.example")
+
+
 def test_mail_and_hand_share_one_row_of_numbers(desk: Installation, world: World):
     desk.out("apply", str(desk.desk))
     first = desk.json(*NEW, "--subject", "Called us")["number"]
