@@ -20,6 +20,7 @@ from gateway import (
     cli_case_edit,
     cli_case_moves,
     cli_cases,
+    cli_comments,
     cli_contacts,
     cli_desk,
     cli_import,
@@ -115,6 +116,7 @@ _ROOMS = (
     cli_case_edit,
     cli_case_moves,
     cli_members,
+    cli_comments,
 )
 for verb in (verb for room in _ROOMS for verb in room.VERBS):
     cli.add_command(verb)

@@ -11,17 +11,18 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 from gateway.bell import Bell
 from gateway.reception import Reception
-from handlers import ageing, handing, probes, received, releasing, routing, telling_mail
+from handlers import ageing, files_of_mail, handing, probes, received, releasing, routing, telling_mail
 from handlers.classification import Class
 from handlers.office import Office
 from handlers.ports import Clock
+from handlers.reading import Attachment
 from handlers.received import Arrived, Received
 from handlers.signing import Signer
 from handlers.work import Work
@@ -192,7 +193,8 @@ class Jobs:
         with self._database.read() as unit:
             brief = refined.brief_of(unit, message_id)
             arrived = Arrived(Class(brief.classification), not brief.reverse_path)
-            return received.read(content.pieces(lambda: nullcontext(unit), brief.content_id), arrived)
+            mail = received.read(content.pieces(lambda: nullcontext(unit), brief.content_id), arrived)
+            return replace(mail, files=_files(unit, brief.content_id, mail))
 
     def _fail(self, message_id: str, attempts: int, error: BaseException) -> None:
         try:
@@ -261,6 +263,17 @@ class Jobs:
     def _work_without_mail(self) -> Work:
         office = self._tools.reception.fresh_office()
         return Work(None, received.read(()), office, self._tools.signer, self._tools.clock.now())
+
+
+def _files(unit: Unit, content_id: int, mail: Received) -> tuple[Attachment, ...]:
+    """What cannot be listed costs the list, never the mail."""
+    try:
+        return files_of_mail.of_mail(lambda: nullcontext(unit), content_id, mail.head)
+    except Exception as error:
+        if is_ill(error) or isinstance(error, content.ContentMissing):
+            raise
+        log.exception("the files of a mail cannot be listed")
+        return ()
 
 
 def _give_back(message_id: str, attempts: int, due_at: datetime, unit: Unit) -> None:

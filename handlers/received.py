@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from handlers.bounces.notice import MAX_OCTETS
 from handlers.classification import Class
 from handlers.headers import WIDEST, Head, scan
+from handlers.reading import Attachment
 from handlers.refining import Refined, refine, wanted
 from handlers.section import SectionReader
 from handlers.signing import Body, BodyReader
@@ -24,6 +25,7 @@ class Received:
     head: Head
     body: Body
     refined: Refined | None = None
+    files: tuple[Attachment, ...] = ()  # where they were looked for
 
 
 @dataclass(frozen=True, slots=True)

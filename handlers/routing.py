@@ -16,6 +16,7 @@ from handlers import (
     confirming,
     contacting,
     copying,
+    files_of_mail,
     following,
     handing,
     persons,
@@ -54,6 +55,7 @@ def route(unit: Unit, work: Work) -> bool:
     if case is None:
         case = open_case(unit, row, work.office, now)
         contacting.learn_language(unit, case, work.mail.head)
+    files_of_mail.index(unit, row.seq, work.mail.files)
     _note_arrival(unit, case, work, is_new=is_new)
     several.tell_others(unit, case, work, is_new=is_new)
     agent_id = _owner_of(case, work.office)

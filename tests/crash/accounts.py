@@ -27,7 +27,7 @@ from storage.schema import (
     outbox_recipient,
     thread,
 )
-from storage.schema_cases import case, case_event
+from storage.schema_cases import case, case_event, file
 from storage.schema_desk import counter
 from storage.states import MessageState, Move
 from tests.crash.ledger import Ledger
@@ -125,6 +125,7 @@ def _check_contents(unit: Any) -> None:
     held = message.c.state != MessageState.DROPPED.value
     used = set(unit.execute(select(message.c.content_id).where(held)).scalars())
     used |= set(unit.execute(select(outbox.c.content_id).where(outbox.c.content_id.is_not(None))).scalars())
+    used |= set(unit.execute(select(file.c.content_id)).scalars())
     _same("contents kept", kept, used)
     loose = select(content_chunk.c.content_id).where(content_chunk.c.content_id.not_in(select(content.c.id)))
     _same("chunks without content", unit.execute(loose).all(), [])

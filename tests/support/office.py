@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import dkim
 
-from handlers import intake, proof, received, replies, routing, tokens
+from handlers import files_of_mail, intake, proof, received, replies, routing, tokens
 from handlers.answered import answered
 from handlers.arrival import Incoming
 from handlers.assembling import assemble
@@ -200,7 +200,10 @@ class World:
     def work(self, unit: object, row: object = None) -> Work:
         pieces = content.pieces(lambda: nullcontext(unit), row.content_id) if row is not None else ()
         arrived = Arrived(Class(row.classification), not row.reverse_path) if row is not None else None
-        return Work(row, received.read(pieces, arrived), self.office, self.signer, self.now)
+        seen = received.read(pieces, arrived)
+        if row is not None:
+            seen = replace(seen, files=files_of_mail.of_mail(lambda: nullcontext(unit), row.content_id, seen.head))
+        return Work(row, seen, self.office, self.signer, self.now)
 
     def receive(self, octets: bytes, *recipients: str, sender: str | None = CARL) -> SimpleNamespace:
         """Accept and route; how it ended."""

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The files of a mail: name, type, size and SHA-256 of each, as handlers/reading.py shows them.
+
+Enters: a kept content. A small one is read as a whole, a large one piece by piece: a worker must not need the memory of
+every attachment. Leaves: at most MAX_FILES of them. Fails as the content fails.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Protocol
+
+from handlers import reading
+from handlers.body_parts import bodies
+from handlers.headers import Head
+from handlers.mime_fields import Description, describe
+from handlers.mime_parts import Span, parts
+from handlers.piecewise import Hashing, Skeleton
+from handlers.reading import Attachment
+from handlers.sniffing import sniff
+from storage import content, files
+from storage.content import Look
+from storage.database import Unit
+from storage.files import FileOfMail
+
+MAX_FILES = 200
+SMALL_OCTETS = 512 * 1024
+
+_TEXT = ("text/plain", "text/html")
+
+
+class _Part(Protocol):
+    """A part that is fed with its octets as they stand in the mail."""
+
+    def feed(self, octets: bytes) -> None: ...
+
+    def found(self) -> Iterable[Attachment]: ...
+
+
+def of_mail(look: Look, content_id: int, head: Head) -> tuple[Attachment, ...]:
+    """The files of a kept mail whose header section this is."""
+    if not _may_have_some(head):
+        return ()
+    with look() as unit:
+        size = content.facts(unit, content_id).size_octets
+    if size <= SMALL_OCTETS:
+        return of_octets(b"".join(content.pieces(look, content_id)))
+    return tuple(islice(_of_large(look, content_id), MAX_FILES))
+
+
+def of_octets(octets: bytes) -> tuple[Attachment, ...]:
+    """The files of a mail that is in memory."""
+    return tuple(file.about for file in islice(reading.files(octets), MAX_FILES))
+
+
+def index(unit: Unit, message_seq: int, found: tuple[Attachment, ...]) -> None:
+    """Write down what was found in a mail."""
+    rows = [FileOfMail(one.name, one.type, one.size, bytes.fromhex(one.sha256)) for one in found]
+    files.index(unit, message_seq, rows)
+
+
+def octets_of(octets: bytes, sha256: bytes) -> bytes | None:
+    """One file of a mail by its SHA-256."""
+    wanted = sha256.hex()
+    return next((file.octets for file in reading.files(octets) if file.about.sha256 == wanted), None)
+
+
+def _may_have_some(head: Head) -> bool:
+    """Most mails are a text and nothing else."""
+    about = describe(head.content)
+    return about.type not in _TEXT or about.disposition not in ("", "inline") or bool(about.name)
+
+
+def _of_large(look: Look, content_id: int) -> Iterator[Attachment]:
+    """Two passes: where the parts lie, and what the files among them are."""
+    skeleton = Skeleton()
+    for piece in content.pieces(look, content_id):
+        skeleton.feed(piece)
+    octets = skeleton.finish()
+    if skeleton.is_too_long:
+        return
+    found = bodies(parts(octets)).files[:MAX_FILES]
+    places = [(skeleton.span(part.body), _part(part.header.of(octets), part.about)) for part in found]
+    _feed(content.pieces(look, content_id), places)
+    for _, part in places:
+        yield from part.found()
+
+
+def _feed(pieces: Iterable[bytes], places: list[tuple[Span, _Part]]) -> None:
+    """Each part gets its octets; parts follow one another and do not overlap."""
+    at, first = 0, 0
+    for piece in pieces:
+        end = at + len(piece)
+        while first < len(places) and places[first][0].end <= at:
+            first += 1
+        for span, part in places[first:]:
+            if span.start >= end:
+                break
+            part.feed(piece[max(span.start - at, 0) : span.end - at])
+        at = end
+
+
+def _part(header: bytes, about: Description) -> _Part:
+    return _Packed(header) if reading.is_packed(about) else _File(about)
+
+
+class _File:
+    """A file, never whole in memory."""
+
+    def __init__(self, about: Description) -> None:
+        self._about, self._hashing = about, Hashing(about.encoding)
+
+    def feed(self, octets: bytes) -> None:
+        self._hashing.feed(octets)
+
+    def found(self) -> Iterable[Attachment]:
+        digest = self._hashing.finish()
+        sniffed = sniff(self._hashing.first)
+        yield Attachment(self._about.name, self._about.type, self._hashing.size, digest, sniffed)
+
+
+class _Packed:
+    """What holds files itself (winmail.dat): opened as a mail of its own."""
+
+    def __init__(self, header: bytes) -> None:
+        self._octets = bytearray(header + b"\r\n")
+
+    def feed(self, octets: bytes) -> None:
+        self._octets += octets
+
+    def found(self) -> Iterable[Attachment]:
+        return of_octets(bytes(self._octets))
