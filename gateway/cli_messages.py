@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from gateway import cli_trace
+from gateway import cli_reading, cli_trace
 from gateway.cli_operator import NotFound, Operator
 from gateway.cli_output import (
     Item,
@@ -26,7 +26,6 @@ from gateway.cli_output import (
     with_json,
     with_limit,
 )
-from handlers import quotes, reading
 from storage import content, listing, messages
 from storage.database import Unit
 
@@ -148,10 +147,10 @@ def shown_item(unit: Unit, message_id: str) -> Item:
     item = message_item(row, listing.attempts_of_message(unit, row.seq))
     item["report"] = json.loads(row.report) if row.report else None
     try:
-        return item | _reading_item(content.load(unit, row.content_id))
+        return item | cli_reading.reading_item(content.load(unit, row.content_id))
     except content.ContentDropped:
         size = content.facts(unit, row.content_id).size_octets
-        return item | {"text": None, "reply_text": None, "attachments": [], "size": size}
+        return item | cli_reading.NOTHING | {"size": size}
 
 
 def _required(unit: Unit, message_id: str) -> Any:
@@ -172,18 +171,6 @@ def _attempt_item(row: Any) -> Item:
         "at": instant(row.at),
         "outcome": row.outcome,
         "response": row.response,
-    }
-
-
-def _reading_item(octets: bytes) -> Item:
-    read = reading.read(octets)
-    return {
-        "text": read.text,
-        "reply_text": quotes.new_text_of(read.text, read.html),
-        "attachments": [
-            {"name": one.name, "type": one.type, "size": one.size, "sha256": one.sha256} for one in read.attachments
-        ],
-        "size": len(octets),
     }
 
 
@@ -236,8 +223,8 @@ def _print_message(item: Any) -> None:
     envelope = ("reverse_path", "recipients", "peer", "from_name", "from", "to", "cc", "subject")
     verdicts = ("classification", "disposition", "reason", "proof", *checks)
     print_fields(shown, (*first, *envelope, *verdicts))
-    for one in item["attachments"]:
-        print_fields({"attachment": f"{one['name'] or '-'} ({one['type']}, {one['size']} octets)"}, ("attachment",))
+    for label, words in cli_reading.reading_lines(item):
+        print_fields({label: words}, (label,))
     for one in (item["report"] or {}).get("recipients", ())[:SHOWN_RECIPIENTS]:
         hard = ", hard" if one["hard"] else ""
         words = f"{one['address'] or 'somebody'} {one['action']} {one['status']} ({one['reason']}{hard})"

@@ -77,8 +77,12 @@ def _on_disk(text: str) -> Iterator[str]:
     text = _seen(unicodedata.normalize("NFKC", _seen(text)))
     last = _NOT_OF_AN_EXTENSION.sub("", text.replace("\\", "/")).rpartition("/")[2]
     for part in (last, *last.split(":")):  # NTFS: NAME:STREAM
-        if clean := _NOT_OF_AN_EXTENSION.sub("", part).strip().lower()[-MAX_NAME_CHARACTERS:]:
-            yield clean
+        clean = _NOT_OF_AN_EXTENSION.sub("", part).strip().lower()
+        if clean:
+            yield clean[-MAX_NAME_CHARACTERS:]
+        if len(clean) > MAX_NAME_CHARACTERS // 4:  # some cut where a file system's names end, which counts octets
+            cut = clean.encode("utf-8", "replace")[:MAX_NAME_CHARACTERS].decode("utf-8", "ignore")
+            yield _NOT_OF_AN_EXTENSION.sub("", cut)
 
 
 def _seen(text: str) -> str:

@@ -14,9 +14,9 @@ from binascii import Error as BadBase64
 from binascii import a2b_qp
 from collections.abc import Iterable
 from dataclasses import dataclass
-from encodings import normalize_encoding
-from encodings.aliases import aliases
 from functools import cached_property
+
+from handlers.charsets import characters
 
 MAX_FIELDS = 1000
 MAX_HEADER_OCTETS = 256 * 1024
@@ -37,13 +37,8 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_
 _CHARACTERS_OF_WORD = 200  # a longer ASCII phrase becomes encoded words, which fold anywhere
 _BREAK = re.compile(rb" (?=[^ \t])")
 
-_WORD = re.compile(rb"=\?([!-)+->@-~]{1,40}?)(?:\*[!->@-~]{0,20})?\?([bBqQ])\?([^?\s]*)\?=")
+_WORD = re.compile(rb"=\?([!-)+->@-~]{1,40}?)(?:\*[!->@-~]{0,20})?\?([bBqQ])\?([^?\r\n]*)\?=")
 _PADDING = b"==="
-
-# A closed list: Python's search for an unknown codec is remembered for ever, and idna and punycode are quadratic.
-_CHARSETS = {**aliases, **{name: name for name in aliases.values()}}
-_CHARSETS |= {name: name for name in ("koi8_r", "koi8_u", "cp874", "cp1125", "utf_8_sig")}
-_CHARSETS |= {"iso_8859_8_i": "iso8859_8", "x_gbk": "gbk", "gb2312": "gbk", "windows_874": "cp874"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,21 +190,16 @@ def _octets(word: re.Match[bytes]) -> bytes:
     """What an encoded word encodes; one that does not decode stands for itself."""
     if word[2] in b"qQ":
         return a2b_qp(word[3], header=True)
+    letters = word[3].translate(None, b" \t").rstrip(b"=")  # some programs fold within a word
     try:
-        return b64decode(word[3].rstrip(b"=") + _PADDING[: -len(word[3].rstrip(b"=")) % 4])
+        return b64decode(letters + _PADDING[: -len(letters) % 4])
     except BadBase64:
         return word[0]
 
 
 def _read(octets: bytes, charset: str) -> str:
-    """Decode by the charset named, else UTF-8, else Latin-1."""
-    for codec in (_CHARSETS.get(normalize_encoding(charset)), "utf-8"):
-        try:
-            if codec:
-                return octets.decode(codec)
-        except (UnicodeError, LookupError):
-            continue
-    return octets.decode("latin-1")
+    """Decode by the charset named, unless it is none or proves wrong."""
+    return characters(octets, charset) if octets else ""
 
 
 def encode_phrase(display_name: str) -> bytes:

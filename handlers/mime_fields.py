@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
+from handlers.charsets import characters
 from handlers.headers import decode_text
 
 MAX_VALUE_OCTETS = 16_384  # of one structured field; what lies behind is not looked at
@@ -20,7 +21,11 @@ _TYPE = re.compile(rb"\s*([\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127})")
 _PARAMETER = re.compile(
     rb';\s*+([^\s=;"*]++)(\*\d{1,3}+)?(\*)?\s*+=\s*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"?|([^;\s]*+))', re.DOTALL
 )
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_BOUNDARY = re.compile(rb'(?i)(?<![\w*-])boundary\s*+=\s*+(?:"([^"]{1,250}+)"|([^\s;"]{1,250}+))')
+_UNSAFE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+_DEVICE = re.compile(r"(?i)(?:con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(?:\.|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,9 @@ class Description:
     disposition: str = ""
     name: str = ""
     content_id: str = ""
+    location: str = ""
+    is_delsp: bool = False
+    method: str = ""
 
 
 def fields(section: bytes) -> Iterator[tuple[str, bytes]]:
@@ -57,13 +65,25 @@ def describe(section: bytes, default_type: str = "text/plain") -> Description:
     return Description(
         type=media_type,
         charset=parameters.get("charset", "").strip().lower(),
-        boundary=parameters.get("boundary", "").rstrip().encode("utf-8", "surrogateescape"),
+        boundary=_boundary(media_type, parameters, values.get("content-type", b"")),
         is_flowed=parameters.get("format", "").strip().lower() == "flowed",
         encoding=_word(values.get("content-transfer-encoding", b"")) or "7bit",
         disposition=_word(disposition),
         name=safe_name(named),
         content_id=_word(values.get("content-id", b""), keep_case=True).strip("<> "),
+        location=re.sub(r"\s", "", _word(values.get("content-location", b""), keep_case=True)),  # RFC 2557 §4.4.1
+        is_delsp=parameters.get("delsp", "").strip().lower() == "yes",
+        method=safe_name(parameters.get("method", "")).lower(),
     )
+
+
+def _boundary(media_type: str, parameters: dict[str, str], value: bytes) -> bytes:
+    """Also where the semicolon before it was forgotten: what does not divide shows nothing of the parts."""
+    known = parameters.get("boundary", "").rstrip().encode("utf-8", "surrogateescape")
+    if known or not media_type.startswith("multipart/"):
+        return known
+    found = _BOUNDARY.search(value)
+    return (found[1] or found[2]).rstrip() if found is not None else b""
 
 
 def parameters_of(value: bytes) -> dict[str, str]:
@@ -84,12 +104,23 @@ def parameters_of(value: bytes) -> dict[str, str]:
 
 
 def safe_name(text: str) -> str:
-    """A file name that can be shown and stored: no path, no control or direction character, at most 255 octets."""
+    """A file name that can be shown and stored: no path, control or direction character, no device, 255 octets."""
     if "=?" in text:  # RFC 2231 §5 forbids encoded words here, many mail clients write them all the same
         text = decode_text(text.encode("utf-8", "surrogateescape"))
-    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    text = characters(text.encode("utf-8", "surrogateescape"))
     text = _UNSAFE.sub("", text.replace("\\", "/").rpartition("/")[2]).strip(" .")
-    return text.encode()[:MAX_NAME_OCTETS].decode("utf-8", "ignore")
+    text = _shortened(text)
+    return f"_{text}" if _DEVICE.match(text) else text
+
+
+def _shortened(text: str) -> str:
+    """At most as long as a file system takes; the extension tells what a file is, so it stays."""
+    octets = text.encode("utf-8", "replace")
+    if len(octets) <= MAX_NAME_OCTETS:
+        return octets.decode()
+    extension = re.search(r"(?:\.[\w+-]{1,12}){1,2}$", text)
+    kept = extension[0] if extension is not None else ""
+    return octets[: MAX_NAME_OCTETS - len(kept.encode())].decode("utf-8", "ignore") + kept
 
 
 def _media_type(value: bytes, default_type: str) -> tuple[str, dict[str, str]]:
@@ -106,10 +137,7 @@ def _extended(octets: bytes) -> str:
     _, second, text = rest.partition(b"'")
     if not quote or not second:
         return octets.decode("utf-8", "surrogateescape")
-    try:
-        return text.decode(charset.decode("ascii") or "utf-8")
-    except (LookupError, ValueError):
-        return text.decode("utf-8", "replace")
+    return characters(text, charset.decode("ascii", "replace"))
 
 
 def _word(value: bytes, *, keep_case: bool = False) -> str:

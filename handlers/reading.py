@@ -2,30 +2,58 @@
 """What a person sees of a mail: subject, text, HTML and the list of attachments.
 
 Enters: content. Leaves: a Reading whose text every store and terminal takes. Never fails. An attached mail is an
-attachment and its words are not ours (dependencies G17); names of files carry no path and no controls.
+attachment and its words are not ours (dependencies G17); names of files carry no path and no controls. What a
+winmail.dat holds stands behind it in the list, and its text where the mail has no other.
 """
 
 import html as entities
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from hashlib import sha256
 
+from handlers import tnef
+from handlers.body_parts import PAGE, Bodies, bodies, is_media
+from handlers.charsets import characters
+from handlers.enriched import plain
+from handlers.flowed import unflow
 from handlers.headers import decode_text, scan
-from handlers.mime_parts import Part, decode, parts, text
+from handlers.mime_fields import Description, safe_name
+from handlers.mime_parts import Part, decode, parts, scrub
+from handlers.sanitising import of_text
+from handlers.sniffing import sniff
 
 MAX_TEXT_CHARACTERS = 500_000
 
 _SILENT = ("script", "style", "head", "title")
 _LINES = {"br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "ul", "ol", "table", "blockquote", "pre", "hr"}
+_TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One file of a mail: the decoded octets' number and SHA-256; the name may be empty."""
+    """One file of a mail: the decoded octets' number and SHA-256; the name may be empty.
+
+    `type` is what the mail says, `sniffed` what the octets say. `cid` is the name under which a page shows it.
+    """
 
     name: str
     type: str
     size: int
     sha256: str
+    sniffed: str = ""
+    cid: str = ""
+    location: str = ""
+    within: str = ""  # the file that it was packed in
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """An attachment with its octets; `method` and `charset` as its part says."""
+
+    about: Attachment
+    octets: bytes
+    charset: str = ""
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +63,90 @@ class Reading:
     subject: str
     text: str
     html: str | None
-    attachments: tuple[Attachment, ...]
+    attachments: tuple[Attachment, ...] = field(default=())
 
 
 def read(content: bytes) -> Reading:
     """Read a mail; never raises."""
-    leaves = [part for part in parts(content) if part.is_leaf]
-    plain = [part for part in leaves if _is_text(part) and part.about.type != "text/html"]
-    pages = [part for part in leaves if _is_text(part) and part.about.type == "text/html"]
-    page = text(content, pages[0])[:MAX_TEXT_CHARACTERS] if pages else None
-    words = "\n".join(text(content, part) for part in plain)[:MAX_TEXT_CHARACTERS]
-    if not words.strip() and page is not None:
-        words = text_of_html(page)
-    files = tuple(_attachment(content, part) for part in leaves if not _is_text(part))
-    return Reading(decode_text(scan(content).first(b"subject") or b""), words, page, files)
+    found = bodies(parts(content))
+    packed = _packed(content, found)
+    page = _page(content, found.html) or (packed.html if packed is not None else "")
+    text = "\n".join(_words(content, part) for part in found.text)[:MAX_TEXT_CHARACTERS]
+    if not text.strip() and packed is not None:
+        text = packed.text
+    if not text.strip() and page:
+        text = text_of_html(page)
+    subject = decode_text(scan(content).first(b"subject") or b"")
+    attachments = tuple(file.about for file in files(content, found))
+    return Reading(subject, text, page or None, attachments)
 
 
-def _is_text(part: Part) -> bool:
-    """Text shown in place; a multipart in which no part was found is text too, for it must show something."""
-    if part.about.type.startswith("multipart/"):
-        return True
-    return part.about.type in ("text/plain", "text/html") and not part.is_attachment
+def files(content: bytes, found: Bodies | None = None) -> Iterator[File]:
+    """Every attachment with its octets, one after the other."""
+    for part in (found or bodies(parts(content))).files:
+        octets = decode(content, part)
+        yield File(_about(part, octets), octets, part.about.charset, part.about.method)
+        if _is_tnef(part):
+            yield from _unpacked(part.about.name, tnef.read(octets))
 
 
-def _attachment(content: bytes, part: Part) -> Attachment:
+def _about(part: Part, octets: bytes) -> Attachment:
+    about = part.about
+    cid = about.content_id or (f"part{part.number}" if about.location and is_media(part) else "")
+    digest = sha256(octets).hexdigest()
+    return Attachment(about.name, about.type, len(octets), digest, sniff(octets), cid, about.location)
+
+
+def _unpacked(within: str, found: tnef.Packed | None) -> Iterator[File]:
+    for one in found.files if found is not None else ():
+        digest, name = sha256(one.octets).hexdigest(), safe_name(one.name)
+        sniffed = sniff(one.octets)
+        media_type = one.type or sniffed
+        yield File(
+            Attachment(name, media_type, len(one.octets), digest, sniffed, one.cid, within=within or "winmail.dat"),
+            one.octets,
+        )
+
+
+def _packed(content: bytes, found: Bodies) -> tnef.Packed | None:
+    """What Outlook packed, where a mail has such a file."""
+    return next((tnef.read(decode(content, part)) for part in found.files if _is_tnef(part)), None)
+
+
+def _is_tnef(part: Part) -> bool:
+    return is_packed(part.about)
+
+
+def is_packed(about: Description) -> bool:
+    """Whether a part is a winmail.dat, which holds files itself."""
+    return about.type in _TNEF or about.name.lower() == "winmail.dat"
+
+
+def _characters(content: bytes, part: Part) -> str:
+    """A text leaf as characters, line ends LF, without NUL and lone surrogates (dependencies G19)."""
     octets = decode(content, part)
-    return Attachment(part.about.name, part.about.type, len(octets), sha256(octets).hexdigest())
+    text = characters(octets, part.about.charset, is_page=part.about.type == PAGE)
+    return scrub(text).replace("\r\n", "\n")
+
+
+def _words(content: bytes, part: Part) -> str:
+    text = _characters(content, part)
+    if part.about.type == PAGE:
+        return text_of_html(text[:MAX_TEXT_CHARACTERS])
+    if part.about.type in ("text/enriched", "text/richtext"):
+        return plain(text)
+    return unflow(text, is_delsp=part.about.is_delsp) if part.about.is_flowed else text
+
+
+def _page(content: bytes, shown: list[Part]) -> str:
+    """The pages of a mail as one; text between them stays between them."""
+    if all(part.about.type != PAGE for part in shown):
+        return ""
+    pieces = []
+    for part in shown:
+        words = _words(content, part) if part.about.type != PAGE else _characters(content, part)
+        pieces.append(words if part.about.type == PAGE else of_text(words) if words.strip() else "")
+    return "\n".join(filter(None, pieces))[:MAX_TEXT_CHARACTERS]
 
 
 def text_of_html(page: str) -> str:
