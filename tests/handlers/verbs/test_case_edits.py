@@ -2,6 +2,7 @@
 """What may be changed in a case by hand, what each change leaves in the timeline, and what is refused."""
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from handlers.changing import change
 from handlers.giving import Giving
 from storage import cases
 from storage.case_values import CaseField, CaseSettings, Handling, Outcome, Sections, Status
+from storage.database import Database
 from storage.schema_cases import case_tag
 from storage.states import Move
 from storage.threads import Person
@@ -236,3 +238,26 @@ def test_a_case_begins_with_what_its_address_says(world: World):
     ]
     with world.database.read() as unit:
         assert sorted(unit.execute(select(case_tag.c.tag)).scalars()) == ["all", "vip"]
+
+
+def test_operators_who_change_a_case_at_once_lose_nothing_of_each_other(world: World):
+    world.carl()
+    start, url = threading.Barrier(3), world.database.url.render_as_string(hide_password=False)
+
+    def work(mine: str) -> None:
+        own = Database(url)
+        start.wait()
+        for number in range(4):
+            with own.move(Move.EDIT) as unit:
+                row = cases.lock_number(unit, 1)
+                wish = Edit(tags=(f"+{mine}{number}",))
+                case_edits.edit(unit, world.office.desk, row, wish, By(f"operator:{mine}", world.now))
+        own.close()
+
+    workers = [threading.Thread(target=work, args=(name,)) for name in "abc"]
+    for one in workers:
+        one.start()
+    for one in workers:
+        one.join()
+    assert json.loads(world.case(1).tags) == [f"{name}{number}" for name in "abc" for number in range(4)]
+    assert [kind for actor, kind, _ in world.case(1).events if actor.startswith("operator:")] == ["tags"] * 12
