@@ -35,7 +35,7 @@ from gateway.desk_file_case_values import (
     Zone,
 )
 from gateway.desk_file_values import Login, Mailbox, Name, Text, Word
-from storage.case_values import ROWS, STATUS_KINDS, Account, CaseField, CaseSettings, Handling, Sections
+from storage.case_values import ROWS, STATUS_KINDS, TELLING_FIELDS, Account, CaseField, CaseSettings, Handling, Sections
 from storage.desk_values import Desk
 
 Write = Callable[[str, object], str]
@@ -225,6 +225,7 @@ def references(desk: Desk) -> Iterator[tuple[Place, str, str, set[str]]]:
             yield ("case_team", index, "members", position), login, "agent", logins
             yield ("case_team", index, "members", position), role, "role", roles
     for index, telling in enumerate(said.tellings):
+        yield ("tell", index, "field"), telling.field, "field", known_fields | set(TELLING_FIELDS)
         for position, role in enumerate(telling.roles):
             yield ("tell", index, "roles", position), role, "role", roles
         for position, login in enumerate(telling.agents):

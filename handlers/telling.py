@@ -11,12 +11,9 @@ from typing import Any
 
 from handlers.acting import By
 from storage import members
-from storage.case_values import Telling
+from storage.case_values import TELLING_FIELDS, Telling
 from storage.database import Unit
 from storage.desk import Snapshot
-
-# What a rule may name beside the desk's own fields.
-FIELDS = ("status", "priority", "owner", "team", "queue", "outcome", "subject", "target")
 
 
 def follow(unit: Unit, desk: Snapshot, before: Any, after: Any, by: By) -> None:
@@ -80,6 +77,6 @@ def _value(desk: Snapshot, case: Any, field: str) -> str:
     if field == "team":
         team = desk.teams.get(case.team_id)
         return team.value.name if team is not None else ""
-    if field in FIELDS:
+    if field in TELLING_FIELDS:
         return str(getattr(case, field) or "")
     return str(json.loads(case.fields).get(field, ""))

@@ -198,6 +198,10 @@ class CaseTeam:
     members: tuple[str, ...] = ()
 
 
+# What a rule of [[tell]] may name beside the desk's own fields.
+TELLING_FIELDS = ("status", "priority", "owner", "team", "queue", "outcome", "subject", "target")
+
+
 @dataclass(frozen=True, slots=True)
 class Telling:
     """Who is told when a field of a case becomes a value: {field = "priority", becomes = "high", roles = [...]}."""
