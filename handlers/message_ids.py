@@ -3,11 +3,14 @@
 
 The customers' side knows their own mails by their own ids and our replies by ours; an agent's side knows the customers'
 mails by the ids of their copies and their own replies by the ids their client gave. No id crosses over. An id that is
-not ASCII is left out: few servers take such a header section (RFC 6532).
+not ASCII is left out: few servers take such a header section (RFC 6532). So is that of a mail whose author takes no
+part: a third party who was let in, or a mail system, is none of the customers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
+
+from storage.address import key_of
 
 MAX_REFERENCES = 20  # the root and the nearest ones (RFC 5322 §3.6.4)
 
@@ -18,16 +21,20 @@ class Carried(Protocol):
     seq: int
     direction: str
     own_id: str
+    author_address: str
     kind: str | None
     agent_id: int | None
     sent_id: str | None
 
 
-def customers_side(rows: Iterable[Carried]) -> dict[int, str]:
-    """Message number -> the id under which the customers know it."""
+def customers_side(rows: Iterable[Carried], people: Collection[str]) -> dict[int, str]:
+    """Message number -> the id under which the customers know it; `people` are their keys."""
     side: dict[int, str] = {}
     for row in rows:
-        known = row.own_id if row.direction == "inbound" else row.sent_id if row.kind == "reply" else None
+        if row.direction == "inbound":
+            known = row.own_id if not row.author_address or key_of(row.author_address) in people else None
+        else:
+            known = row.sent_id if row.kind == "reply" else None
         if known and known.isascii():
             side.setdefault(row.seq, known)
     return side

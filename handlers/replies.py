@@ -148,7 +148,7 @@ def _wishes(office: Office, draft: Draft, conversation: Conversation, people: tu
 
 def _plan(office: Office, draft: Draft, conversation: Conversation, team: TeamRow, outbox_name: str) -> ReplyPlan:
     keys, token = office.keys, conversation.thread_token
-    side = message_ids.customers_side(conversation.rows)
+    side = message_ids.customers_side(conversation.rows, {one.key for one in conversation.participants})
     answered = _answered(office, draft.head, conversation)
     chain = message_ids.chain(side, conversation.next_seq if answered is None else answered + 1)
     customer = _answered_person(conversation, answered)
