@@ -7,12 +7,17 @@ from types import SimpleNamespace
 from sqlalchemy import select
 
 from gateway.cli_case_moves import persistent
-from handlers import handing, received
+from handlers import handing, received, replies, tokens
 from handlers.acting import By
 from handlers.changes import linking, merging, parting, undoing
 from handlers.changes.parting import Wish
+from handlers.headers import scan
 from handlers.work import Work
 from storage import case_views, cases
+from storage import replies as reply_store
+from storage.address import parse
+from storage.envelope import Session
+from storage.replies import Submission
 from storage.schema import message
 from storage.states import Move
 from tests.support.office import World, field, mail, sign
@@ -28,22 +33,33 @@ class Hands(World):
         return By("operator:root", self.clock.advance(1))
 
     def merge(self, number: int, into: int, *, is_sure: bool = False) -> object:
-        def do(unit: object) -> object:
-            return merging.merge(unit, self.office.desk, (number, into), self.by, is_sure=is_sure)
-
-        return self._change(do)
+        return self._swept(self.change_merge(number, into, is_sure=is_sure))
 
     def split(self, number: int, *messages: str, subject: str = "") -> object:
-        return self._change(
-            lambda unit: parting.part(unit, self.office, number, Wish(messages, subject=subject), self.by)
-        )
+        return self._swept(self.change_part(number, Wish(messages, subject=subject)))
 
     def move(self, into: int, *messages: str, is_sure: bool = False) -> object:
-        wish = Wish(messages, into=into, is_sure=is_sure)
-        return self._change(lambda unit: parting.part(unit, self.office, None, wish, self.by))
+        return self._swept(self.change_part(None, Wish(messages, into=into, is_sure=is_sure)))
 
     def undo(self, number: int, change: int | None = None) -> object:
-        return self._change(lambda unit: undoing.undo(unit, self.office.desk, number, change, self.by))
+        return self._swept(self.change_undo(number, change))
+
+    def change_merge(self, number: int, into: int, *, is_sure: bool = True) -> object:
+        desk, by = self.office.desk, self.by
+        do = lambda unit: merging.merge(unit, desk, (number, into), by, is_sure=is_sure)  # noqa: E731
+        return persistent(self.database, Move.CHANGE, do)
+
+    def change_part(self, number: int | None, wish: Wish) -> object:
+        by = self.by
+        return persistent(self.database, Move.CHANGE, lambda unit: parting.part(unit, self.office, number, wish, by))
+
+    def change_undo(self, number: int, change: int | None = None) -> object:
+        desk, by = self.office.desk, self.by
+        return persistent(self.database, Move.CHANGE, lambda unit: undoing.undo(unit, desk, number, change, by))
+
+    def _swept(self, done: object) -> object:
+        self.sweep()
+        return done
 
     def link(self, number: int, kind: str, other: int) -> object:
         with self.database.move(Move.EDIT) as unit:
@@ -52,11 +68,6 @@ class Hands(World):
     def unlink(self, number: int, kind: str, other: int) -> object:
         with self.database.move(Move.EDIT) as unit:
             return linking.unlink(unit, number, kind, other, self.by)
-
-    def _change(self, do: object) -> object:
-        done = persistent(self.database, Move.CHANGE, do)
-        self.sweep()
-        return done
 
     def sweep(self) -> None:
         """What the sweep does for new owners."""
@@ -89,6 +100,23 @@ class Hands(World):
         made = self.reply(octets, reply_to, login=login)
         assert isinstance(made, str), made
         return self.sent("reply")[-1]
+
+    def begin_reply(self, to: SimpleNamespace, login: str = "ann") -> Submission:
+        """What the relay has ready when it asks for its commit."""
+        copy, at, agent = self.copy_of(to, login), self.now, self.office.desk.agents[login]
+        reply_to = field(copy, "reply-to")
+        fields = {"to": reply_to, "in_reply_to": field(copy, "message-id"), "subject": "Re: " + to.subject}
+        octets = mail(str(agent.value.address), "As I said.", **fields)
+        envelope = self.envelope(agent.value.address, (parse(reply_to),), tokens.new_name(at))
+        draft = replies.Draft(
+            Session("s2", "198.51.100.7", "laptop.example", login=login), envelope, scan(octets), agent, at
+        )
+        pointed = replies.thread_of(self.office, draft)
+        with self.database.read() as unit:
+            found = reply_store.conversation(unit, pointed)
+        made = replies.submission(self.office, self.signer, draft, found)
+        assert isinstance(made, Submission), made
+        return made
 
     def copy_of(self, to: SimpleNamespace, login: str = "ann") -> SimpleNamespace:
         """The last copy of a mail that this agent got."""
