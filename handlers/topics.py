@@ -162,8 +162,9 @@ def other_topic(mail: Incoming) -> OtherTopic | None:
 
 
 def _is_other(mine: str, subjects: Iterable[str]) -> bool:
-    theirs = [topic(subject) for subject in subjects]
-    return bool(theirs) and not any(not one or _is_same(mine, one) for one in theirs)
+    """A subject that says nothing tells nothing of the topic, neither way."""
+    theirs = [one for one in map(topic, subjects) if one]
+    return bool(theirs) and not any(_is_same(mine, one) for one in theirs)
 
 
 def _is_same(one: str, other: str) -> bool:
