@@ -18,6 +18,7 @@ from handlers import (
     copying,
     files_of_mail,
     following,
+    forwarding,
     handing,
     persons,
     probes,
@@ -53,8 +54,7 @@ def route(unit: Unit, work: Work) -> bool:
     if case is not None and following.goes_on(unit, case, work):
         return False
     if case is None:
-        case = open_case(unit, row, work.office, now)
-        contacting.learn_language(unit, case, work.mail.head)
+        case, work = _begin(unit, work)
     files_of_mail.index(unit, row.seq, work.mail.files)
     _note_arrival(unit, case, work, is_new=is_new)
     several.tell_others(unit, case, work, is_new=is_new)
@@ -68,9 +68,22 @@ def route(unit: Unit, work: Work) -> bool:
     if agent_id is not None:
         copying.copy_to_agent(unit, case, agent_id, work)
     if not several.is_second(row):
-        _answer(unit, case, work, is_new=is_new)
+        is_authors = work.row.author_address == row.author_address  # who did not write to us hears nothing
+        _answer(unit, case, work, is_new=is_new and is_authors)
     messages.finish(unit, row.seq, MessageState.ROUTED)
     return True
+
+
+def _begin(unit: Unit, work: Work) -> tuple[Any, Work]:
+    """A new case, the author's or the one's whose mail an agent passes on; from then on the work is theirs."""
+    found = forwarding.passed_on(unit, work)
+    if found is None:
+        case = open_case(unit, work.row, work.office, work.now)
+        contacting.learn_language(unit, case, work.mail.head)
+        return case, work
+    case = open_case(unit, found.work.row, work.office, work.now)
+    forwarding.tell(unit, case, found)
+    return case, found.work
 
 
 def _answer(unit: Unit, case: Any, work: Work, *, is_new: bool) -> None:

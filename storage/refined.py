@@ -7,9 +7,11 @@ from typing import Any
 
 from sqlalchemy import Row, select, update
 
+from storage import threads
 from storage.database import Unit
 from storage.messages import to_json
 from storage.schema import message
+from storage.threads import Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +31,20 @@ def brief_of(unit: Unit, message_id: str) -> Any:
 
 def keep(unit: Unit, row: Row[Any], found: Found) -> Row[Any]:
     """Write it down; returns the row as it is now."""
+    report = to_json(found.report) if found.report else ""
+    return _written(unit, row, {"classification": found.classification, "report": report}, found.note)
+
+
+def pass_on(unit: Unit, row: Row[Any], author: Person, subject: str, note: tuple[str, str, str]) -> Row[Any]:
+    """The mail is another's, passed on by an agent: that one takes the agent's place in the message and its thread."""
+    threads.replace_participant(unit, row.thread_id, row.author_address, author)
+    values: dict[str, object] = {"author_name": author.name, "author_address": author.address, "subject": subject}
+    return _written(unit, row, values, note)
+
+
+def _written(unit: Unit, row: Row[Any], values: dict[str, object], note: tuple[str, str, str] | None) -> Row[Any]:
     trace = {"notes": [], "dns": []} | (json.loads(row.trace) if row.trace else {})
-    if found.note is not None:
-        trace["notes"] = [*trace["notes"], list(found.note)]
-    values = {
-        "classification": found.classification,
-        "report": to_json(found.report) if found.report else "",
-        "trace": to_json(trace),
-    }
-    unit.execute(update(message).where(message.c.seq == row.seq).values(values))
+    if note is not None:
+        trace["notes"] = [*trace["notes"], list(note)]
+    unit.execute(update(message).where(message.c.seq == row.seq).values(values | {"trace": to_json(trace)}))
     return unit.execute(select(message).where(message.c.seq == row.seq)).one()

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from sqlalchemy import ColumnElement, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
 
 from storage.address import BadAddress, parse
+from storage.address import key_of as address_key
 from storage.database import Unit
 from storage.schema import author_domain, message_key, outbox, participant, thread, thread_alias
 from storage.upsert import Upsert
@@ -256,6 +257,13 @@ def add_participants(unit: Unit, thread_id: int, role: str, people: Iterable[Per
     ]
     if rows:
         _NEW_PARTICIPANT.write(unit, rows)
+
+
+def replace_participant(unit: Unit, thread_id: int, address: str, person: Person) -> None:
+    """Let a customer's place in the thread be another's."""
+    mine = (participant.c.thread_id == thread_id) & (participant.c.role == "customer")
+    unit.execute(delete(participant).where(mine, participant.c.key == address_key(address)))
+    add_participants(unit, thread_id, "customer", [person])
 
 
 def participants(unit: Unit, thread_id: int, role: str) -> list[Person]:
