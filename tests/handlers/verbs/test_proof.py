@@ -21,9 +21,23 @@ NOBODY = Author(None, aligned=False)
 
 MINE, MINE_SHOWN = Candidate(1, evidence=True, participant=True), Candidate(1, evidence=False, participant=True)
 THEIRS, THEIRS_SHOWN = Candidate(2, evidence=True, participant=False), Candidate(2, evidence=False, participant=False)
+ALTERNATE = Candidate(1, evidence=False, participant=True, is_alternate=True)
+BY_CONTACT = Candidate(1, evidence=False, participant=True, by_contact=True)
 BOUNCED = Candidate(3, evidence=True, participant=False, is_bounce=True)
 
 POSSIBLY = Link.POSSIBLY_BELONGS_TO
+
+
+def ruled(one: Candidate, policy: str = "standard", *, is_other_topic: bool = False) -> Candidate:
+    """A candidate under another policy, or about something else."""
+    return replace(one, joins=policy, is_other_topic=is_other_topic)
+
+
+def other(one: Candidate) -> Candidate:
+    return ruled(one, is_other_topic=True)
+
+
+MINE_TOO = Candidate(4, evidence=False, participant=True)
 
 
 @pytest.mark.parametrize(
@@ -62,13 +76,45 @@ POSSIBLY = Link.POSSIBLY_BELONGS_TO
         (UNSIGNED, [], False, Decision(Proof.UNPROVEN)),
         (NOBODY, [THEIRS], False, Decision(Proof.UNPROVEN, None, 2, POSSIBLY)),
         (NOBODY, [], False, Decision(Proof.UNPROVEN)),
+        # Strict: only who is proven joins; who is likely stands beside, the best thread first.
+        (ALIGNED, [ruled(MINE, "strict")], True, Decision(Proof.PROVEN, join=1)),
+        (ALIGNED, [ruled(MINE_SHOWN, "strict")], True, Decision(Proof.PROVEN, join=1)),
+        (NEIGHBOURLY, [ruled(MINE, "strict")], False, Decision(Proof.LIKELY, None, 1, POSSIBLY)),
+        (VOUCHED, [ruled(MINE, "strict")], True, Decision(Proof.LIKELY, None, 1, POSSIBLY)),
+        (ALIGNED, [ruled(THEIRS, "strict")], True, Decision(Proof.THIRD_PARTY, None, 2, Link.THIRD_PARTY)),
+        (UNSIGNED, [ruled(MINE, "strict")], False, Decision(Proof.UNPROVEN, None, 1, POSSIBLY)),
+        (NOBODY, [ruled(BOUNCED, "strict")], False, Decision(Proof.THIRD_PARTY, join=3)),
+        # Open: a third party with evidence joins, and nobody else who would not; each thread by its own policy.
+        (ALIGNED, [ruled(THEIRS, "open")], True, Decision(Proof.THIRD_PARTY, join=2)),
+        (ALIGNED, [THEIRS, ruled(Candidate(5, True, False), "open")], True, Decision(Proof.THIRD_PARTY, join=5)),
+        (ALIGNED, [ruled(THEIRS_SHOWN, "open")], True, Decision(Proof.UNPROVEN, None, 2, POSSIBLY)),
+        (NEIGHBOURLY, [ruled(THEIRS, "open")], False, Decision(Proof.UNPROVEN, None, 2, POSSIBLY)),
+        (UNSIGNED, [ruled(MINE, "open")], False, Decision(Proof.UNPROVEN, None, 1, POSSIBLY)),
+        (NEIGHBOURLY, [ruled(MINE, "open")], False, Decision(Proof.LIKELY, join=1)),
+        (ALIGNED, [ruled(MINE, "open")], True, Decision(Proof.PROVEN, join=1)),
+        # Another topic: a case that follows, unless one of the author's threads that it points to is about that.
+        (ALIGNED, [other(MINE)], True, Decision(Proof.PROVEN, None, 1, Link.FOLLOWS)),
+        (ALIGNED, [other(MINE), MINE_TOO], True, Decision(Proof.PROVEN, join=4)),
+        (ALIGNED, [other(MINE), THEIRS], True, Decision(Proof.PROVEN, None, 1, Link.FOLLOWS)),
+        (NEIGHBOURLY, [other(MINE)], False, Decision(Proof.LIKELY, None, 1, Link.FOLLOWS)),
+        (
+            ALIGNED,
+            [ruled(THEIRS, "open", is_other_topic=True)],
+            True,
+            Decision(Proof.THIRD_PARTY, None, 2, Link.THIRD_PARTY),
+        ),
+        # Known by another address of theirs, or by their open case alone.
+        (ALIGNED, [ALTERNATE], True, Decision(Proof.PROVEN, join=1)),
+        (ALIGNED, [BY_CONTACT], True, Decision(Proof.PROVEN, join=1)),
         # A bounce joins the thread of the mail it speaks of, marked, whoever wrote it.
         (NOBODY, [BOUNCED], False, Decision(Proof.THIRD_PARTY, join=3)),
         (ALIGNED, [MINE, BOUNCED], True, Decision(Proof.THIRD_PARTY, join=3)),
     ],
 )
 def test_who_may_join(author: Author, candidates: list[Candidate], passed_before: bool, expected: Decision) -> None:
-    assert decide(author, candidates, passed_before) == expected
+    decision = decide(author, candidates, passed_before)
+    assert decision == expected
+    assert decision.because
 
 
 def test_what_the_way_here_has_undone_is_stored_as_undone(world: World) -> None:
