@@ -9,12 +9,15 @@ Answers between quoted lines stay with what they answer; a mail that only passes
 from itertools import accumulate
 
 from handlers.trimming.attributions import Attribution, attributions, quote_below
+from handlers.trimming.divider_words import ANSWERS_WITHIN
 from handlers.trimming.lines import Kind, Line, lines_of, next_words, words_of
 from handlers.trimming.old_mail import old_mails
 from handlers.trimming.pages import lines_of_page
 from handlers.trimming.signatures import without_signature
 
 POOR = 5  # times fewer letters than the page beside it, and not from it: "Your program shows no HTML"
+
+ABOVE = 20  # lines above an old mail that may say that answers stand in it
 
 _NO_WORDS = frozenset(Kind) - {Kind.WORDS, Kind.INDENTED}
 
@@ -51,6 +54,8 @@ def _new(lines: list[Line]) -> list[Line]:
         return lines[olds[0].stop :]  # passed on, and nothing said above
     said = _Said(lines)
     end = min((old.start for old in olds), default=len(lines))
+    if any(words in line.seen for line in lines[:end][-ABOVE:] for words in ANSWERS_WITHIN):
+        end, named = len(lines), []
     end = _end(lines, said, end, [one for one in named if one.start < end])
     return _answers(lines, _begin(lines, said, first, end, named), end, named)
 
@@ -77,7 +82,9 @@ def _end(lines: list[Line], said: _Said, end: int, named: list[Attribution]) -> 
     end = top = without_signature(lines, end)
     while top and lines[top - 1].kind in _NO_WORDS:
         top -= 1
-    return without_signature(lines, top) if top else end
+    if not top or lines[top - 1].seen.endswith(":"):  # the author presents the quote
+        return end
+    return without_signature(lines, top)
 
 
 def _begin(lines: list[Line], said: _Said, first: int, end: int, named: list[Attribution]) -> int:

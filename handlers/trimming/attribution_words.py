@@ -15,7 +15,7 @@ VERBS: frozenset[str] = frozenset(
         *("napisał(a)", "napisał", "napisała", "napisał/a", "napisali", "pisze"),
         *("napsal(a)", "napsal", "napsala", "napsal/a", "napísal(a)", "napísal", "napísala", "napísal/a"),
         *("napisao/la", "napisao", "napisala", "napisal", "napisal/-a", "napisal(a)", "piše"),
-        *("написал", "написала", "написал(а)", "пишет", "писал", "писал(а)", "пишете"),
+        *("написал", "написала", "написал(а)", "пишет", "писал", "писал(а)"),
         *("написав", "написав(ла)", "написав(-ла)", "пише", "писав", "напісаў", "напісала", "піша"),
         *("написа", "написа(а)", "напиша", "написао/ла", "написао"),
         *("írta", "έγραψε", "έγραψαν", "γράφει", "yazdı", "yazmış", "yazıb", "yozdi", "жазды"),
@@ -49,4 +49,28 @@ STARTS: tuple[str, ...] = (
         "citát ",
     ),
     *("ที่ ", "เมื่อ ", "na ", "在 ", "於 ", "于 ", "o ", "die ", "--- on ", "---- on ", "selon "),
+)
+# A person who tells a story begins with one of these; a client never does without a quote below.
+PRONOUNS: tuple[str, ...] = (
+    *("i ", "we ", "you ", "he ", "she ", "they ", "ich ", "wir ", "sie ", "er ", "du ", "ihr ", "je ", "j'", "j’"),
+    *("nous ", "vous ", "il m'", "elle ", "on m'", "yo ", "nosotros ", "ella ", "eu ", "nós ", "ela ", "io ", "noi "),
+    *(
+        "ik ",
+        "wij ",
+        "jag ",
+        "vi ",
+        "jeg ",
+        "hun ",
+        "han ",
+        "hon ",
+        "minä ",
+        "ja ",
+        "my ",
+        "já ",
+        "я ",
+        "мы ",
+        "он ",
+        "она ",
+    ),
+    *("ben ", "biz ", "我", "他", "她", "私", "저는 ", "أنا ", "אני "),
 )

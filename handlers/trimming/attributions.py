@@ -2,15 +2,15 @@
 """Where a client says whose words are quoted: "On ... wrote:", in any language, order and folding.
 
 Enters: lines. Leaves: the attributions found, top down. Never fails. What counts: a colon at the end, and before it on
-up to WINDOW lines a verb, a day, a time, an address. Sure is what has a verb and an address, a verb, a day and a time,
-or all but the verb; the rest counts only above quoted lines. No more than MAX_CANDIDATES lines are considered.
+up to WINDOW lines a verb, a day, a time, an address. Sure is what has a verb and an address in brackets, or a verb, a
+day and a time; the rest counts only above quoted lines. No more than MAX_CANDIDATES lines are considered.
 """
 
 import re
 from dataclasses import dataclass
 from enum import IntFlag, auto
 
-from handlers.trimming.attribution_words import STARTS, UNSPACED_VERBS, VERBS
+from handlers.trimming.attribution_words import PRONOUNS, STARTS, UNSPACED_VERBS, VERBS
 from handlers.trimming.lines import Kind, Line, next_words
 
 MAX_CANDIDATES = 200
@@ -24,6 +24,7 @@ _DAY = re.compile(
 _TIME = re.compile(r"(?<!\d)\d{1,2}(?:[:.]\d\d(?!\.?\d{3})|h\d\d|[時点时] ?\d{1,2})")
 _COLON_END = (":", "：", ":*", ": *", ":_", ":-", "----", "---")
 _SENTENCE = re.compile(r"[^\W\d_]{4}[.!?]$|[!?]$")
+_BRACKETS = frozenset("<>()[]")
 _FOLDED = ("<", "(", "[", "mailto:")
 
 
@@ -34,6 +35,7 @@ class Has(IntFlag):
     DAY = auto()
     TIME = auto()
     ADDRESS = auto()
+    NAMED = auto()  # an address with brackets around, as clients write it behind a name
 
 
 _WHEN = Has.DAY | Has.TIME
@@ -95,7 +97,7 @@ def _is_above_quote(lines: list[Line], number: int) -> bool:
 
 def _ending_at(lines: list[Line], number: int, floor: int) -> Attribution | None:
     start, has = _reach(lines, number, floor)
-    sure = _is_sure(has, lines[number].seen)
+    sure = _is_sure(has, lines[number].seen) and not lines[start].seen.startswith(PRONOUNS)
     if sure or (_is_likely(has, lines[number].seen) and _is_above_quote(lines, number)):
         return Attribution(start, number + 1, sure)
     return None
@@ -104,9 +106,7 @@ def _ending_at(lines: list[Line], number: int, floor: int) -> Attribution | None
 def _is_sure(has: Has, last: str) -> bool:
     if not last.endswith(_COLON_END):
         return False
-    if Has.VERB in has and Has.ADDRESS in has:
-        return True
-    return _WHEN in has and (Has.VERB in has or (Has.ADDRESS in has and last.endswith(">:")))
+    return Has.VERB in has and (Has.NAMED in has or _WHEN in has)
 
 
 def _is_likely(has: Has, last: str) -> bool:
@@ -151,7 +151,9 @@ def _has(seen: str) -> Has:
         has |= Has.DAY
     if _TIME.search(seen):
         has |= Has.TIME
-    return has | Has.ADDRESS if "@" in seen else has
+    if "@" in seen:
+        has |= Has.ADDRESS if _BRACKETS.isdisjoint(seen) else Has.ADDRESS | Has.NAMED
+    return has
 
 
 def _has_unspaced_verb(seen: str) -> bool:

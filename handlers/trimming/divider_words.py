@@ -141,3 +141,15 @@ ANSWER_ABOVE: tuple[str, ...] = (
     *("выше этой строки", "выше этой линии", "вище цього рядка", "bu satırın üzerine", "bu satırın üstüne"),
     *("この行より上", "この線より上", "请在此行以上", "请在这行以上", "在此行上方", "이 줄 위에"),
 )
+
+# Whoever writes so above an old mail without marks has written into it too.
+ANSWERS_WITHIN: tuple[str, ...] = (
+    *("answers below", "answer below", "answered below", "comments below", "comment below", "replies below"),
+    *("responses below", "response below", "inline", "in-line", "interspersed", "below in red", "in red below"),
+    *("antworten unten", "antworten im text", "antwort im text", "kommentare unten", "unten im text", "in rot"),
+    *("réponses ci-dessous", "réponses dans le", "réponse ci-dessous", "en rouge", "dans le corps du"),
+    *("respuestas abajo", "respuestas más abajo", "respuestas en rojo", "respostas abaixo", "em vermelho"),
+    *("risposte sotto", "risposte in rosso", "nel testo", "antwoorden hieronder", "in het rood", "svar nedan"),
+    *("svar nedenfor", "svar herunder", "vastaukset alla", "odpowiedzi poniżej", "odpovědi níže", "ответы ниже"),
+    *("відповіді нижче", "cevaplar aşağıda", "回复如下", "见下文红字", "インラインで"),
+)

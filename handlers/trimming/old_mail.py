@@ -2,7 +2,7 @@
 """Where an old or a passed-on mail begins without marks: a divider, a block of header fields, "reply above this line".
 
 Enters: lines. Leaves: the places, top down. Never fails. A block needs three kinds of fields, among them From or a
-date, and a subject, an address or a rule above: a traveller's "From: Rome, To: Oslo" stays. Each line is read once.
+date, and a subject, an author's address or a rule above: "From: Rome, To: Oslo" stays. Each line is read once.
 """
 
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ def _is_mail(lines: list[Line], start: int, stop: int, kinds: set[str]) -> bool:
         return False
     if any(line.seen.startswith(_TECHNICAL) for line in lines[max(start - 1, 0) : stop + 1]):
         return False  # somebody shows us the header section of a mail
-    if SUBJECT in kinds or any("@" in line.seen for line in lines[start:stop]):
+    if SUBJECT in kinds or any("@" in line.seen and _field(line) == FROM for line in lines[start:stop]):
         return True
     above = end_of_words(lines, start)
     return above > 0 and is_rule(lines[above - 1])

@@ -7,14 +7,17 @@ clients make of it cut what is below when that is short; other rules only what l
 
 from handlers.trimming.lines import Kind, Line, next_words
 from handlers.trimming.old_mail import is_rule
-from handlers.trimming.signature_words import DEVICES, ENDINGS, OPENINGS, OPENINGS_ALONE
+from handlers.trimming.signature_words import ALONE, DEVICES, ENDINGS, ENDS, FEW_WORDS, MAX_FEW_WORDS, WITH_DEVICE
 
 MAX_SIGNATURE_LINES = 16  # with words
 MAX_CARD_LINES = 8  # below a rule that is not sure to be a signature's
+MAX_SECTION_LINES = 200  # above a rule, where another one of its kind makes both of them headings or tables
 MAX_BOAST_CHARACTERS = 120
+MAX_BOAST_WORDS = 12
+MAX_NAME_CHARACTERS = 14
 MAX_DELIMITERS = 50
 
-_DELIMITERS = ("--", "—", "–", "__", "ᐧ", "-- -", "---")
+_DELIMITERS = ("--", "—", "–", "__", "ᐧ")
 _LIST_FOOTER = (
     "mailing list",
     "mailman",
@@ -28,25 +31,36 @@ _LIST_FOOTER = (
 
 def without_signature(lines: list[Line], end: int) -> int:
     """Where the words end: signatures and telephones' lines are taken off from below, as often as there are some."""
-    for _ in range(MAX_DELIMITERS):
+    for turn in range(MAX_DELIMITERS):
         below = _without_boasts(lines, end)
-        above = _delimiter(lines, below)
+        above = _delimiter(lines, below, end)
         if above is None:
             return below
+        if turn and not (_is_exact(lines[above]) or _is_card(lines[above + 1 : below])):
+            return below  # a list's footer may stand below a signature, but not below more words
         end = above
     return end
 
 
 def is_boast(line: Line) -> bool:
     """A line that a telephone or program writes: "Sent from my iPhone"."""
-    seen = line.seen.strip("<>()[]*_-–—.!… ")
-    if line.kind is not Kind.WORDS or not 5 < len(seen) <= MAX_BOAST_CHARACTERS:
+    seen = line.seen.strip("<>()[]*_-–—.!…\"' ")
+    if line.kind is not Kind.WORDS or not 5 < len(seen) <= MAX_BOAST_CHARACTERS or seen.count(" ") >= MAX_BOAST_WORDS:
         return False
-    if seen.startswith(OPENINGS_ALONE):
-        return len(seen) < MAX_BOAST_CHARACTERS
-    if not (seen.startswith(OPENINGS) or seen.endswith(ENDINGS)):
+    if seen.startswith(ALONE):
+        return True
+    if not any(device in seen for device in DEVICES):
         return False
-    return any(device in seen for device in DEVICES)
+    if seen.startswith(WITH_DEVICE) or any(seen.startswith(one) and seen.endswith(other) for one, other in ENDS):
+        return True
+    return _is_short_boast(seen)
+
+
+def _is_short_boast(seen: str) -> bool:
+    if seen.endswith(ENDINGS):
+        return any(device in seen[:MAX_NAME_CHARACTERS] for device in DEVICES)
+    few = seen.count(" ") < MAX_FEW_WORDS
+    return few and any(seen.startswith(one) and seen.endswith(other) for one, other in FEW_WORDS)
 
 
 def _without_boasts(lines: list[Line], end: int) -> int:
@@ -55,30 +69,49 @@ def _without_boasts(lines: list[Line], end: int) -> int:
     kinds = {Kind.EMPTY, Kind.SIGNATURE} - {line.kind for line in lines[top : top + 1]}
     while end > top + 1:
         last = lines[end - 1]
-        if not (last.kind in kinds or is_rule(last) or is_boast(last)):
+        if not (last.kind in kinds or (is_rule(last) and not _is_repeated(lines, end - 1, end)) or is_boast(last)):
             break
         end -= 1
     return end
 
 
-def _delimiter(lines: list[Line], end: int) -> int | None:
-    """The next delimiter above with nothing but a signature below."""
+def _delimiter(lines: list[Line], end: int, bottom: int) -> int | None:
+    """The next delimiter above with nothing but a signature below; `bottom` is where rules and the like end."""
     words = 0
     for number in range(end - 1, -1, -1):
         line = lines[number]
         if line.kind is Kind.QUOTED or words > MAX_SIGNATURE_LINES:
             return None
-        if line.seen in _DELIMITERS and line.kind is Kind.WORDS:
-            return number
-        if is_rule(line):
-            return number if _is_card(lines[number + 1 : end]) else None
+        if line.kind is Kind.WORDS and (line.seen in _DELIMITERS or is_rule(line)):
+            return number if _is_exact(line) or _divides(lines, number, end, bottom) else None
         words += line.kind is not Kind.EMPTY
     return None
 
 
-def _is_card(lines: list[Line]) -> bool:
-    """A few short lines that are no sentences, or a list's footer."""
-    said = [line.seen for line in lines if line.seen]
-    if any(word in seen for seen in said[:4] for word in _LIST_FOOTER):
+def _is_exact(line: Line) -> bool:
+    return line.words.rstrip("\r") == "-- "
+
+
+def _divides(lines: list[Line], number: int, end: int, bottom: int) -> bool:
+    """Whether a rule divides words from a signature, and no heading, table or section from the next."""
+    line, below = lines[number], lines[number + 1 : end]
+    if any(word in one.seen for one in below[:4] for word in _LIST_FOOTER):
         return True
+    apart = number > 0 and lines[number - 1].kind in (Kind.EMPTY, Kind.QUOTED)
+    close = bool(below) and below[0].kind is not Kind.EMPTY
+    usual = line.seen in _DELIMITERS
+    if _is_repeated(lines, number, bottom):
+        return usual and apart and close
+    return not below or (usual and apart) or ((usual or apart) and close and _is_card(below))
+
+
+def _is_repeated(lines: list[Line], number: int, bottom: int) -> bool:
+    """Whether another rule of this kind stands near, as in tables and around what is shown."""
+    top, seen = max(number - MAX_SECTION_LINES, 0), lines[number].seen
+    return any(one.seen == seen for at, one in enumerate(lines[top:bottom], top) if at != number)
+
+
+def _is_card(lines: list[Line]) -> bool:
+    """A few short lines that are no sentences."""
+    said = [line.seen for line in lines if line.seen]
     return len(said) <= MAX_CARD_LINES and not any(len(seen) > 60 or seen.endswith(("?", "!", ".")) for seen in said)

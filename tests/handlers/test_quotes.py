@@ -42,6 +42,26 @@ def test_an_old_mail_without_marks_goes_with_its_fields(client):
         "These are the fields:\nSubject: a word\nTo: nobody\n\nIs that right?",
         "Prices:\n-----\nTractor 7 costs more than I thought it would, and I cannot pay that.\n-----\nWhat now?",
         "First\n***\nOne more thing: the seat is loose.",
+        "1.\n--\nfoo is broken.\n\n2.\n--\nbar is broken",
+        "Steps:\n\n---\n\n1. open it\n2. close it\n\n---\n\nresult: boom",
+        "Here is my code:\n\n-----------\nint main() {\n}\n-----------\n\nWhy?",
+        "Here is my code:\n\n-----------\nint main() {\n}\n-----------",
+        "Total:\n=====\n7",
+        "Hello\n\nSent from Berlin on Monday, the parcel is late",
+        "Hello\n\nI use Outlook for Android",
+        "Thanks!\nSent by mail yesterday.",
+        "Hallo\n\nVon meinem Handy geht es nicht",
+        "Hallo\n\nIch habe es vom Handy gesendet",
+        "Can you\nget me a new phone",
+        # A story of one's own, without brackets around an address or with a pronoun.
+        "Hello\n\nI wrote to Ann <ann@firm.example> on 3 May 2026 at 10:00:\n\nIt is broken.\n\nNobody answered.",
+        "The customer carl@customer.example wrote:\nhelp me\n\nPlease do.",
+        "The log says:\n\n2026-11-02 15:04:05 error <a@b.example>:\n\nWhat does it mean?",
+        "Please change my address:\n\nVon: Berlin\nNach: Rom\nDatum: 3.5.\nAn: carl@customer.example\n\nDanke",
+        # A quote that its author presents.
+        "These are the limits:\n> 5 degrees: it works\n> 9 degrees: it does not",
+        # Answers written into an old mail without marks: nobody can tell them apart.
+        "Please see my answers below.\n\n-----Original Message-----\nFrom: Ann\n\n1. Does it work?\n\nYes it does.",
         "Sent from the warehouse in May, it never came here.",
         "Get well soon!",
         "From my point of view it is broken.\nVia Roma 7",
@@ -95,10 +115,9 @@ def test_what_a_person_wrote_stays(text):
         (f"Yes.\n\n{UNMARKED['Outlook']}\nNo.\n\n{UNMARKED['Outlook, German']}\nWhy?", "Yes."),
         # An answer between its quote and the signature or another quote.
         (f"{MARKED['mutt']}\n> One?\n\nYes.\n\n{MARKED['Gmail, English']}\n> older", "Yes."),
-        # Fields on one line; a divider of a client that we do not know; a date and an address in an unknown language.
+        # Fields on one line; a divider of a client that we do not know.
         ("Yes.\n\nFrom: Ann [mailto:a@b.example] Sent: Monday 15:04 To: Carl Subject: x\n\nold", "Yes."),
         ("Yes.\n\n----- Qwx zzz -----\nVon: Ann\nold", "Yes."),
-        ("Yes.\n\nQwx 2.11.2026 15:04 zzz Ann <ann@firm.example>:\n\nold", "Yes."),
         # Signed text in OpenPGP's frame.
         (
             "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nYes.\n- -- \nCarl\n"
@@ -110,6 +129,7 @@ def test_what_a_person_wrote_stays(text):
             "Yes.\n_______________________\nfarm mailing list\nfarm@lists.example\nhttps://lists.example/listinfo\n",
             "Yes.",
         ),
+        ("Yes.\n\n--\nCarl\n\n--\nFarm list, sent to all.", "Yes."),
         ("Yes.\n-- \nCarl\n\n-- \nYou received this message because you subscribed.", "Yes."),
     ],
 )
@@ -120,7 +140,9 @@ def test_what_is_left_of_mixed_mails(text, new):
 @pytest.mark.parametrize("delimiter", ["-- ", "--", "—", "__", "---", "____________", "*****"])
 def test_a_signature_goes_below_its_delimiter(delimiter):
     assert new_text(f"{ANSWER}\n\n{delimiter}\nCarl Customer\nFarm Ltd, 7 Field Road\n+1 555 0100\n") == ANSWER
-    assert new_text(f"{ANSWER}\n{delimiter}\nCarl\n\nOn 2 Nov 2026 15:04, Ann <a@b.example> wrote:\n{QUOTE}") == ANSWER
+    assert (
+        new_text(f"{ANSWER}\n\n{delimiter}\nCarl\n\nOn 2 Nov 2026 15:04, Ann <a@b.example> wrote:\n{QUOTE}") == ANSWER
+    )
 
 
 @pytest.mark.parametrize("delimiter", ["-- ", "--", "—", "*****"])
