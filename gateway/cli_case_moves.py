@@ -55,7 +55,7 @@ def merge(context: click.Context, /, words: tuple[str, ...], is_sure: bool, **ca
         return merging.merge(unit, found, (number, other), by, is_sure=is_sure)
 
     done = _change(context.obj, Move.CHANGE, do, call)
-    _print(done, f"case {number} is merged into case {{0}}", call)
+    _print(done, "case {1} is merged into case {0}", call, number)
 
 
 @case.command()
@@ -71,7 +71,7 @@ def split(operator: Operator, /, number: int, messages: tuple[str, ...], subject
     if fault:
         raise click.UsageError(fault)
     wish = Wish(tuple(dict.fromkeys(messages)), subject=subject.strip())
-    _print(_part(operator, number, wish, call), f"case {{0}} is split from case {number}", call)
+    _print(_part(operator, number, wish, call), "case {0} is split from case {1}", call, number)
 
 
 @case.command()
@@ -110,7 +110,7 @@ def undo(operator: Operator, /, number: int, change: int | None, **call: Any) ->
 @click.pass_obj
 def link(operator: Operator, /, number: int, kind: str, other: int, **call: Any) -> None:
     """Link two cases: case link 12 parent 7 says that 7 is the parent of 12."""
-    is_new = _change(operator, Move.EDIT, lambda unit, _, by: linking.link(unit, number, kind, other, by), call)
+    is_new, _ = _change(operator, Move.EDIT, lambda unit, _, by: linking.link(unit, number, kind, other, by), call)
     click.echo(f"case {number}: {kind} case {other}" + ("" if is_new else "; it was so already"))
 
 
@@ -129,22 +129,24 @@ def unlink(operator: Operator, /, number: int, kind: str, other: int, **call: An
 VERBS = (case,)
 
 
-def _change(operator: Operator, kind: Move, do: Do, call: dict[str, Any]) -> Any:
+def _change(operator: Operator, kind: Move, do: Do, call: dict[str, Any]) -> tuple[Any, Snapshot]:
+    """What came of it, and the desk that has the labels."""
     with operator.store() as database:
         with database.read() as unit:
             found = desk.snapshot(unit)
         by = By(actor(agent_in_force(found, call["login"])), SystemClock().now())
-        return checked(persistent(database, kind, lambda unit: do(unit, found, by)))
+        return checked(persistent(database, kind, lambda unit: do(unit, found, by))), found
 
 
-def _part(operator: Operator, number: int | None, wish: Wish, call: dict[str, Any]) -> Any:
+def _part(operator: Operator, number: int | None, wish: Wish, call: dict[str, Any]) -> tuple[Any, Snapshot]:
     """New threads need the keys."""
     config = operator.config()
     with operator.store() as database:
         keys, _ = opening.open_keys(config, database)
         office = Reception(config, keys, database).fresh_office()
         by = By(actor(agent_in_force(office.desk, call["login"])), SystemClock().now())
-        return checked(persistent(database, Move.CHANGE, lambda unit: parting.part(unit, office, number, wish, by)))
+        done = checked(persistent(database, Move.CHANGE, lambda unit: parting.part(unit, office, number, wish, by)))
+        return done, office.desk
 
 
 def persistent(database: Database, kind: Move, do: Callable[[Unit], T]) -> T:
@@ -160,8 +162,11 @@ def persistent(database: Database, kind: Move, do: Callable[[Unit], T]) -> T:
     raise DatabaseUnavailable("these cases are being changed by others; try again")
 
 
-def _print(done: Done, words: str, call: dict[str, Any]) -> None:
+def _print(made: tuple[Done, Snapshot], words: str, call: dict[str, Any], *numbers: int) -> None:
+    """`words` has places for the label of the case that the mail is of now, and for those of these."""
+    done, found = made
+    labels = [found.sections.cases.label(number) for number in (done.number, *numbers)]
     if call["as_json"]:
-        print_json({"change": done.change_id, "number": done.number})
+        print_json({"change": done.change_id, "number": done.number, "label": labels[0]})
     else:
-        click.echo(f"{words.format(done.number)} (change {done.change_id})")
+        click.echo(f"{words.format(*labels)} (change {done.change_id})")

@@ -54,7 +54,7 @@ def test_the_page_of_a_merged_case_fits_a_terminal(calls):
 def test_mail_is_split_off_and_moved_by_its_id(calls):
     first, second = (one["id"] for one in calls.json("case", "show", "1")["mail"])
     done = calls.json("case", "split", "1", second, "--subject", "Another matter")
-    assert done == {"change": 1, "number": 4}
+    assert done == {"change": 1, "number": 4, "label": "4"}
     assert calls.json("case", "show", "4")["subject"] == "Another matter"
     assert calls.json("case", "show", "4")["links"] == [{"kind": "split_from", "number": 1}]
     assert calls.out("case", "undo", "4", "1") == "undone; its mail is of case 1 again (change 1)\n"
