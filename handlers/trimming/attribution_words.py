@@ -50,27 +50,24 @@ STARTS: tuple[str, ...] = (
     ),
     *("ที่ ", "เมื่อ ", "na ", "在 ", "於 ", "于 ", "o ", "die ", "--- on ", "---- on ", "selon "),
 )
-# A person who tells a story begins with one of these; a client never does without a quote below.
+# A person who tells a story begins with one of these; a client never does without a quote below. None is a name, too.
 PRONOUNS: tuple[str, ...] = (
-    *("i ", "we ", "you ", "he ", "she ", "they ", "ich ", "wir ", "sie ", "er ", "du ", "ihr ", "je ", "j'", "j’"),
-    *("nous ", "vous ", "il m'", "elle ", "on m'", "yo ", "nosotros ", "ella ", "eu ", "nós ", "ela ", "io ", "noi "),
+    *("i ", "we ", "you ", "he ", "she ", "they ", "ich ", "wir ", "sie ", "du ", "ihr ", "je ", "j'", "j’", "nous "),
     *(
+        "vous ",
+        "elle ",
+        "yo ",
+        "nosotros ",
+        "eu ",
+        "nós ",
+        "noi ",
         "ik ",
         "wij ",
         "jag ",
-        "vi ",
         "jeg ",
         "hun ",
-        "han ",
-        "hon ",
         "minä ",
-        "ja ",
-        "my ",
         "já ",
-        "я ",
-        "мы ",
-        "он ",
-        "она ",
     ),
-    *("ben ", "biz ", "我", "他", "她", "私", "저는 ", "أنا ", "אני "),
+    *("я ", "мы ", "он ", "она ", "我", "他", "她", "私", "저는 ", "أنا ", "אני "),
 )

@@ -106,7 +106,7 @@ def _ending_at(lines: list[Line], number: int, floor: int) -> Attribution | None
 def _is_sure(has: Has, last: str) -> bool:
     if not last.endswith(_COLON_END):
         return False
-    return Has.VERB in has and (Has.NAMED in has or _WHEN in has)
+    return Has.VERB in has and (Has.NAMED in has or _WHEN in has or Has.ADDRESS | Has.DAY in has)
 
 
 def _is_likely(has: Has, last: str) -> bool:
