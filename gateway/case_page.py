@@ -67,7 +67,7 @@ def _story(unit: Unit, case_id: int) -> Item:
 
 def show(item: Any) -> None:
     """The page: facts, thread, comments, timeline."""
-    print_fields({**item, "number": item["label"]}, _FIRST + _SECOND)
+    print_fields({**item, "number": item["label"], "contact": _contact(item)}, _FIRST + _SECOND)
     told = {name: item[name] for name in _WHERE_SAID if item[name]}
     told |= {f"field {name}": value for name, value in item["fields"].items()}
     if told:
@@ -90,6 +90,12 @@ def show(item: Any) -> None:
         _print_event(event)
 
 
+def _contact(item: Any) -> str | None:
+    """Who only claims to be somebody is shown so."""
+    address = item["contact"]
+    return f"{address} (unverified)" if address and not item["contact_verified"] else address
+
+
 def _item(row: Any, prefix: str, now: Any) -> Item:
     is_ended = row.status_kind in ENDED_KINDS
     return {
@@ -104,6 +110,7 @@ def _item(row: Any, prefix: str, now: Any) -> Item:
         "owner": row.owner,
         "contact": row.contact_address or None,
         "contact_name": row.contact_name,
+        "contact_verified": row.contact_id is not None,
         "routing_address": row.routing_address or None,
         "subject": row.subject,
         "source": row.source,

@@ -5,7 +5,7 @@ Enters: a kept content. A small one is read as a whole, a large one piece by pie
 every attachment. Leaves: at most MAX_FILES of them. Fails as the content fails.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Protocol
 
@@ -17,9 +17,8 @@ from handlers.mime_parts import Span, parts
 from handlers.piecewise import Hashing, Skeleton
 from handlers.reading import Attachment
 from handlers.sniffing import sniff
-from storage import content, files
+from storage import content
 from storage.content import Look
-from storage.database import Unit
 from storage.files import FileOfMail
 
 MAX_FILES = 200
@@ -43,19 +42,23 @@ def of_mail(look: Look, content_id: int, head: Head) -> tuple[Attachment, ...]:
     with look() as unit:
         size = content.facts(unit, content_id).size_octets
     if size <= SMALL_OCTETS:
-        return of_octets(b"".join(content.pieces(look, content_id)))
-    return tuple(islice(_of_large(look, content_id), MAX_FILES))
+        return _of_small(b"".join(content.pieces(look, content_id)))
+    return tuple(islice(_of_large(lambda: content.pieces(look, content_id)), MAX_FILES))
 
 
-def of_octets(octets: bytes) -> tuple[Attachment, ...]:
-    """The files of a mail that is in memory."""
-    return tuple(file.about for file in islice(reading.files(octets), MAX_FILES))
+def of_whole(head: Head) -> tuple[FileOfMail, ...]:
+    """The same of a mail that is all there: the content of `head` is the whole of it."""
+    if not _may_have_some(head):
+        return ()
+    octets = head.content
+    if len(octets) <= SMALL_OCTETS:
+        return rows(_of_small(octets))
+    return rows(tuple(islice(_of_large(lambda: content.chunks(octets)), MAX_FILES)))
 
 
-def index(unit: Unit, message_seq: int, found: tuple[Attachment, ...]) -> None:
-    """Write down what was found in a mail."""
-    rows = [FileOfMail(one.name, one.type, one.size, bytes.fromhex(one.sha256)) for one in found]
-    files.index(unit, message_seq, rows)
+def rows(found: tuple[Attachment, ...]) -> tuple[FileOfMail, ...]:
+    """What the store keeps of them."""
+    return tuple(FileOfMail(one.name, one.type, one.size, bytes.fromhex(one.sha256)) for one in found)
 
 
 def octets_of(octets: bytes, sha256: bytes) -> bytes | None:
@@ -70,17 +73,21 @@ def _may_have_some(head: Head) -> bool:
     return about.type not in _TEXT or about.disposition not in ("", "inline") or bool(about.name)
 
 
-def _of_large(look: Look, content_id: int) -> Iterator[Attachment]:
+def _of_small(octets: bytes) -> tuple[Attachment, ...]:
+    return tuple(file.about for file in islice(reading.files(octets), MAX_FILES))
+
+
+def _of_large(pieces: Callable[[], Iterable[bytes]]) -> Iterator[Attachment]:
     """Two passes: where the parts lie, and what the files among them are."""
     skeleton = Skeleton()
-    for piece in content.pieces(look, content_id):
+    for piece in pieces():
         skeleton.feed(piece)
     octets = skeleton.finish()
     if skeleton.is_too_long:
         return
     found = bodies(parts(octets)).files[:MAX_FILES]
     places = [(skeleton.span(part.body), _part(part.header.of(octets), part.about)) for part in found]
-    _feed(content.pieces(look, content_id), places)
+    _feed(pieces(), places)
     for _, part in places:
         yield from part.found()
 
@@ -128,4 +135,4 @@ class _Packed:
         self._octets += octets
 
     def found(self) -> Iterable[Attachment]:
-        return of_octets(bytes(self._octets))
+        return _of_small(bytes(self._octets))

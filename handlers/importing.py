@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
 
-from handlers import classification, identity, tokens
+from handlers import classification, files_of_mail, identity, tokens
 from handlers.headers import Head, decode_text, scan
 from handlers.identity import claimed_author, mailboxes
 from handlers.intake import MAX_COPIED, MAX_SUBJECT_CHARACTERS, person
@@ -68,6 +68,7 @@ def past(octets: bytes, written_at: datetime, archive: Archive) -> Past:
         team_id=archive.address.team_id,
         status=archive.status,
         status_kind=office.desk.sections.kind_of(archive.status) or "closed",
+        files=files_of_mail.of_whole(head),
     )
 
 

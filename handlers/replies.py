@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from handlers import intake, message_ids, teaming, tokens
+from handlers import files_of_mail, intake, message_ids, teaming, tokens
 from handlers.headers import Head, decode_text, scan
 from handlers.identity import Mailbox, mailboxes
 from handlers.office import Office
@@ -127,6 +127,7 @@ def submission(
         body=packed(content[offset:]),
         recipients=people,
         wishes=_wishes(office, draft, conversation, people),
+        files=files_of_mail.of_whole(draft.head),
     )
 
 

@@ -29,7 +29,7 @@ from handlers.acting import casegate
 from handlers.office import Office
 from handlers.opening import open_case
 from handlers.work import Work
-from storage import cases, messages, refined
+from storage import cases, files, messages, refined
 from storage.case_values import ENDED_KINDS
 from storage.cases import Event
 from storage.database import Unit
@@ -55,7 +55,7 @@ def route(unit: Unit, work: Work) -> bool:
         return False
     if case is None:
         case, work = _begin(unit, work)
-    files_of_mail.index(unit, row.seq, work.mail.files)
+    files.index(unit, row.seq, files_of_mail.rows(work.mail.files))
     _note_arrival(unit, case, work, is_new=is_new)
     several.tell_others(unit, case, work, is_new=is_new)
     agent_id = _owner_of(case, work.office)

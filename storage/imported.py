@@ -10,12 +10,13 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, insert, select
 
-from storage import cases, content, threads
+from storage import cases, content, files, threads
 from storage.case_values import ENDED_KINDS
 from storage.cases import Event, Opening
 from storage.content import Content
 from storage.database import Unit
 from storage.envelope import Session
+from storage.files import FileOfMail
 from storage.messages import Header, people_json, session_json, to_json
 from storage.schema import message, message_key
 from storage.states import MessageState
@@ -43,6 +44,7 @@ class Past:
     team_id: int
     status: str
     status_kind: str
+    files: tuple[FileOfMail, ...] = ()
 
 
 def keep(unit: Unit, mail: Past, actor: str) -> bool:
@@ -58,7 +60,7 @@ def keep(unit: Unit, mail: Past, actor: str) -> bool:
     threads.add_keys(unit, thread_id, ARCHIVE, mail.copy_key, ())
     people = mail.outside if mail.is_ours else (mail.header.author, *mail.outside)
     threads.add_participants(unit, thread_id, "customer", [one for one in people if one.key])
-    _write_message(unit, mail, thread_id, beside)
+    files.index(unit, _write_message(unit, mail, thread_id, beside), mail.files)
     _tell_case(unit, mail, thread_id)
     return True
 
@@ -121,7 +123,7 @@ def _tell_case(unit: Unit, mail: Past, thread_id: int) -> None:
         cases.write(unit, case.id, {"ended_at": mail.at, "status_at": mail.at})
 
 
-def _write_message(unit: Unit, mail: Past, thread_id: int, beside: int | None) -> None:
+def _write_message(unit: Unit, mail: Past, thread_id: int, beside: int | None) -> int:
     header = mail.header
     values = {
         "id": mail.id,
@@ -150,9 +152,9 @@ def _write_message(unit: Unit, mail: Past, thread_id: int, beside: int | None) -
         "stamp": b"",
         "left_out": "[]",
     }
-    unit.execute(_INSERT, values)
+    return int(unit.execute(_INSERT, values).scalar_one())
 
 
 NOBODY = Person("", "", "")
 _NONE = {"result": "none"}
-_INSERT = insert(message)
+_INSERT = insert(message).returning(message.c.seq)

@@ -12,11 +12,12 @@ from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from storage import case_changes, cases, content, members, messages, outbox, threads
+from storage import case_changes, cases, content, files, members, messages, outbox, threads
 from storage.address import key_of
 from storage.content import Content
 from storage.database import Unit
 from storage.envelope import Envelope, Session, Wish
+from storage.files import FileOfMail
 from storage.messages import Accepted, Header, people_json, recipients_json, session_json, to_json
 from storage.outbox import Outgoing
 from storage.schema import message
@@ -67,6 +68,7 @@ class Submission:
     body: Content
     recipients: tuple[Person, ...]
     wishes: tuple[Wish, ...] = ()  # one for each of `recipients`, or none at all
+    files: tuple[FileOfMail, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def submit(unit: Unit, reply: Submission, answered: Answered) -> Accepted:
         content.drop(unit, reply.body)
         return Accepted(first, repeated=True, state=MessageState.SUBMITTED)
     seq = _write_message(unit, reply)
+    files.index(unit, seq, reply.files)
     _write_outbox(unit, reply, seq)
     answered(unit, reply)
     return Accepted(reply.message_id, repeated=False, state=MessageState.SUBMITTED)

@@ -17,6 +17,7 @@ from tests.support.office import CARL, World, mail
 PLAN = b"%PDF-1.4 the plan of the printer"
 SECRET = "She is about to leave us"
 MULTIPART = 'multipart/mixed; boundary="b"'
+TYPE = {"content-type": MULTIPART, "mime-version": "1.0"}
 BODY = (
     "--b\r\nContent-Type: text/plain\r\n\r\nSee the plan.\r\n--b\r\nContent-Type: application/pdf\r\n"
     'Content-Disposition: attachment; filename="../../plan.pdf"\r\n\r\n' + PLAN.decode() + "\r\n--b--\r\n"
@@ -75,6 +76,16 @@ def test_a_file_is_listed_once_with_all_its_places_and_kept_once(
     with world.database.read() as unit:
         assert files.content_of(unit, bytes.fromhex(DIGEST)) is not None
         assert unit.execute(select(func.count()).select_from(file)).scalar() == 1
+
+
+def test_a_file_that_an_agent_sends_is_a_file_of_the_case(office: Installation, world: World) -> None:
+    copy = world.sent("copy")[0]
+    to = copy.head.first(b"reply-to").decode()
+    sent = mail("Ann <ann.doe@private.example>", to=to, body=BODY.replace("See the plan", "Another"), **TYPE)
+    assert isinstance(world.reply(sent, to), str)
+    (item,) = office.json("file", "list", "1")
+    assert [bool(one["message"]) for one in item["places"]] == [True, True]
+    assert office.call("file", "get", item["sha256"], "-o", "-").stdout_bytes == PLAN
 
 
 def _own_id(world: World) -> str:

@@ -51,6 +51,8 @@ def test_a_contact_is_shown_with_their_cases_and_with_none_that_only_bears_their
     assert "Customer Ltd (by domain)" in page
     assert "Printer on fire" in page
     assert "Forged" not in page
+    assert [office.json("case", "show", number)["contact_verified"] for number in ("1", "4")] == [True, False]
+    assert f"{CARL} (unverified)" in office.out("case", "show", "4")
     assert all(len(line) <= 80 for line in page.splitlines())
 
 
