@@ -2,6 +2,7 @@
 """The command line in this process, over an installation of its own."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from gateway import keys
 from gateway.cli import cli
+from tests.support import stores
 from tests.support.office import World
 
 DESK = """
@@ -69,8 +72,22 @@ class Installation:
         return result.stderr
 
 
+@pytest.fixture(scope="session")
+def made_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The keys that a fresh installation makes itself; making them takes a while."""
+    place = tmp_path_factory.mktemp("keys")
+    keys.load(place, "gw.example", make=True)
+    return place / "keys"
+
+
 @pytest.fixture
-def installation(tmp_path: Path) -> Installation:
+def is_fresh() -> bool:
+    """Whether store and keys are still to be made; the tests of that say so."""
+    return False
+
+
+@pytest.fixture
+def installation(tmp_path: Path, made_keys: Path, is_fresh: bool) -> Installation:
     """As small as a configuration can be, with a desk that is not applied yet."""
     made = Installation(tmp_path / "gw")
     made.directory.mkdir()
@@ -79,6 +96,9 @@ def installation(tmp_path: Path) -> Installation:
         f'[tls]\ncertificate = "{made.directory}/tls.pem"\nkey = "{made.directory}/tls.key"\n'
     )
     made.desk.write_text(DESK)
+    if not is_fresh:
+        stores.prepare(f"sqlite:///{made.directory}/casegate.db")
+        shutil.copytree(made_keys, made.directory / "keys")
     return made
 
 

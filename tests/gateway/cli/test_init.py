@@ -18,6 +18,11 @@ from tests.support.office import World
 MADE = {"casegate.toml", "tls.pem", "tls.key", "keys", "casegate.db"}
 
 
+@pytest.fixture
+def is_fresh() -> bool:
+    return True
+
+
 def init(*words):
     return CliRunner().invoke(cli, ["init", *words])
 

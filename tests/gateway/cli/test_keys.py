@@ -14,6 +14,11 @@ from storage import threads
 from storage.states import Move
 
 
+@pytest.fixture
+def is_fresh() -> bool:
+    return True
+
+
 def configured(directory):
     path = directory / "casegate.toml"
     path.write_text(f'[server]\nname = "gw.example"\nstate_dir = "{directory}/state"\n')

@@ -19,6 +19,11 @@ ROOT = Path(__file__).parent.parent.parent.parent
 DOCUMENT = ROOT / "docs" / "cli.md"
 
 
+@pytest.fixture
+def is_fresh() -> bool:
+    return True
+
+
 def program(*words, stdin=b"", **options):
     """Run it as the console script does, from another directory than the checkout."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
