@@ -30,7 +30,7 @@ def needs_decoding(head: Head, opening: bytes) -> bool:
 
 def unbroken(opening: bytes) -> bytes:
     """The octets with the soft line breaks of quoted-printable taken out (RFC 2045 §6.7)."""
-    return _SOFT_BREAK.sub(b"", opening[:MAX_OCTETS])
+    return _SOFT_BREAK.sub(b"", opening[:MAX_OCTETS]) if b"=" in opening else opening[:MAX_OCTETS]
 
 
 def _is_text(part: Part) -> bool:

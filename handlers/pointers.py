@@ -79,7 +79,7 @@ def _shown(mail: Incoming, office: Office) -> list[Pointer]:
     stamped = (mail.head.first(b"x-casegate-thread") or b"")[:MAX_SUBJECT_OCTETS].decode("ascii", "replace")
     subject = decode_text((mail.head.first(b"subject") or b"")[:MAX_SUBJECT_OCTETS])
     bare = without_tags(subject, [one.way for one in mail.destinations if one.way is not None])
-    texts = dict.fromkeys((stamped, subject, bare))
+    texts = dict.fromkeys(filter(None, (stamped, subject, bare)))
     found = [token for text in texts for token in shown_ids.in_subject(text, office.keys)]
     return [Pointer(thread_token=token, is_shown=True) for token in dict.fromkeys(found)]
 
@@ -87,9 +87,9 @@ def _shown(mail: Incoming, office: Office) -> list[Pointer]:
 def _in_text(mail: Incoming, office: Office) -> list[Pointer]:
     """The thread IDs that stand in the opening of the body, which a reply quotes from our mail."""
     if first_words.needs_decoding(mail.head, mail.opening):
-        words = first_words.first_words(mail.head, mail.opening)
+        words = first_words.first_words(mail.head, mail.opening).encode()
     else:
-        words = first_words.unbroken(mail.opening).decode("latin-1")
+        words = first_words.unbroken(mail.opening)
     return [Pointer(thread_token=token) for token in shown_ids.in_text(words, office.keys)]
 
 

@@ -19,17 +19,21 @@ MAX_SHOWN = 5  # IDs of one text
 CHARACTERS = 12
 
 _RUN = re.compile(r"[A-Za-z0-9]+")
+# For a split at one go, six times as fast as the expression: each mail that begins a thread is looked through.
+_SPACED = bytes(one if chr(one).isascii() and chr(one).isalnum() else 32 for one in range(256))
 _TYPED = str.maketrans("01", "OI")  # neither digit is in an ID, and people take one for the other
 
 
 def in_subject(subject: str, keys: Keys) -> list[str]:
     """The IDs of a decoded subject."""
-    return _valid(_words(unicodedata.normalize("NFKC", subject), is_broken=True), keys)
+    text = subject if subject.isascii() else unicodedata.normalize("NFKC", subject)
+    return _valid(_words(text), keys)
 
 
-def in_text(text: str, keys: Keys) -> list[str]:
-    """The IDs of a text; there they stand as our mail shows them, or as part of our addresses."""
-    return _valid(_words(text, is_broken=False), keys)
+def in_text(text: bytes, keys: Keys) -> list[str]:
+    """The IDs of a text in ASCII or beyond; there they stand as our mail shows them, or as part of our addresses."""
+    words = text.translate(_SPACED).split()
+    return _valid([word.decode() for word in words if len(word) == CHARACTERS], keys)
 
 
 def without(subject: str, thread_id: str) -> str:
@@ -50,12 +54,12 @@ def tagged(subject: str, thread_id: str) -> str:
     return f"{bare[:at].rstrip()} [{thread_id}] {bare[at:]}".strip()
 
 
-def _words(text: str, *, is_broken: bool) -> Iterator[str]:
-    """Runs of letters and digits; and, if asked, each two that a single space divides."""
+def _words(text: str) -> Iterator[str]:
+    """Runs of letters and digits, and each two that a single space divides."""
     before: re.Match[str] | None = None
     for run in _RUN.finditer(text):
         yield run[0]
-        if is_broken and before is not None and text[before.end() : run.start()] == " ":
+        if before is not None and text[before.end() : run.start()] == " ":
             yield before[0] + run[0]
         before = run
 

@@ -2,14 +2,16 @@
 """What points to a thread, in all the forms that clients and gateways leave of it: a proven customer's mail joins."""
 
 from base64 import b64encode
+from dataclasses import replace
 from quopri import encodestring
 from types import SimpleNamespace
 
 import pytest
 
 from handlers.headers import scan
-from handlers.pointers import MAX_FOREIGN, MAX_OURS, foreign_keys, referred_ids
+from handlers.pointers import MAX_FOREIGN, MAX_OURS, find_pointers, foreign_keys, referred_ids
 from storage.threads import key_of
+from storage.ways import Host, Passage, Way
 from tests.support.cost import seconds
 from tests.support.office import World, customer_address, field, mail, sign
 
@@ -131,6 +133,16 @@ def test_the_nearest_mail_decides_where_ids_lead_to_two_threads(world: World) ->
     second = world.carl(subject="Another")
     assert world.carl(references=f"{ours} <{second.message_id}>").case.number == 2
     assert world.carl(references=f"<{second.message_id}> {ours}").case.number == 1
+
+
+def test_what_the_forwarder_puts_around_subjects_does_not_hide_an_id(world: World) -> None:
+    first, _ = opened(world)
+    judged = world.judged(mail(subject=f"EXT{first.token}via"))
+    seen = Passage("", 0.0, Host(""), "", (), "", "", "", "", False, (), "EXT", "via", "")
+    way = Way("support@firm.example", "support@firm.example", "forwarded", learnt=seen)
+    forwarded = judged.but(destinations=(replace(judged.destinations[0], way=way),))
+    assert first.token not in {one.thread_token for one in judged.pointers}
+    assert first.token in {one.thread_token for one in find_pointers(forwarded, world.office).pointers}
 
 
 def test_ids_of_a_domain_in_letters_and_in_a_labels_are_one() -> None:
