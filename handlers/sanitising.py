@@ -162,7 +162,9 @@ class _Depth:
     def see(self, tag: re.Match[str]) -> str:
         self._tags += 1
         name = tag[2].lower()
-        if self._tags > MAX_TAGS or len(tag[0]) > MAX_TAG_CHARACTERS or not tag[4] or name in _GONE:
+        if name in _GONE:
+            return ""
+        if self._tags > MAX_TAGS or len(tag[0]) > MAX_TAG_CHARACTERS or not tag[4]:
             return " "
         if name in _FLAT:
             return tag[0]
