@@ -16,7 +16,7 @@ from handlers.identity import Mailbox
 from handlers.loops import loop_mark
 from handlers.reports import text_part
 from handlers.work import Work
-from storage import cases, outbox
+from storage import cases, outbox, threads
 from storage.address import parse
 from storage.database import Unit
 from storage.desk import AgentRow
@@ -37,7 +37,7 @@ def brief(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
         Outgoing(
             name=name,
             kind="copy",
-            thread_id=cases.threads_of(unit, case.id)[0],
+            thread_id=threads.by_token(unit, token),
             message_seq=None,
             agent_id=agent_id,
             message_id=message_id,

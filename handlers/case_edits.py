@@ -58,13 +58,17 @@ def edit(unit: Unit, desk: Snapshot, case: Any, wish: Edit, by: By) -> Any:
     if _lacks_outcome(desk, case, wanted):
         return Refusal(f"say how it ended: --outcome {_one_of(desk)}")
     if wish.contact is not None:
-        wanted["contact_id"] = _let_in(unit, case.id, wish.contact)
+        wanted["contact_id"] = _let_in(unit, case, wish.contact)
     return changing.change(unit, desk, case, wanted, by)
 
 
-def _let_in(unit: Unit, case_id: int, person: Person) -> int:
-    """An operator's word: this person takes part in the case, and is a known contact."""
-    for thread_id in cases.threads_of(unit, case_id):
+def _let_in(unit: Unit, case: Any, person: Person) -> int:
+    """An operator's word: this person takes part in what the case began with, and is a known contact.
+
+    The conversations of cases that were merged into it are other people's.
+    """
+    thread_id = threads.by_token(unit, case.thread_token)
+    if thread_id is not None:
         threads.add_participants(unit, thread_id, "customer", [person])
     return contacts.confirm_contact(unit, person.name, person.address)
 

@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from handlers import changing, tokens
+from handlers import changing, contacting, targets, telling, tokens
 from handlers.acting import By
 from handlers.case_edits import Refusal
 from handlers.changes.common import Done, different_contacts, owe_copies, stands_alone, tell, wake
@@ -142,9 +142,10 @@ def _new_thread(unit: Unit, office: Office, place: int, rows: Sequence[Any], by:
     for role in ("customer", "agent"):
         people = threads.participants(unit, place, role)
         threads.add_participants(unit, new, role, [one for one in people if one.key in named])
-    first = _first_author(mine)
+    first = _first_with_author(mine)
     if first is not None:  # as whoever begins a thread
-        threads.add_participants(unit, new, "customer", [first])
+        person = Person(first.author_name, first.author_address, key_of(first.author_address))
+        threads.add_participants(unit, new, "customer", [person])
     return new
 
 
@@ -154,31 +155,36 @@ def _named_in(row: Any) -> Iterable[str]:
         yield from (address for _, address in json.loads(people))
 
 
-def _first_author(rows: Sequence[Any]) -> Person | None:
-    found = next((row for row in rows if row.direction == "inbound" and row.author_address), None)
-    return Person(found.author_name, found.author_address, key_of(found.author_address)) if found is not None else None
+def _first_with_author(rows: Sequence[Any]) -> Any:
+    return next((row for row in rows if row.direction == "inbound" and row.author_address), None)
 
 
 def _new_case(unit: Unit, office: Office, rows: Sequence[Any], where: tuple[Any, int], how: tuple[Wish, By]) -> Any:
-    """With the team and the owner of the old one; its contact is whoever wrote first."""
+    """With the team, the owner and the values of the old one; its contact is whoever wrote first."""
     (source, thread_id), (wish, by) = where, how
     team = office.desk.teams.get(source.team_id)
     queue = source.queue or (team.value.name if team is not None else cases.FALLBACK_QUEUE)
-    author = _first_author(rows) or Person(source.contact_name, source.contact_address, "")
+    first = _first_with_author(rows)
     opening = Opening(
         thread_id=thread_id,
         thread_token=threads.token_of(unit, thread_id),
         team_id=source.team_id,
         queue=queue,
-        contact_name=author.name,
-        contact_address=author.address,
+        contact_name=first.author_name if first is not None else source.contact_name,
+        contact_address=first.author_address if first is not None else source.contact_address,
         routing_address=source.routing_address,
         subject=wish.subject or rows[0].subject,
         priority=source.priority,
+        tags=tuple(json.loads(source.tags)),
+        fields=json.loads(source.fields),
+        contact_id=contacting.contact_of(unit, first, office) if first is not None else source.contact_id,
         source="split",
     )
-    made = cases.make(unit, opening, by.now)
+    made: Any = cases.make(unit, opening, by.now)
     tell(unit, made.id, "created", {"team": team.value.name if team is not None else ""}, by)
+    targets.begin(unit, office.desk, made, by.now)
+    telling.begun(unit, office.desk, made, by)
+    made = cases.lock(unit, made.id)
     if source.owner_id is None:
         return made
     return changing.change(unit, office.desk, made, {"owner_id": source.owner_id, "queue": None}, by)

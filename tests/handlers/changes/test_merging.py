@@ -3,12 +3,14 @@
 
 import pytest
 
-from handlers import changing
-from handlers.case_edits import Refusal
+from handlers import by_hand, case_edits, changing, tokens
+from handlers.by_hand import Making
+from handlers.case_edits import Edit, Refusal
 from storage import case_changes
 from storage.states import Move
+from storage.threads import Person
 from tests.handlers.changes.hands import DORA, Hands
-from tests.support.office import CARL, field, mail, sign
+from tests.support.office import ANN, CARL, KEYS, field, mail, sign
 
 
 def test_a_merged_case_brings_its_mail_and_all_that_comes_later(hands: Hands):
@@ -174,3 +176,32 @@ def test_a_merge_that_another_builds_on_is_undone_after_it(hands: Hands):
     assert [hands.mail_of(number) for number in (1, 2, 3)] == [[one.id] for one in mails]
     hands.merge(3, 2)  # redo is doing it again
     assert hands.mail_of(2) == [mails[1].id, mails[2].id]
+
+
+def test_a_contact_given_by_hand_takes_part_in_the_cases_own_conversation_alone(hands: Hands):
+    one, two = hands.write(CARL), hands.write(DORA)
+    hands.merge(2, 1, is_sure=True)
+    with hands.database.move(Move.EDIT) as unit:
+        person = Person("Eve", "eve@customer.example", "eve@customer.example")
+        case_edits.edit(unit, hands.office.desk, case_changes.by_number(unit, 1), Edit(contact=person), hands.by)
+    assert hands.participants(one.token) == {CARL, "eve@customer.example"}
+    assert hands.participants(two.token) == {DORA}
+    assert hands.answer(two).to == [DORA]
+
+
+def test_the_text_of_a_case_made_by_hand_leads_to_its_own_conversation(hands: Hands):
+    hands.presence("ann", "away")
+    hands.write(CARL)
+    making = Making("support@firm.example", Person("Dora", DORA, DORA), "Press hums", text="It hums.")
+    token, ann = tokens.new_thread_id(KEYS), hands.office.desk.agents["ann"].id
+    with hands.database.move(Move.EDIT) as unit:
+        by_hand.make(unit, hands.office.desk, token, making, hands.by)
+    hands.merge(1, 2, is_sure=True)
+    with hands.database.move(Move.EDIT) as unit:
+        wanted = {"owner_id": ann, "queue": None, "copies_due_at": hands.now}
+        changing.change(unit, hands.office.desk, case_changes.by_number(unit, 2), wanted, hands.by)
+    hands.sweep()
+    brief = next(one for one in hands.sent("copy") if one.message_seq is None)
+    octets = mail(str(ANN), to=field(brief, "reply-to"), in_reply_to=field(brief, "message-id"))
+    assert isinstance(hands.reply(octets, field(brief, "reply-to")), str)
+    assert hands.sent("reply")[-1].to == [DORA]

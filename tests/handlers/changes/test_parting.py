@@ -31,6 +31,8 @@ def test_a_split_makes_a_case_of_its_own_with_the_owner_of_the_old_one(hands: Ha
         "And the other thing",
         CARL,
     )
+    assert made.row.contact_id is not None
+    assert made.row.contact_id == hands.case(1).row.contact_id
     assert made.links == [("split_from", 1)]
     assert hands.case(1).links == [("split_to", 2)]
     told = {"change": done.change_id, "messages": [second.id]}
