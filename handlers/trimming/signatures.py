@@ -15,6 +15,7 @@ MAX_SECTION_LINES = 200  # above a rule, where another one of its kind makes bot
 MAX_BOAST_CHARACTERS = 120
 MAX_BOAST_WORDS = 12
 MAX_NAME_CHARACTERS = 14
+MAX_RULES = 10  # at the end
 MAX_DELIMITERS = 50
 
 _DELIMITERS = ("--", "—", "–", "__", "ᐧ")
@@ -67,9 +68,12 @@ def _without_boasts(lines: list[Line], end: int) -> int:
     """Take off telephones' lines, rules, empty lines, and what HTML says is a signature."""
     top = next_words(lines, 0)  # stays: somebody may write about telephones, or into the signature
     kinds = {Kind.EMPTY, Kind.SIGNATURE} - {line.kind for line in lines[top : top + 1]}
+    rules = 0
     while end > top + 1:
         last = lines[end - 1]
-        if not (last.kind in kinds or (is_rule(last) and not _is_repeated(lines, end - 1, end)) or is_boast(last)):
+        if is_rule(last) and rules < MAX_RULES and not _is_repeated(lines, end - 1, end):
+            rules += 1
+        elif last.kind not in kinds and not is_boast(last):
             break
         end -= 1
     return end

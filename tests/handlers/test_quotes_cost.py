@@ -2,6 +2,7 @@
 """A megabyte made to be slow costs at most ten times what a megabyte of words costs, in every step of the trimming."""
 
 import functools
+import itertools
 
 import pytest
 
@@ -39,6 +40,8 @@ TEXTS: dict[str, str] = {
     "short signatures": "--\nx\n",
     "cards": "x.\n___\na@b\n",
     "rules": "____\n",
+    "rules of all kinds": "\n".join("".join(rule) for rule in itertools.product("-_=*#~", repeat=5)) + "\n",
+    "rules and telephones": "Sent from my iPhone\n---\n",
     "a rule": "-",
     "telephones": "Sent from my iPhone\n",
     "half telephones": "x for ios\n",
