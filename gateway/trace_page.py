@@ -236,7 +236,7 @@ def _thread(document: Document) -> Iterator[str]:
     verb = {True: "It joined", False: "It began"}.get(thread["joined"], "It belongs to")
     yield f"{verb} thread {thread['thread_id']}, {case}: {thread['proof']}, {_PROOFS.get(thread['proof'], '')}."
     if thread["because"]:
-        yield f"So it is because {thread['because']}."
+        yield f"Why: {thread['because']}."
     if thread["linked_thread_id"]:
         yield f"It stands beside thread {thread['linked_thread_id']} ({thread['link'].replace('_', ' ')})."
 
