@@ -99,6 +99,16 @@ def test_a_report_that_proves_nothing_moves_no_case(world: World) -> None:
     assert report_of(stranger)["recipients"][0]["hard"]
 
 
+def test_a_report_goes_where_the_mail_is_that_it_speaks_of(world: World) -> None:
+    """A split or a move has taken it along: neither the bounce nor the event stays behind."""
+    moved = our_mail(world)
+    second = world.carl(subject="Another")
+    with world.database.move(Move.ROUTE) as unit:
+        unit.execute(text("update outbox set thread_id = :t where name = :n"), {"t": second.thread_id, "n": moved.name})
+    bounce = world.receive(dsn(original=moved.message_id), moved.reverse_path, sender=None)
+    assert (bounce.case.number, len(told(world, "bounced")), len(told(world, "bounced", 2))) == (2, 0, 1)
+
+
 @pytest.mark.parametrize(("host", "events"), [("gw.example", 1), ("elsewhere.example", 0)])
 def test_our_bounce_address_counts_only_at_our_host(world: World, host: str, events: int) -> None:
     local = our_mail(world).reverse_path.partition("@")[0]
