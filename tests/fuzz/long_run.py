@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The long form: `python -m tests.fuzz.long_run --minutes 60` runs atheris on each target in turn, and the talker.
+"""The long form: `python -m tests.fuzz.long_run --minutes 60` runs atheris on each target, the talker, the strangers.
 
 Each target has its own process, so that a hang or a crash of one is named and the others go on. What is found lies in
 var/fuzz/TARGET/ and belongs into tests/fuzz/found/TARGET/ once it is understood. Exit status 1 when anything was found.
@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 WORK = ROOT / "var" / "fuzz"
 TALK = "talk"
+STRANGERS = "strangers"
 HANG_S = 20
 
 
@@ -27,7 +28,7 @@ def main() -> int:
     given = options.parse_args()
     if given.inside:
         return _fuzz(given.inside, given.minutes * 60)
-    names = [given.only] if given.only else [*_targets(), TALK]
+    names = [given.only] if given.only else [*_targets(), TALK, STRANGERS]
     broken = [name for name in names if not _supervise(name, given.minutes / len(names))]
     print(f"broken: {', '.join(broken)}" if broken else f"nothing found in {given.minutes:g} minutes", flush=True)
     return 1 if broken else 0
@@ -61,6 +62,8 @@ def _last_line(name: str) -> str:
 def _fuzz(name: str, seconds: float) -> int:
     if name == TALK:
         return _talk(seconds)
+    if name == STRANGERS:
+        return _strangers(seconds)
     import atheris
 
     with atheris.instrument_imports(include=["gateway", "handlers"], enable_loader_override=False):
@@ -102,6 +105,13 @@ def _talk(seconds: float) -> int:
         )
         talks += 200
     print(f"talked {talks} times", flush=True)
+    return 0
+
+
+def _strangers(seconds: float) -> int:
+    from tests.handlers.verbs.test_strangers import try_for
+
+    print(f"Done: strangers tried {try_for(seconds)} times", flush=True)
     return 0
 
 

@@ -5,6 +5,8 @@ Strangers know thread IDs, subjects, From lines and Message-IDs, have seen quote
 those of other roles, authenticate their own domains as they like, and write under any name.
 """
 
+import tempfile
+import time
 from dataclasses import dataclass, replace
 from itertools import count
 from types import SimpleNamespace
@@ -134,6 +136,8 @@ def desks(*policies: str) -> st.SearchStrategy[CaseSettings]:
     return st.builds(CaseSettings, several_addresses=several, handling=handling)
 
 
+ALL_POLICIES = ("strict", "standard", "open")
+LONG = 10  # attacks of one office
 STATUSES = st.sampled_from(["", "open", "on_hold", "solved", "closed"])
 LIMITS = settings(
     max_examples=25,
@@ -151,11 +155,33 @@ def test_strangers_get_nowhere_in_the_case_of_a_customer_whose_domain_vouches(
 
 
 @LIMITS
-@given(desk=desks("strict", "standard", "open"), status=STATUSES, mails=st.lists(tricks(), min_size=1, max_size=5))
+@given(desk=desks(*ALL_POLICIES), status=STATUSES, mails=st.lists(tricks(), min_size=1, max_size=5))
 def test_nor_without_our_own_mail_in_the_case_of_one_whose_domain_vouches_for_nobody(
     world: World, desk: CaseSettings, status: str, mails: list[Trick]
 ) -> None:
     _attack(world, desk, status, mails, domain="")
+
+
+def try_for(seconds: float) -> int:
+    """The long form, for `make fuzz`: other mails each time; returns how many attacks were made."""
+    end, done = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        _try(("strict", "standard"), LEAKED, "customer.example")
+        _try(ALL_POLICIES, [], "")
+        done += 2 * LONG
+    return done
+
+
+def _try(policies: tuple[str, ...], more: list[str], domain: str) -> None:
+    @settings(LIMITS, max_examples=LONG, derandomize=False, deadline=None, database=None)
+    @given(desk=desks(*policies), status=STATUSES, mails=st.lists(tricks(*more), min_size=1, max_size=9))
+    def attack(desk: CaseSettings, status: str, mails: list[Trick]) -> None:
+        _attack(world, desk, status, mails, domain=domain)
+
+    with tempfile.TemporaryDirectory() as place:
+        world = World(f"sqlite:///{place}/casegate.db")
+        attack()
+        world.close()
 
 
 @pytest.mark.postgres
