@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An operator's word on mail in quarantine: what a release writes, why it is held, whom a block would shut out.
 
-Enters: the row of a held message and the pieces of its content, of which only the header section is read. Leaves:
+Enters: the row of a held message and the pieces of its content, of which only the beginning is read. Leaves:
 values for storage/quarantine.py. The author's proof rests on the results stored at arrival, for an operator's word
 makes nobody proven; pointers are found again, for keys and addresses are in the content. Never writes.
 """
@@ -17,7 +17,7 @@ from handlers.arrival import Incoming
 from handlers.assembling import assemble
 from handlers.classification import Class
 from handlers.destinations import Destination, destination
-from handlers.inspection import Inspection
+from handlers.inspection import OPENING_OCTETS, Inspection
 from handlers.office import Office
 from handlers.pointers import find_pointers
 from handlers.results import Authentication, DkimResult
@@ -40,7 +40,7 @@ _NAMED = b"X-Casegate-Message: "
 
 def release(row: Any, pieces: Iterable[bytes], office: Office, now: datetime) -> Release:
     """Everything that the releasing transaction writes; a share becomes a message with an id of its own."""
-    mail = _judged(row, _section(pieces, office), office)
+    mail = _judged(row, _beginning(pieces, office), office)
     new_id = tokens.new_name(now) if quarantine.is_share(row) else row.id
     elsewhere = f" as message {new_id}" if new_id != row.id else ""
     because = f"an operator let it in{elsewhere} on {instant(now)} for {', '.join(quarantine.holders(row))}"
@@ -136,19 +136,20 @@ def _notes(row: Any) -> list[list[str]]:
     return found
 
 
-def _section(pieces: Iterable[bytes], office: Office) -> bytes:
-    reader = SectionReader(office.limits.header.octets)
+def _beginning(pieces: Iterable[bytes], office: Office) -> bytes:
+    """The header section, and of the body what the same piece of the content holds: it may quote a thread ID."""
+    reader, body = SectionReader(office.limits.header.octets), b""
     for piece in pieces:
-        reader.feed(piece)
+        body = reader.feed(piece)
         if reader.is_known:
             break
-    return reader.section
+    return reader.section + body[:OPENING_OCTETS]
 
 
-def _judged(row: Any, section: bytes, office: Office) -> Incoming:
+def _judged(row: Any, beginning: bytes, office: Office) -> Incoming:
     """The mail as it stood after admission, with the pointers found again."""
     inspection = Inspection(office.limits, office.authentication.dkim, row.received_at)
-    inspection.feed(section)
+    inspection.feed(beginning)
     recipients = [address for text in quarantine.holders(row) if (address := _parsed(text)) is not None]
     found = (destination(office, one, row.received_at) for one in recipients)
     ours = tuple(one for one in found if isinstance(one, Destination))

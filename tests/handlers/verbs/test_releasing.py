@@ -61,6 +61,13 @@ def test_a_proven_author_is_acknowledged_and_their_copy_is_verified(world: World
     assert world.participants(found.token) == {CARL}
 
 
+def test_what_the_text_points_to_is_found_again(world: World) -> None:
+    first = world.carl()
+    message_id = world.accept(from_carl(body=f"> Case 1, thread {first.token}"), HELD)
+    release(world, message_id)
+    assert world.message(message_id).case.number == 1
+
+
 def test_an_operators_word_proves_nobody(world: World) -> None:
     message_id = world.accept(mail(f"Eve <{EVE}>"), HELD, sender=EVE)
     release(world, message_id)
