@@ -182,6 +182,15 @@ def put_messages(unit: Unit, seqs: Collection[int], old: int, new: int) -> None:
     unit.execute(update(outbox).where(outbox.c.message_seq.in_(seqs), outbox.c.thread_id == old).values(thread_id=new))
 
 
+def note(unit: Unit, seqs: Collection[int], because: str) -> None:
+    """The trace of these mails tells that somebody gave them another case."""
+    inbound = and_(message.c.seq.in_(seqs), message.c.direction == "inbound")
+    for row in unit.execute(select(message.c.seq, message.c.trace).where(inbound)).all():
+        trace = {"notes": [], "dns": []} | (json.loads(row.trace) if row.trace else {})
+        told = to_json(trace | {"notes": [*trace["notes"], ["case", "changed", because]]})
+        unit.execute(update(message).where(message.c.seq == row.seq).values(trace=told))
+
+
 def put_keys(unit: Unit, keys: Iterable[tuple[str, str, int]], old: int, new: int) -> list[tuple[str, str, int]]:
     """Let these (hash, author, thread) lead from one thread to another; returns those that did."""
     done = []

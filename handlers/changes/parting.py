@@ -116,6 +116,8 @@ def _part(unit: Unit, office: Office, rows: Sequence[Any], ends: tuple[Any, Any]
     case_changes.give_threads(unit, new, target.id)
     trail = Trail((), parts, tuple((row.seq, row.thread_id) for row in rows), keys, last_seq=last)
     change_id = case_changes.write(unit, Change(0, kind, source.id, target.id, trail), by.actor, by.now)
+    what = f"{by.actor} took it from case {source.number} to case {target.number} (change {change_id}, a {kind})"
+    case_changes.note(unit, [row.seq for row in rows], what)
     _tell_both(unit, kind, change_id, (source, target), ([row.id for row in rows], by))
     if kind == MOVE:
         woken = wake(unit, office.desk, source, target, by)

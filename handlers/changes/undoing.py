@@ -74,6 +74,8 @@ def _undo_parting(unit: Unit, desk: Snapshot, change: Change, pair: tuple[Any, A
         case_changes.put_messages(unit, [seq for seq, place in trail.messages if place == old], new, old)
         case_changes.put_keys(unit, [key for key in trail.keys if key[2] == old], new, old)
     case_changes.give_threads(unit, trail.own, source.id)
+    back = f"{by.actor} took it back to case {source.number} (change {change.id} is undone)"
+    case_changes.note(unit, [seq for seq, _ in trail.messages], back)
     _tell(unit, change, pair, by)
     give_back_statuses(unit, desk, trail.statuses, by)
     if change.kind == SPLIT:

@@ -63,6 +63,13 @@ def test_mail_is_split_off_and_moved_by_its_id(calls):
     assert mail_of(calls, 1) == ["One"]
     assert calls.json("message", "explain", second)["events"]  # its story is told wherever it is
     assert calls.json("message", "show", first)["case"] == 1
+    told = [note["because"] for note in calls.json("message", "explain", second)["notes"] if note["step"] == "case"]
+    assert [" ".join(words.split()[1:7]) for words in told] == [
+        "took it from case 1 to",
+        "took it back to case 1",
+        "took it from case 1 to",
+    ]
+    assert "0 of 1 would be otherwise" in calls.out("message", "replay", second)
 
 
 def test_links_are_made_and_taken_away(calls):
