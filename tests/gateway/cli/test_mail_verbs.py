@@ -82,9 +82,30 @@ def test_attachments_are_named_and_measured(installation, world: World):
         + b'--b\r\nContent-Type: text/csv\r\nContent-Disposition: attachment; filename="a.csv"\r\n\r\n1;2\r\n--b--\r\n'
     )
     shown = installation.json("message", "show", world.receive(octets).id)
+    digest = hashlib.sha256(b"1;2").hexdigest()
     assert shown["attachments"] == [
-        {"name": "a.csv", "type": "text/csv", "size": 3, "sha256": hashlib.sha256(b"1;2").hexdigest()}
+        {"name": "a.csv", "type": "text/csv", "size": 3, "sha256": digest}
+        | {"sniffed": "text/plain", "inline": False, "cid": None, "within": None}
     ]
+
+
+def test_what_a_mail_holds_is_told_in_json_and_in_lines(installation, world: World):
+    octets = (
+        mail(content_type='multipart/mixed; boundary="b"', body="")
+        + b"--b\r\nContent-Type: text/html\r\n\r\n<script>x</script><p>Hi</p><img src=http://t.example/x>\r\n"
+        + b"--b\r\nContent-Type: text/vcard\r\n\r\nBEGIN:VCARD\r\nFN:Li Wu\r\nEMAIL:li@b.example\r\nEND:VCARD\r\n"
+        + b"--b\r\nContent-Type: message/rfc822\r\n\r\nFrom: Eve <eve@other.example>\r\nSubject: in\r\n\r\nwords\r\n"
+        + b"--b--\r\n"
+    )
+    received = world.receive(octets)
+    shown = installation.json("message", "show", received.id)
+    assert (shown["text"], shown["html"], shown["remote_images"]) == ("Hi", "<p>Hi</p><img>", 1)
+    assert shown["cards"] == [{"name": "Li Wu", "emails": ["li@b.example"], "organisation": "", "telephones": []}]
+    assert [(one["from"], one["text"].strip()) for one in shown["nested"]] == [("Eve <eve@other.example>", "words")]
+    assert (shown["forwarded"]["from"], shown["calendar"]) == ("eve@other.example", None)
+    lines = installation.out("message", "show", received.id)
+    assert all(label in lines for label in ("remote_images  1, not loaded", "card  Li Wu, li@b.example", "nested  Eve"))
+    assert max(map(len, lines.splitlines())) <= 80
 
 
 def test_the_null_reverse_path_is_null(installation, world: World):
