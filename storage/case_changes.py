@@ -103,6 +103,12 @@ def written_to(unit: Unit, seqs: Collection[int]) -> list[str]:
     return list(unit.execute(rows.where(outbox.c.kind == "reply", outbox.c.message_seq.in_(seqs))).scalars())
 
 
+def ids_in(unit: Unit, thread_ids: Collection[int], limit: int) -> list[str]:
+    """The ids of the first mails of these threads."""
+    rows = select(message.c.id).where(message.c.thread_id.in_(thread_ids)).order_by(message.c.seq).limit(limit)
+    return list(unit.execute(rows).scalars())
+
+
 def contact_of(unit: Unit, here: Any, token: str) -> str:
     """The contact of the case that a thread began with, which may have been merged into the one where it is."""
     if here.thread_token == token:

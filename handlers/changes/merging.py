@@ -17,6 +17,7 @@ from storage.case_changes import MERGE, Change, Trail
 from storage.database import Unit
 from storage.desk import Snapshot
 
+MOST_TOLD = 100  # messages that the timeline names
 MERGED = "closed"  # the status of a case that was merged
 
 
@@ -51,7 +52,7 @@ def _merge(unit: Unit, desk: Snapshot, pair: tuple[Any, Any], threads: tuple[int
     watchers, members = case_changes.add_people(unit, gone.id, kept.id)
     told: dict[str, object] = {"change": change_id, "number": kept.number}
     tell(unit, gone.id, "merged_into", told, by)
-    mail = [row.id for row in case_changes.messages_in(unit, threads)]
+    mail = case_changes.ids_in(unit, threads, MOST_TOLD)
     tell(unit, kept.id, "merged", {"change": change_id, "number": gone.number, "messages": mail}, by)
     woken = wake(unit, desk, gone, kept, by)
     closed = set_status(unit, desk, gone, MERGED, by)

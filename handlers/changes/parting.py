@@ -80,8 +80,8 @@ def _fault(unit: Unit, rows: Sequence[Any], source: Any, target: Any, wish: Wish
         merged = stands_alone(unit, target)
         if merged is not None or target.id == source.id:
             return merged or Refusal(f"the mail is of case {source.number} already")
-    everything = case_changes.messages_in(unit, cases.threads_of(unit, source.id))
-    if len(everything) == len(rows):
+    some = case_changes.ids_in(unit, cases.threads_of(unit, source.id), len(rows) + 1)
+    if len(some) == len(rows):
         into = target.number if target is not None else "N"
         return Refusal(f"that is all mail of case {source.number}: casegate case merge {source.number} {into}")
     words = _strangers(unit, rows, source, target) if target is not None else ""
