@@ -50,10 +50,9 @@ def test_an_answer_goes_to_the_original_author_and_names_the_agents_address_nowh
     passed_on(world)
     copy = world.sent("copy")[0]
     assert copy.to == [str(ANN)]
-    answer = mail(
-        AUTHOR, "We come on Monday.", to=field(copy, "reply-to"), subject="Re: Broken tractor",
-        in_reply_to=field(copy, "message-id"),
-    )  # fmt: skip
+    quoted = BLOCK.replace("\r\n", "\r\n> ")
+    back = {"to": field(copy, "reply-to"), "in_reply_to": field(copy, "message-id")}
+    answer = mail(AUTHOR, f"We come on Monday.\r\n\r\n> {quoted}", subject="Re: Broken tractor", **back)
     world.reply(answer, field(copy, "reply-to"))
     sent = world.sent("reply")[0]
     assert sent.to == [CARL]
