@@ -91,5 +91,5 @@ def _words(case: Any, label: str, told: dict[str, Any]) -> str:
     lines = [f"Case {label}: {case.subject}", ""]
     lines += [f"{one['field']}: {one['before'] or '-'} -> {one['after'] or '-'}" for one in told["changes"]]
     lines += ["", f"by {told['actor']}", *([told["reason"]] if told["reason"] else [])]
-    lines += ["", f"Thread {case.thread_token}. An answer to this mail goes to the customer."]
+    lines += ["", f"Thread {case.thread_token}. If you may write in this case, your answer goes to the customer."]
     return "\n".join(lines) + "\n"
