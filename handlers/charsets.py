@@ -59,6 +59,8 @@ _OF_ONE_OCTET = re.compile(r"cp125\d|iso8859_\d+|mac_\w+|koi8_\w|cp8\d\d|cp437")
 
 def characters(octets: bytes, declared: str = "", *, is_page: bool = False) -> str:
     """Decode; `is_page`: an HTML page may say its character set itself, where the mail says none."""
+    if not declared and octets.isascii() and b"\x1b" not in octets and b"\x00" not in octets:
+        return octets.decode("ascii")  # most header fields
     marked = next((name for bom, name in _BOMS if octets.startswith(bom)), "")
     name = marked or meant(declared)
     if is_page and name in ("", "ascii"):
