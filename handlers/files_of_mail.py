@@ -12,7 +12,7 @@ from typing import Protocol
 from handlers import reading
 from handlers.body_parts import bodies
 from handlers.headers import Head
-from handlers.mime_fields import Description, describe
+from handlers.mime_fields import Description
 from handlers.mime_parts import Span, parts
 from handlers.piecewise import Hashing, Skeleton
 from handlers.reading import Attachment
@@ -24,7 +24,7 @@ from storage.files import FileOfMail
 MAX_FILES = 200
 SMALL_OCTETS = 512 * 1024
 
-_TEXT = ("text/plain", "text/html")
+_TEXT = (b"text/plain", b"text/html")
 
 
 class _Part(Protocol):
@@ -69,8 +69,8 @@ def octets_of(octets: bytes, sha256: bytes) -> bytes | None:
 
 def _may_have_some(head: Head) -> bool:
     """Most mails are a text and nothing else."""
-    about = describe(head.content)
-    return about.type not in _TEXT or about.disposition not in ("", "inline") or bool(about.name)
+    kind, _, parameters = (head.first(b"content-type") or b"text/plain").lower().partition(b";")
+    return kind.strip() not in _TEXT or b"name" in parameters or head.first(b"content-disposition") is not None
 
 
 def _of_small(octets: bytes) -> tuple[Attachment, ...]:
