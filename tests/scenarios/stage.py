@@ -152,7 +152,7 @@ class Stage:
         text = [f"This is what {step.who} says in {step.name}."]
         for what, about in step.details:
             if what in ("answers", "refers", "forged id of"):
-                named = self._id(about).replace("@", "a@", what == "forged id of")
+                named = _forged(self._id(about)) if what == "forged id of" else self._id(about)
                 fields["references"] = f"{fields.get('references', '')} <{named}>".strip()
                 fields |= {"in-reply-to": f"<{named}>"} if what != "refers" else {}
             elif what in REPORTS:
@@ -302,6 +302,12 @@ class Stage:
             f"{self._names([one], rows)[0]}: {' '.join(sorted(to.partition('@')[0] for to in one.to))}"
             for one in replies
         )
+
+
+def _forged(message_id: str) -> str:
+    """In the form of ours, with another last character of the MAC."""
+    local, _, host = message_id.rpartition("@")
+    return f"{local[:-1]}{'a' if local[-1] != 'a' else 'b'}@{host}"
 
 
 def _proof(row: Any) -> str:
