@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contacts in the store: who they are through every change of the desk file, and two made one."""
 
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
 
-from storage import accounts, cases, contact_merges, contact_story, contacts, desk, threads
+from storage import accounts, cases, contact_merges, contact_story, contacts, desk, migrate, threads
 from storage.address import parse
 from storage.case_values import Account
 from storage.cases import Opening
@@ -223,3 +225,26 @@ def test_a_case_is_in_no_history_where_only_a_from_line_says_so(database: Databa
         unit.execute(update(case).where(case.c.number == forged).values(contact_id=None))
         carl = contacts.by_key(unit, CARL).id
         assert [one.number for one in contact_story.history(unit, carl, 10)] == [number]
+
+
+def test_jobs_that_meet_one_author_at_once_make_one_contact(connect: Callable[[], Database]) -> None:
+    migrate.ready(connect())
+    start, failures = threading.Barrier(2), []
+
+    def write(own: Database) -> None:
+        start.wait()
+        try:
+            for at in range(10):
+                with own.move(Move.ROUTE) as unit:
+                    contacts.of_author(unit, "Carl", f"carl{at}@customer.example")
+        except Exception as error:
+            failures.append(error)
+
+    workers = [threading.Thread(target=write, args=(connect(),)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert failures == []
+    with connect().read() as unit:
+        assert unit.execute(select(func.count()).select_from(contact)).scalar() == 10
