@@ -6,6 +6,7 @@ Each call is one transaction, or nothing. One that meets another at the same row
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import click
@@ -31,6 +32,7 @@ from storage.states import Move
 
 T = TypeVar("T")
 Do = Callable[[Unit, Snapshot, By], Any]
+Begin = Callable[[Database], AbstractContextManager[Unit]]
 
 MOST_TRIES = 6  # of a call that meets others at the same rows
 PAUSE_S = 0.05  # after the first of them, twice as long after each
@@ -54,7 +56,7 @@ def merge(context: click.Context, /, words: tuple[str, ...], is_sure: bool, **ca
     def do(unit: Unit, found: Snapshot, by: By) -> Any:
         return merging.merge(unit, found, (number, other), by, is_sure=is_sure)
 
-    done = _change(context.obj, Move.CHANGE, do, call)
+    done = _change(context.obj, changing, do, call)
     _print(done, "case {1} is merged into case {0}", call, number)
 
 
@@ -99,7 +101,7 @@ def undo(operator: Operator, /, number: int, change: int | None, **call: Any) ->
     def do(unit: Unit, found: Snapshot, by: By) -> Any:
         return undoing.undo(unit, found, number, change, by)
 
-    _print(_change(operator, Move.CHANGE, do, call), "undone; its mail is of case {0} again", call)
+    _print(_change(operator, changing, do, call), "undone; its mail is of case {0} again", call)
 
 
 @case.command()
@@ -110,7 +112,7 @@ def undo(operator: Operator, /, number: int, change: int | None, **call: Any) ->
 @click.pass_obj
 def link(operator: Operator, /, number: int, kind: str, other: int, **call: Any) -> None:
     """Link two cases: case link 12 parent 7 says that 7 is the parent of 12."""
-    is_new, _ = _change(operator, Move.EDIT, lambda unit, _, by: linking.link(unit, number, kind, other, by), call)
+    is_new, _ = _change(operator, _linking, lambda unit, _, by: linking.link(unit, number, kind, other, by), call)
     click.echo(f"case {number}: {kind} case {other}" + ("" if is_new else "; it was so already"))
 
 
@@ -122,20 +124,20 @@ def link(operator: Operator, /, number: int, kind: str, other: int, **call: Any)
 @click.pass_obj
 def unlink(operator: Operator, /, number: int, kind: str, other: int, **call: Any) -> None:
     """Take a link between two cases away."""
-    _change(operator, Move.EDIT, lambda unit, _, by: linking.unlink(unit, number, kind, other, by), call)
+    _change(operator, _linking, lambda unit, _, by: linking.unlink(unit, number, kind, other, by), call)
     click.echo(f"case {number}: no longer {kind} case {other}")
 
 
 VERBS = (case,)
 
 
-def _change(operator: Operator, kind: Move, do: Do, call: dict[str, Any]) -> tuple[Any, Snapshot]:
+def _change(operator: Operator, begin: Begin, do: Do, call: dict[str, Any]) -> tuple[Any, Snapshot]:
     """What came of it, and the desk that has the labels."""
     with operator.store() as database:
         with database.read() as unit:
             found = desk.snapshot(unit)
         by = By(actor(agent_in_force(found, call["login"])), SystemClock().now())
-        return checked(persistent(database, kind, lambda unit: do(unit, found, by))), found
+        return checked(persistent(database, begin, lambda unit: do(unit, found, by))), found
 
 
 def _part(operator: Operator, number: int | None, wish: Wish, call: dict[str, Any]) -> tuple[Any, Snapshot]:
@@ -145,15 +147,24 @@ def _part(operator: Operator, number: int | None, wish: Wish, call: dict[str, An
         keys, _ = opening.open_keys(config, database)
         office = Reception(config, keys, database).fresh_office()
         by = By(actor(agent_in_force(office.desk, call["login"])), SystemClock().now())
-        done = checked(persistent(database, Move.CHANGE, lambda unit: parting.part(unit, office, number, wish, by)))
+        done = checked(persistent(database, changing, lambda unit: parting.part(unit, office, number, wish, by)))
         return done, office.desk
 
 
-def persistent(database: Database, kind: Move, do: Callable[[Unit], T]) -> T:
+def changing(database: Database) -> AbstractContextManager[Unit]:
+    """A unit of work that gives mail another case."""
+    return database.move(Move.CHANGE)
+
+
+def _linking(database: Database) -> AbstractContextManager[Unit]:
+    return database.move(Move.EDIT)
+
+
+def persistent(database: Database, begin: Begin, do: Callable[[Unit], T]) -> T:
     """Make this move; whoever loses to another one at the same rows looks again. What is refused changes nothing."""
     for tries in range(MOST_TRIES):
         try:
-            with database.move(kind) as unit:
+            with begin(database) as unit:
                 return do(unit)
         except Exception as error:
             if not isinstance(error, Moved) and (not is_ill(error) or tries == MOST_TRIES - 1):

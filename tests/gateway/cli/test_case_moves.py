@@ -6,7 +6,6 @@ import pytest
 from gateway import cli_case_moves, keys
 from gateway.cli_output import cells
 from storage.case_changes import Moved
-from storage.states import Move
 from tests.support.office import CARL, World
 
 DORA = "dora@other.example"
@@ -122,7 +121,7 @@ def test_a_change_that_meets_another_at_the_same_rows_is_tried_again(world: Worl
             raise Moved
         return "done"
 
-    assert cli_case_moves.persistent(world.database, Move.CHANGE, do) == "done"
+    assert cli_case_moves.persistent(world.database, cli_case_moves.changing, do) == "done"
     assert len(found) == 3
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from sqlalchemy import select
 
-from gateway.cli_case_moves import persistent
+from gateway.cli_case_moves import changing, persistent
 from handlers import handing, received, replies, tokens
 from handlers.acting import By
 from handlers.changes import linking, merging, parting, undoing
@@ -47,15 +47,15 @@ class Hands(World):
     def change_merge(self, number: int, into: int, *, is_sure: bool = True) -> object:
         desk, by = self.office.desk, self.by
         do = lambda unit: merging.merge(unit, desk, (number, into), by, is_sure=is_sure)  # noqa: E731
-        return persistent(self.database, Move.CHANGE, do)
+        return persistent(self.database, changing, do)
 
     def change_part(self, number: int | None, wish: Wish) -> object:
         by = self.by
-        return persistent(self.database, Move.CHANGE, lambda unit: parting.part(unit, self.office, number, wish, by))
+        return persistent(self.database, changing, lambda unit: parting.part(unit, self.office, number, wish, by))
 
     def change_undo(self, number: int, change: int | None = None) -> object:
         desk, by = self.office.desk, self.by
-        return persistent(self.database, Move.CHANGE, lambda unit: undoing.undo(unit, desk, number, change, by))
+        return persistent(self.database, changing, lambda unit: undoing.undo(unit, desk, number, change, by))
 
     def _swept(self, done: object) -> object:
         self.sweep()
