@@ -37,7 +37,7 @@ from gateway.desk_file_values import (
 from gateway.units import show_duration, show_size
 from storage.address import Address
 from storage.blocks import Block
-from storage.case_values import ROWS, CaseSettings, Handling
+from storage.case_values import NOUNS, ROWS, CaseSettings, Handling
 from storage.desk_values import NO_MAX_SIZE, Agent, Contact, Desk, Policy, RoutingAddress, SenderList, Team
 
 
@@ -234,7 +234,7 @@ def render(desk: Desk) -> str:
         ("contact", desk.contacts, {"language": "", "account": ""}),
         ("block", desk.blocks, {"reason": ""}),
     ]
-    rows += [(table, getattr(desk.sections, name), _DEFAULTS[name]) for name, table in desk_file_cases.TABLES.items()]
+    rows += [(table, getattr(desk.sections, name), _DEFAULTS[name]) for name, table in NOUNS.items()]
     tables = [f"[policy]\n{_said(desk.policy)}"] if desk.policy != Policy() else []
     if desk.sections.cases != CaseSettings():
         tables.append(f"[cases]\n{_lines(desk.sections.cases, _defaults(CaseSettings))}")

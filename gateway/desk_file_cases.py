@@ -4,7 +4,7 @@
 Enters: rows of the file. Leaves: storage/case_values.py. Fails: ConfigError with file, row and key.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
@@ -35,10 +35,18 @@ from gateway.desk_file_case_values import (
     Zone,
 )
 from gateway.desk_file_values import Login, Mailbox, Name, Text, Word
-from storage.case_values import ROWS, STATUS_KINDS, TELLING_FIELDS, Account, CaseField, CaseSettings, Handling, Sections
+from storage.case_values import (
+    NOUNS,
+    ROWS,
+    STATUS_KINDS,
+    TELLING_FIELDS,
+    Account,
+    CaseField,
+    CaseSettings,
+    Handling,
+    Sections,
+)
 from storage.desk_values import Desk
-
-Write = Callable[[str, object], str]
 
 
 class Row(BaseModel):
@@ -154,20 +162,6 @@ class CaseTables(Row):
     view: tuple[_View, ...] = ()
 
 
-# The name of a section in the program, and that of its rows in the file.
-TABLES = {
-    "statuses": "status",
-    "outcomes": "outcome",
-    "fields": "field",
-    "calendars": "calendar",
-    "targets": "target",
-    "roles": "role",
-    "case_teams": "case_team",
-    "tellings": "tell",
-    "views": "view",
-}
-
-
 def handling(row: HandlingRow) -> Handling:
     """What a row says of how mail is filed."""
     return Handling(**{each.name: getattr(row, each.name) for each in fields(Handling)})
@@ -176,7 +170,7 @@ def handling(row: HandlingRow) -> Handling:
 def sections(file: CaseTables) -> Sections:
     """All sections."""
     own = {each.name: getattr(file.cases, each.name) for each in fields(CaseSettings) if each.name != "handling"}
-    rows = {name: tuple(ROWS[name](**_plain(row)) for row in getattr(file, TABLES[name])) for name in TABLES}
+    rows = {name: tuple(ROWS[name](**_plain(row)) for row in getattr(file, NOUNS[name])) for name in NOUNS}
     return Sections(cases=CaseSettings(**own, handling=handling(file.cases)), **rows)
 
 
@@ -192,7 +186,7 @@ def _plain(row: Row) -> dict[str, Any]:
 
 def names(desk: Desk) -> Iterator[tuple[Place, str]]:
     """Every name of a row, each with its place; none stands twice in its table."""
-    for name, table in TABLES.items():
+    for name, table in NOUNS.items():
         if table != "tell":
             key = fields(ROWS[name])[0].name
             for index, row in enumerate(getattr(desk.sections, name)):

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from gateway.case_page import event_words
 from gateway.cli_output import COLUMNS, cells
 from gateway.logs import scrub
 
@@ -251,11 +252,8 @@ def _candidate(one: Document) -> str:
 
 def _afterwards(document: Document) -> Iterator[str]:
     for one in document["events"][:MOST_LINES]:
-        rest = {name: value for name, value in one.items() if name not in ("at", "actor", "kind", "message")}
-        details = ", ".join(f"{name} {_plain(value)}" for name, value in rest.items() if value not in ("", None, []))
-        yield f"{one['at']} {_safe(one['actor'])}: {one['kind'].replace('_', ' ')}" + (
-            f" ({details})" if details else ""
-        )
+        told = {name: value for name, value in one.items() if name != "message"}
+        yield f"{one['at']} {_safe(one['actor'])}: {_safe(event_words(told))}"
     if document["state"] == "accepted":
         yield "It waits for its job, which makes or finds the case."
     for one in document["deliveries"][:MOST_LINES]:

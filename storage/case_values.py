@@ -267,3 +267,16 @@ ROWS: Mapping[str, type[Any]] = {
     "tellings": Telling,
     "views": View,
 }
+
+# What one row of a section is called, in the desk file and in what apply prints.
+NOUNS: Mapping[str, str] = {
+    "statuses": "status",
+    "outcomes": "outcome",
+    "fields": "field",
+    "calendars": "calendar",
+    "targets": "target",
+    "roles": "role",
+    "case_teams": "case_team",
+    "tellings": "tell",
+    "views": "view",
+}

@@ -156,14 +156,16 @@ def _of_account(unit: Unit, name: str) -> ColumnElement[bool]:
     """Its contacts: given to it by hand, or of its domains and given to none."""
     account_id = unit.execute(select(account.c.id).where(account.c.name == name)).scalar()
     domains = unit.execute(select(account_domain.c.domain).where(account_domain.c.account_id == account_id)).scalars()
+    of_hand = case.c.contact_id.in_(select(contact.c.id).where(contact.c.account_id == account_id))
     by_domain = [contact_address.c.key.like("%@" + _literal(domain), escape="\\") for domain in domains]
+    if not by_domain:
+        return of_hand
     of_domain = (
         select(contact_address.c.contact_id)
         .join(contact, contact.c.id == contact_address.c.contact_id)
         .where(or_(*by_domain), contact.c.account_id.is_(None))
     )
-    of_hand = select(contact.c.id).where(contact.c.account_id == account_id)
-    return or_(case.c.contact_id.in_(of_hand), *([case.c.contact_id.in_(of_domain)] if by_domain else []))
+    return or_(of_hand, case.c.contact_id.in_(of_domain))
 
 
 def _literal(domain: str) -> str:

@@ -12,24 +12,12 @@ from typing import Any, TypeVar
 from sqlalchemy import delete, func, insert, select
 
 from storage import cases
-from storage.case_values import ROWS, CaseSettings, Handling, Sections
+from storage.case_values import NOUNS, ROWS, CaseSettings, Handling, Sections
 from storage.database import Unit
 from storage.schema_cases import case
 from storage.schema_desk import desk_section
 
 T = TypeVar("T")
-
-_NOUNS = {  # as the desk file names a row
-    "statuses": "status",
-    "outcomes": "outcome",
-    "fields": "field",
-    "calendars": "calendar",
-    "targets": "target",
-    "roles": "role",
-    "case_teams": "case_team",
-    "tellings": "tell",
-    "views": "view",
-}
 
 
 def sections(unit: Unit) -> Sections:
@@ -112,7 +100,7 @@ def _differences(name: str, old: Any, new: Any) -> list[str]:
         changed = [each.name for each in fields(new) if getattr(old, each.name) != getattr(new, each.name)]
         return [f"{name}: {', '.join(changed)} changed"]
     before, after = _by_name(old), _by_name(new)
-    noun = _NOUNS[name]
+    noun = NOUNS[name]
     lines = [
         f"{noun} {key}: {'changed' if key in before else 'added'}" for key in after if after[key] != before.get(key)
     ]

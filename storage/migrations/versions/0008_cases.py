@@ -45,7 +45,8 @@ def _desk() -> None:
     op.add_column("contact", sa.Column("account_source", TEXT, nullable=False, server_default="desk"))
     op.add_column("contact_address", sa.Column("source", TEXT, nullable=False, server_default="desk"))
     op.execute(
-        "UPDATE contact_address SET source = 'reply' WHERE contact_id IN (SELECT id FROM contact WHERE source = 'reply')"
+        "UPDATE contact_address SET source = 'reply'"
+        " WHERE contact_id IN (SELECT id FROM contact WHERE source = 'reply')"
     )
 
 

@@ -70,8 +70,8 @@ def test_the_page_says_who_vouched_what_was_looked_up_and_what_came_of_it(instal
         "It points to no thread of ours.",
         f"It began thread {arrived.token}, case 1: proven",
         "Why: the author is proven, and nothing in the mail points to a thread of ours.",
-        "casegate: assigned (agent ann)",
-        "casegate: acknowledged (to carl@customer.example)",
+        "casegate: assigned - -> ann",
+        "casegate: acknowledged to=carl@customer.example",
         "copy to ann.doe@private.example: queued",
     ):
         assert said in page, said
