@@ -13,7 +13,7 @@ from gateway.cli_output import print_json, print_list, rows_wanted, with_json, w
 from gateway.clock import SystemClock
 from storage import case_views, sections
 from storage.address import key_of
-from storage.case_values import View
+from storage.case_values import STATUS_KINDS, View
 from storage.case_views import Asked
 from storage.database import Unit
 
@@ -86,6 +86,10 @@ def _view(unit: Unit, asked: dict[str, Any]) -> View:
     named = _named(unit, asked["name"]) if asked["name"] else View("")
     given = {each.name: asked[each.name] for each in fields(View) if each.name != "name" and asked[each.name]}
     view = replace(named, **given)
+    kinds = [*STATUS_KINDS, *(one.name for one in sections.sections(unit).statuses)]
+    unknown = case_views.unknown(unit, replace(view, owners=(*view.owners, *filter(None, [asked["me"]]))), kinds)
+    if unknown:
+        raise NotFound(unknown)
     if "me" in view.owners and not asked["me"]:
         raise click.UsageError('whose cases? --as LOGIN says for whom "me" stands')
     return view

@@ -219,7 +219,9 @@ def _check_lists(path: Path, desk: Desk) -> None:
 def _check_known(path: Path, places: Iterable[tuple[Place, str]], kind: str, known: set[str]) -> None:
     for place, name in places:
         if name not in known:
-            expected = f"a {kind} of this file: {', '.join(sorted(known)) or 'none yet'}"
+            expected = (
+                f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} of this file: {', '.join(sorted(known)) or 'none yet'}"
+            )
             raise complaint(path, place, show_found(name), expected)
 
 

@@ -37,6 +37,7 @@ from gateway.desk_file_case_values import (
 from gateway.desk_file_values import Login, Mailbox, Name, Text, Word
 from storage.case_values import (
     NOUNS,
+    PRIORITIES,
     ROWS,
     STATUS_KINDS,
     TELLING_FIELDS,
@@ -46,6 +47,7 @@ from storage.case_values import (
     Handling,
     Sections,
 )
+from storage.cases import FALLBACK_QUEUE
 from storage.desk_values import Desk
 
 
@@ -224,10 +226,32 @@ def references(desk: Desk) -> Iterator[tuple[Place, str, str, set[str]]]:
             yield ("tell", index, "roles", position), role, "role", roles
         for position, login in enumerate(telling.agents):
             yield ("tell", index, "agents", position), login, "agent", logins
+    yield from _references_of_views(desk)
     accounts_there = {one.name for one in desk.accounts}
     for index, contact in enumerate(desk.contacts):
         if contact.account:
             yield ("contact", index, "account"), contact.account, "account", accounts_there
+
+
+def _references_of_views(desk: Desk) -> Iterator[tuple[Place, str, str, set[str]]]:
+    statuses = {*STATUS_KINDS, *(one.name for one in desk.sections.statuses)}
+    teams = {one.name for one in desk.teams}
+    known = {
+        "statuses": ("status", statuses),
+        "teams": ("team", teams),
+        "queues": ("work queue", teams | {FALLBACK_QUEUE}),
+        "owners": ("agent", {"me", "nobody", *(one.login for one in desk.agents)}),
+    }
+    for index, view in enumerate(desk.sections.views):
+        for key, (noun, there) in known.items():
+            for position, name in enumerate(getattr(view, key)):
+                yield ("view", index, key, position), name, noun, there
+        if view.account:
+            yield ("view", index, "account"), view.account, "account", {one.name for one in desk.accounts}
+    for index, telling in enumerate(desk.sections.tellings):
+        wanted = {"priority": set(PRIORITIES), "status": statuses}.get(telling.field)
+        if wanted and telling.becomes:
+            yield ("tell", index, "becomes"), telling.becomes, telling.field, wanted
 
 
 def taken_words(desk: Desk) -> Iterator[tuple[Place, str]]:

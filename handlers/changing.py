@@ -104,6 +104,8 @@ def _one_difference(desk: Snapshot, before: Any, after: Any, name: str) -> list[
         told[_ALSO[name]] = new
     if name == "outcome":
         told["note"] = after.outcome_note
+    if name == "queue" and after.owner_id is None and before.owner_id is not None:
+        told["owner"] = _shown(desk, "owner_id", before)  # who gave way to the queue
     return [told]
 
 

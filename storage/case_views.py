@@ -5,14 +5,15 @@ Newest first by number. Each filter that is given must hold; of its values one i
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, or_, select
+from sqlalchemy import ColumnElement, Row, Select, false, or_, select
 
-from storage.case_values import LIVE_KINDS, STATUS_KINDS, View
+from storage.case_values import LIVE_KINDS, PRIORITIES, STATUS_KINDS, View
+from storage.cases import FALLBACK_QUEUE
 from storage.database import Unit
 from storage.schema import message, thread
 from storage.schema_cases import case, case_link, case_tag
@@ -39,6 +40,39 @@ def found(unit: Unit, asked: Asked, limit: int) -> Rows:
     if not asked.with_merged:
         wanted.append(case.c.merged_into_id.is_(None))
     return unit.execute(shown().where(*wanted).order_by(case.c.number.desc()).limit(limit)).all()
+
+
+def unknown(unit: Unit, view: View, statuses: Collection[str]) -> str | None:
+    """The first word of a view that names nothing here, with what it was to name; what is retired is still here."""
+    names = {
+        "status": ([one for one in view.statuses if not _has_cases(unit, one)], statuses),
+        "priority": (view.priorities, PRIORITIES),
+        "team": (view.teams, _all(unit, team.c.name)),
+        "queue": (view.queues, [*_all(unit, team.c.name), FALLBACK_QUEUE]),
+        "agent": ([one for one in view.owners if one not in ("me", "nobody")], _all(unit, agent.c.login)),
+        "account": ([view.account] if view.account else [], _all(unit, account.c.name)),
+    }
+    for noun, (asked, there) in names.items():
+        for word in asked:
+            if word not in there:
+                return f"no {noun} {word!r}"
+    if view.contact and contact_id(unit, view.contact) is None:
+        return f"no contact {view.contact!r}"
+    return None
+
+
+def contact_id(unit: Unit, key: str) -> int | None:
+    """The contact whose address this is."""
+    return unit.execute(select(contact_address.c.contact_id).where(contact_address.c.key == key)).scalar()
+
+
+def _has_cases(unit: Unit, status: str) -> bool:
+    """Cases keep a status that the desk has dropped."""
+    return unit.execute(select(case.c.id).where(case.c.status == status).limit(1)).first() is not None
+
+
+def _all(unit: Unit, column: Any) -> Sequence[str]:
+    return unit.execute(select(column)).scalars().all()
 
 
 def shown() -> Select[Any]:
@@ -148,13 +182,15 @@ def _tagged(tags: Sequence[str]) -> ColumnElement[bool] | None:
 
 
 def _of_contact(unit: Unit, key: str) -> ColumnElement[bool]:
-    ids = unit.execute(select(contact_address.c.contact_id).where(contact_address.c.key == key)).scalars().all()
-    return case.c.contact_id.in_(ids)
+    found = contact_id(unit, key)
+    return case.c.contact_id == found if found is not None else false()
 
 
 def _of_account(unit: Unit, name: str) -> ColumnElement[bool]:
     """Its contacts: given to it by hand, or of its domains and given to none."""
     account_id = unit.execute(select(account.c.id).where(account.c.name == name)).scalar()
+    if account_id is None:
+        return false()
     domains = unit.execute(select(account_domain.c.domain).where(account_domain.c.account_id == account_id)).scalars()
     of_hand = case.c.contact_id.in_(select(contact.c.id).where(contact.c.account_id == account_id))
     by_domain = [contact_address.c.key.like("%@" + _literal(domain), escape="\\") for domain in domains]

@@ -79,6 +79,36 @@ def test_an_unknown_view_names_those_that_there_are(installation, four_cases: Wo
     assert "mine, urgent" in result.stderr
 
 
+# Words that name nothing: an empty list would look like no cases.
+WRONG = [
+    ("--account", "nope"),
+    ("--account", "customer ag"),  # names are taken as they are written
+    ("--status", "bogus"),
+    ("--priority", "hugh"),
+    ("--team", "nobody"),
+    ("--queue", "nobody"),
+    ("--owner", "carl"),
+    ("--contact", "nobody@customer.example"),
+    ("--owner", "me", "--as", "nope"),
+]
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_a_word_that_names_nothing_is_told(installation, four_cases: World, words):
+    result = installation.call("case", "list", *words)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"no {words[0].strip('-').replace('owner', 'agent')} {words[-1]!r}" in result.stderr
+
+
+def test_a_view_of_an_account_that_is_no_more_is_told(installation, four_cases: World):
+    _write_view(four_cases, View("old", account="Gone Ltd"))
+    assert installation.call("case", "list", "--view", "old").exit_code == 1
+
+
+def _write_view(world: World, view: View) -> None:
+    world.apply(replace(DESK, sections=Sections(views=(view,))))
+
+
 def test_me_needs_to_be_said(installation, four_cases: World):
     result = installation.call("case", "list", "--view", "mine")
     assert result.exit_code == 2
