@@ -29,9 +29,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--directory", type=Path, default=ROOT / "var/bench")
     parser.add_argument("--profile", action="store_true", help="instead: the accept path on SQLite under cProfile")
     parser.add_argument("--steps", action="store_true", help="instead: what each step of accepting one mail costs")
-    parser.add_argument(
-        "--scale", action="store_true", help="instead: a store of a million mails beside ten thousand"
-    )
+    parser.add_argument("--scale", action="store_true", help="instead: a store of a million mails beside ten thousand")
     parser.add_argument("--database", help="for --scale: a URL of PostgreSQL; _10000 and _1000000 are put behind it")
     given = parser.parse_args()
     given.sides = given.only.split(",")
