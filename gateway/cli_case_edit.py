@@ -14,7 +14,7 @@ from gateway import case_page, opening
 from gateway.cli_case_number import CASE
 from gateway.cli_cases import case
 from gateway.cli_operator import NotFound, Operator, actor
-from gateway.cli_output import Item, plain, print_json, with_json
+from gateway.cli_output import Item, plain, print_json, with_json, wrapped
 from gateway.clock import SystemClock
 from handlers import by_hand, case_edits, giving, tokens
 from handlers.acting import By
@@ -220,4 +220,6 @@ def print_report(told: Any, *, as_json: bool) -> None:
         print_json(told)
         return
     for words in [case_page.event_words(one) for one in told["changes"]] or ["nothing changes"]:
-        click.echo(plain(f"{told['label']}  {words}"))
+        label = f"{told['label']}  "
+        for line in wrapped(plain(words), label, " " * len(label)):
+            click.echo(line)

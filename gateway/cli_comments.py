@@ -58,7 +58,7 @@ def file_list(operator: Operator, number: int, as_json: bool) -> None:
         items = _once(files.of_case(unit, row.id))
     if not as_json:
         items = [{**one, "places": [_place(place) for place in one["places"]]} for one in items]
-    print_list(items, ("name", "type", "size", "places"), as_json=as_json, limit=len(items), below="sha256")
+    print_list(items, ("size", "name", "type", "places"), as_json=as_json, limit=len(items), below="sha256")
 
 
 @file_.command(name="get")

@@ -65,6 +65,15 @@ def test_a_case_is_made_changed_given_and_closed_by_hand(desk: Installation):
     assert actors == {"agent:ann", shown["timeline"][0]["actor"]}
 
 
+def test_a_long_change_is_told_in_80_columns(desk: Installation):
+    desk.out(*NEW, "--subject", "word " * 40)
+    told = desk.out("case", "set", "12", "--subject", "other " * 30).splitlines()
+    assert told[0].startswith("FS-12  subject word word")
+    assert len(told) > 3
+    assert all(line.startswith("       ") for line in told[1:])
+    assert max(map(len, told)) <= 80
+
+
 def test_with_json_each_call_is_one_document(desk: Installation):
     made = desk.json(*NEW, "--subject", "Called us")
     assert (made["number"], made["label"], len(made["thread_id"])) == (12, "FS-12", 12)

@@ -53,6 +53,15 @@ def test_a_comment_stands_in_the_case_and_in_no_mail(office: Installation, world
     assert [one.to for one in world.sent("reply")] == [[CARL]]
 
 
+def test_files_with_the_longest_names_are_listed_in_80_columns(office: Installation, tmp_path: Path) -> None:
+    path = tmp_path / f"{'a very long name ' * 12}.pdf"
+    path.write_bytes(b"%PDF-1.4 another")
+    office.out("case", "comment", "1", "--file", str(path))
+    page = office.out("file", "list", "1")
+    assert "a very long name" in page
+    assert max(map(len, page.splitlines())) <= 80
+
+
 def test_a_file_is_listed_once_with_all_its_places_and_kept_once(
     office: Installation, world: World, tmp_path: Path
 ) -> None:
