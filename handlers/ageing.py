@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the clock does to cases: a target that passes is told as missed, a case that stays solved is closed.
 
-Enters: a case that storage/ageing.py found. Leaves: its new state; a case that has changed meanwhile is left alone.
+Enters: a case that storage/ageing.py found. Leaves: its new state, with the targets that the desk has now; a case that
+has changed meanwhile is left alone.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from handlers import changing, targets
 from handlers.acting import casegate
@@ -32,11 +34,11 @@ def age(unit: Unit, desk: Snapshot, case_id: int, now: datetime) -> bool:
     return _alarm(unit, desk, case, now)
 
 
-def _alarm(unit: Unit, desk: Snapshot, case: object, now: datetime) -> bool:
-    """Once for each target; the case stays overdue."""
-    alarm_at = getattr(case, "alarm_at", None)
-    if alarm_at is None or alarm_at > now:
+def _alarm(unit: Unit, desk: Snapshot, case: Any, now: datetime) -> bool:
+    """Once for each target, of those that hold now; the case stays overdue."""
+    if case.alarm_at is None or case.alarm_at > now:
         return False
+    case = changing.follow(unit, desk, case, case, casegate(now))
     missed = targets.missed(case, now)
     wanted: dict[str, object] = {"alarm_at": targets.next_alarm(case, now)}
     changing.change(unit, desk, case, wanted | ({"missed": missed} if missed else {}), casegate(now))

@@ -42,18 +42,18 @@ def after(start: datetime, seconds: float, calendar: Calendar | None) -> datetim
     return None
 
 
-def between(start: datetime, end: datetime, calendar: Calendar | None) -> int:
+def between(start: datetime, end: datetime, calendar: Calendar | None) -> float:
     """The working seconds from start to end."""
     if end <= start:
         return 0
     if calendar is None:
-        return int((end - start).total_seconds())
+        return (end - start).total_seconds()
     passed = timedelta(0)
     for opens, closes in _spans(start, calendar):
         if opens >= end:
             break
         passed += min(closes, end) - opens
-    return int(passed.total_seconds())
+    return passed.total_seconds()
 
 
 def _spans(start: datetime, calendar: Calendar) -> Iterator[tuple[datetime, datetime]]:

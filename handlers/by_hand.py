@@ -81,6 +81,6 @@ def _open(unit: Unit, desk: Snapshot, opening: Opening, text: str, by: By) -> An
     if text.strip():
         told["comment"] = cases.add_text(unit, case.id, by.actor, text.strip(), by.now)
     cases.add_event(unit, case.id, Event(by.actor, "created", told), by.now)
-    targets.begin(unit, desk, case, by.now)
+    case = targets.begin(unit, desk, case, by.now)
     telling.begun(unit, desk, case, by)
-    return cases.lock(unit, case.id)
+    return case

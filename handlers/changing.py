@@ -6,7 +6,7 @@ jobs, replies and the command line all come here. Doing it twice changes nothing
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,11 +17,6 @@ from storage.case_values import ENDED_KINDS
 from storage.cases import Event
 from storage.database import Unit
 from storage.desk import Snapshot
-
-Follow = Callable[[Unit, Snapshot, Any, Any, By], None]  # desk, the case before and after
-
-# What every change may bring with it, in this order.
-FOLLOWS: tuple[Follow, ...] = (targets.follow, telling.follow)
 
 # Columns that the timeline tells under a name of their own, and those that others tell of.
 _EVENTS = {
@@ -38,7 +33,7 @@ _SILENT = frozenset({"status_kind", "status_at", "ended_at", "contact_id", "copi
     "resolution_due_at",
     "paused_at",
     "due_at",
-    "paused_s",
+    "pauses",
     "alarm_at",
     "target",
 }
@@ -59,8 +54,13 @@ def change(unit: Unit, desk: Snapshot, case: Any, wanted: Mapping[str, object], 
     for name in _told(differing):
         for event in _events(desk, case, after, name, by):
             cases.add_event(unit, case.id, event, by.now)
-    for follow in FOLLOWS:
-        follow(unit, desk, case, after, by)
+    return follow(unit, desk, case, after, by)
+
+
+def follow(unit: Unit, desk: Snapshot, before: Any, after: Any, by: By) -> Any:
+    """What every change may bring with it: other targets, and notes of all that differs. The case as it is then."""
+    after = targets.follow(unit, desk, before, after, by)
+    telling.follow(unit, desk, before, after, by)
     return after
 
 

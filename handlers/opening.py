@@ -27,7 +27,7 @@ def open_case(unit: Unit, row: Any, office: Office, now: datetime, *, in_fallbac
     case = cases.make(unit, replace(_opening(unit, row, office, team, queue), contact_id=contact_id), now)
     cases.add_event(unit, case.id, Event("casegate", "created", {"team": team.value.name if team else ""}), now)
     _link(unit, case, row, now)
-    targets.begin(unit, office.desk, case, now)
+    case = targets.begin(unit, office.desk, case, now)
     telling.begun(unit, office.desk, case, casegate(now))
     return case
 

@@ -2,16 +2,18 @@
 """How soon a case is to be answered and resolved, in the business hours of the desk, paused while it waits for others.
 
 Enters: a case that was opened, or has changed. Leaves: its due times. They are always counted from the case's opening:
-the target's seconds and those it was paused. It counts while a case is new or open; what was missed stays told.
+the target's seconds and those of its pauses, all in the calendar of the target that holds now. Time counts while a
+target holds for the case and it is new or open; what was missed stays told.
 """
 
 from datetime import datetime
 from typing import Any
 
-from handlers import business_time
+from handlers import business_time, pauses
 from handlers.acting import By
 from storage import cases
 from storage.case_values import ENDED_KINDS, Calendar, Target
+from storage.cases import Event
 from storage.database import Unit
 from storage.desk import Snapshot
 
@@ -19,32 +21,40 @@ RUNNING_KINDS = ("new", "open")
 FIRST_RESPONSE, RESOLUTION = "first_response", "resolution"
 
 
-def begin(unit: Unit, desk: Snapshot, case: Any, now: datetime) -> None:
-    """The targets of a case that has just been opened."""
-    if desk.sections.targets:
-        _write(unit, desk, case, _due(desk, case, 0))
+def begin(unit: Unit, desk: Snapshot, case: Any, now: datetime) -> Any:
+    """The targets of a case that has just been opened; the case with them."""
+    return _write(unit, case, _due(desk, case, pauses.NONE), now) if desk.sections.targets else case
 
 
-def follow(unit: Unit, desk: Snapshot, before: Any, after: Any, by: By) -> None:
-    """Pause, resume or end the targets of a case that has changed."""
-    if not (desk.sections.targets or after.target):
-        return
-    paused_s, paused_at = int(after.paused_s), after.paused_at
-    is_running = after.status_kind in RUNNING_KINDS
-    if is_running and paused_at is not None:
-        paused_s += business_time.between(paused_at, by.now, _calendar(desk, _target(desk, after)))
-        paused_at = None
-    elif not is_running and paused_at is None:
-        paused_at = by.now
-    wanted = {"paused_s": paused_s, "paused_at": paused_at}
-    _write(unit, desk, after, {**wanted, **_due(desk, after, paused_s, is_paused=not is_running)})
+def follow(unit: Unit, desk: Snapshot, _before: Any, after: Any, by: By) -> Any:
+    """Pause, resume, change or end the targets of a case that has changed; the case with them."""
+    target = _target(desk, after)
+    if target is None and not after.target:
+        return after
+    is_counted = target is not None and after.status_kind in RUNNING_KINDS
+    wanted = _paused(after, by.now, is_counted=is_counted)
+    case = _write(unit, after, wanted | _due(desk, after, str(wanted["pauses"]), is_paused=not is_counted), by.now)
+    if case.target != after.target:
+        told: dict[str, object] = {"before": after.target, "after": case.target}
+        because: dict[str, object] = {"reason": by.because} if by.because else {}
+        cases.add_event(unit, case.id, Event(by.actor, "target", told | because), by.now)
+    return case
 
 
-def _due(desk: Snapshot, case: Any, paused_s: int, *, is_paused: bool = False) -> dict[str, object]:
+def _paused(case: Any, now: datetime, *, is_counted: bool) -> dict[str, object]:
+    """Time without a target counts for none that comes later: a case that never had one is paused since its opening."""
+    since = case.paused_at or (None if case.target else case.created_at)
+    if not is_counted:
+        return {"pauses": case.pauses, "paused_at": since or now}
+    column = pauses.with_one(case.pauses, since, now) if since is not None else case.pauses
+    return {"pauses": column, "paused_at": None}
+
+
+def _due(desk: Snapshot, case: Any, paused: str, *, is_paused: bool = False) -> dict[str, object]:
     """When what is due: each target, and the next of those that are not yet met."""
     target = _target(desk, case)
-    response = _at(desk, case, target, target.first_response if target else 0, paused_s)
-    resolution = _at(desk, case, target, target.resolution if target else 0, paused_s)
+    response = _at(desk, case, target, target.first_response if target else 0, paused)
+    resolution = _at(desk, case, target, target.resolution if target else 0, paused)
     open_ones = [] if is_paused else [at for at in (_unmet(response, case.responded_at), resolution) if at is not None]
     return {
         "target": target.name if target else "",
@@ -58,10 +68,11 @@ def _unmet(due_at: datetime | None, met_at: datetime | None) -> datetime | None:
     return due_at if met_at is None else None
 
 
-def _at(desk: Snapshot, case: Any, target: Target | None, seconds: int, paused_s: int) -> datetime | None:
+def _at(desk: Snapshot, case: Any, target: Target | None, seconds: int, paused: str) -> datetime | None:
     if not seconds:
         return None
-    return business_time.after(case.created_at, seconds + paused_s, _calendar(desk, target))
+    calendar = _calendar(desk, target)
+    return business_time.after(case.created_at, seconds + pauses.seconds(paused, calendar), calendar)
 
 
 def _target(desk: Snapshot, case: Any) -> Target | None:
@@ -89,13 +100,15 @@ def _calendar(desk: Snapshot, target: Target | None) -> Calendar | None:
     return next((one for one in desk.sections.calendars if one.name == target.calendar), None)
 
 
-def _write(unit: Unit, desk: Snapshot, case: Any, wanted: dict[str, object]) -> None:
-    """What differs; what is due anew is told anew when it is missed."""
+def _write(unit: Unit, case: Any, wanted: dict[str, object], now: datetime) -> Any:
+    """What differs; what is due anew is told anew when it is missed. An alarm that has come stays for the sweep."""
     differing = {name: value for name, value in wanted.items() if getattr(case, name) != value}
-    if "due_at" in differing:
+    if "due_at" in differing and (case.alarm_at is None or case.alarm_at > now):
         differing["alarm_at"] = differing["due_at"]
-    if differing:
-        cases.write(unit, case.id, differing)
+    if not differing:
+        return case
+    cases.write(unit, case.id, differing)
+    return cases.lock(unit, case.id)
 
 
 def missed(case: Any, now: datetime) -> str:
@@ -109,6 +122,8 @@ def missed(case: Any, now: datetime) -> str:
 
 
 def next_alarm(case: Any, now: datetime) -> datetime | None:
-    """When the next target that is not yet missed will be."""
+    """When the next target that is not yet missed will be; None while it is paused."""
+    if case.paused_at is not None or case.status_kind in ENDED_KINDS:
+        return None
     later = [at for at in (_unmet(case.response_due_at, case.responded_at), case.resolution_due_at) if at is not None]
     return min((at for at in later if at > now), default=None)

@@ -199,7 +199,7 @@ class CaseTeam:
 
 
 # What a rule of [[tell]] may name beside the desk's own fields.
-TELLING_FIELDS = ("status", "priority", "owner", "team", "queue", "outcome", "subject", "target")
+TELLING_FIELDS = ("status", "priority", "owner", "team", "queue", "outcome", "subject", "target", "missed")
 
 
 @dataclass(frozen=True, slots=True)

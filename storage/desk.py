@@ -8,12 +8,12 @@ agent's reply, and what a command added to blocks and lists, stay whatever the f
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from storage import accounts, blocks, desk_contacts, lists, policies, sections, ways
+from storage import accounts, ageing, blocks, desk_contacts, lists, policies, sections, ways
 from storage.address import parse
 from storage.blocks import Blocklist
 from storage.case_values import DEFAULT_HANDLING, Handling, Sections
@@ -116,6 +116,7 @@ def snapshot(unit: Unit) -> Snapshot:
 
 def apply(unit: Unit, desk: Desk, now: datetime | None = None) -> list[str]:
     """Make the database say what the desk says; returns one line a change."""
+    rules = _target_rules(unit)
     changes = apply_rows(unit, team, "team", "name", {row.name: _team_columns(row) for row in desk.teams})
     changes += apply_rows(unit, agent, "agent", "login", {row.login: _agent_columns(row) for row in desk.agents})
     _remember_addresses(unit, desk)
@@ -130,6 +131,8 @@ def apply(unit: Unit, desk: Desk, now: datetime | None = None) -> list[str]:
     changes += lists.apply(unit, desk.lists, now)
     changes += blocks.apply(unit, desk.blocks, now)
     changes += sections.apply(unit, desk.sections)
+    if _target_rules(unit) != rules:
+        ageing.look_at_all(unit, now or datetime.now(UTC))
     if changes:
         count_up(unit)
     return changes
@@ -198,6 +201,15 @@ def _apply_members(unit: Unit, desk: Desk) -> list[str]:
                 unit.execute(insert(agent_team), [{"agent_id": a, "team_id": t} for a, t in sorted(wanted)])
             changes.append(f"agent {value.login}: teams changed")
     return changes
+
+
+def _target_rules(unit: Unit) -> tuple[object, ...]:
+    """All that decides which target holds for a case, and when it is due."""
+    said = sections.sections(unit)
+    addresses = unit.execute(select(routing_address).where(routing_address.c.active)).all()
+    named = {row.key: sections.handling_of(row.handling).target for row in addresses}
+    aliases = {key: row.target_key for key, row in ways.aliases(unit).items()}
+    return said.targets, said.calendars, said.cases.handling.target, named, aliases
 
 
 def _apply_aliases(unit: Unit, desk: Desk) -> list[str]:

@@ -35,7 +35,7 @@ case = Table(
     Column("responded_at", Instant),  # the team's first reply
     Column("resolution_due_at", Instant),
     Column("paused_at", Instant),  # since when the targets do not count
-    Column("paused_s", BigInteger, nullable=False, server_default="0"),  # how long they did not, in business seconds
+    Column("pauses", Text, nullable=False, server_default="[]"),  # JSON: when they did not before, [from, to] each
     Column("alarm_at", Instant),  # when the next target is missed; null: none will be, or it is told
     Column("missed", Text, nullable=False, server_default=""),  # first_response, resolution: the last that was missed
     Column("due_at", Instant),  # the next target that is not yet met; null: none, or they are paused

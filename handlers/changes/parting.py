@@ -184,9 +184,8 @@ def _new_case(unit: Unit, office: Office, rows: Sequence[Any], where: tuple[Any,
     )
     made: Any = cases.make(unit, opening, by.now)
     tell(unit, made.id, "created", {"team": team.value.name if team is not None else ""}, by)
-    targets.begin(unit, office.desk, made, by.now)
+    made = targets.begin(unit, office.desk, made, by.now)
     telling.begun(unit, office.desk, made, by)
-    made = cases.lock(unit, made.id)
     if source.owner_id is None:
         return made
     return changing.change(unit, office.desk, made, {"owner_id": source.owner_id, "queue": None}, by)

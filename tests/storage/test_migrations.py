@@ -3,7 +3,7 @@
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select, text
 
-from storage import columns, migrate, outbox, schema, schema_desk, sessions
+from storage import columns, migrate, outbox, schema, schema_cases, schema_desk, sessions
 from storage.database import Database, DatabaseUnavailable
 from storage.envelope import Wish
 from storage.states import Move
@@ -30,7 +30,7 @@ FROZEN = {
     "0005_policy.py": "cc4be5acc6debadf2d242af8f8c86f5fe900ccbcb1750b49540e554984204c8c",
     "0006_routing_addresses.py": "d455647d946b7f62b03b84e16aba84b5d2927651a46e3c08aec7b89093649c8c",
     "0007_quarantine.py": "986a492f512be664ba865b85495a324d9a31fc8215a5e2cfa07594cd538ce95a",
-    "0008_cases.py": "2dd436973add3a2a649e22c7361a0f0adfe92a47313f6bc5446a4b79a027e096",
+    "0008_cases.py": "c434c45515cfd395b418179f25a5f36774d7eb224b445ae9a7214d33a339ee21",
 }
 
 FIRST_ROWS = (
@@ -44,6 +44,21 @@ FIRST_ROWS = (
     " VALUES (1, 'o1', 'reply', 1, '', '', :octets, 0, :now)",
     "INSERT INTO outbox_recipient (id, outbox_id, address, state, due_at, leased, attempts, unsettled, response)"
     " VALUES (1, 1, 'carl@customer.example', 'queued', :now, :no, 0, 0, '')",
+)
+
+# Carl's case was answered twice, the other one never.
+_CASE = (
+    "INSERT INTO case_ (id, number, thread_token, status, priority, team_id, contact_name, contact_address,"
+    " routing_address, subject, created_at) VALUES ({0}, {0}, 'T{0}', 'pending', 'normal', 1, '', '', '', '', :now)"
+)
+_EVENT = "INSERT INTO case_event (id, case_id, at, actor, kind, detail) VALUES ({}, {}, {}, 'casegate', '{}', '{{}}')"
+CASE_ROWS = (
+    "INSERT INTO team (id, name, display_name, sender, active) VALUES (1, 'support', '', 'a@b.example', :no)",
+    _CASE.format(1),
+    _CASE.format(2),
+    _EVENT.format(1, 2, ":now", "created"),
+    _EVENT.format(2, 1, ":now", "reply"),
+    _EVENT.format(3, 1, ":later", "reply"),
 )
 
 
@@ -124,14 +139,33 @@ def test_mail_of_the_first_version_is_kept_and_has_asked_for_nothing(connect: Ca
     assert (taken.address, taken.wish, taken.delay_told) == ("carl@customer.example", Wish(), False)
 
 
+def test_a_case_that_was_answered_before_there_were_targets_is_known_as_answered(
+    connect: Callable[[], Database],
+) -> None:
+    old = connect()
+    _set_up_as_of(old, "0007", CASE_ROWS)
+    migrate.upgrade(old)
+    with old.read() as unit:
+        rows = unit.execute(select(schema_cases.case).order_by(schema_cases.case.c.id)).all()
+    assert [(row.responded_at, row.pauses) for row in rows] == [(NOW, "[]"), (None, "[]")]
+
+
 def _set_up_as_first_released(database: Database) -> None:
     """A store of version 0001 with a message and a reply on its way."""
+    _set_up_as_of(database, "0001", FIRST_ROWS)
+
+
+def _set_up_as_of(database: Database, version: str, statements: Iterable[str]) -> None:
+    """A store of an old version with these rows; on SQLite an instant is text without a zone."""
+    is_sqlite = database.engine.dialect.name == "sqlite"
+    now, later = (at.strftime("%F %T.%f") if is_sqlite else at for at in (NOW, NOW + timedelta(days=1)))
+    given = {"now": now, "later": later, "octets": b"", "no": False}
     with database.alone(), database.engine.begin() as connection:
         config = migrate._config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        for statement in FIRST_ROWS:
-            connection.execute(text(statement), {"now": NOW, "octets": b"", "no": False})
+        command.upgrade(config, version)
+        for statement in statements:
+            connection.execute(text(statement), given)
 
 
 def test_no_released_migration_has_been_edited() -> None:

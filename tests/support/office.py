@@ -123,7 +123,7 @@ class World:
     def apply(self, value: Desk) -> None:
         """Another desk is in force."""
         with self.database.move(Move.APPLY) as unit:
-            desk.apply(unit, value)
+            desk.apply(unit, value, self.now)
             snapshot = desk.snapshot(unit)
         self.office = Office(HOST, HOST, KEYS, snapshot, AuthenticationPolicy(dnsbl=self.dnsbl), self.annotate)
         self.office = replace(self.office, limits=Limits(files=True))

@@ -53,7 +53,7 @@ def _desk() -> None:
 def _case_columns() -> None:
     for name, default in (("status_kind", "open"), ("source", "mail"), ("outcome", ""), ("outcome_note", "")):
         op.add_column("case_", sa.Column(name, TEXT, nullable=False, server_default=default))
-    for name, default in (("tags", "[]"), ("fields", "{}"), ("target", "")):
+    for name, default in (("tags", "[]"), ("fields", "{}"), ("target", ""), ("pauses", "[]")):
         op.add_column("case_", sa.Column(name, TEXT, nullable=False, server_default=default))
     for name in (
         "status_at",
@@ -67,13 +67,16 @@ def _case_columns() -> None:
         "copies_due_at",
     ):
         op.add_column("case_", sa.Column(name, INSTANT))
-    op.add_column("case_", sa.Column("paused_s", sa.BigInteger(), nullable=False, server_default="0"))
     op.add_column("case_", sa.Column("missed", TEXT, nullable=False, server_default=""))
     _refer("case_", "contact_id", "contact")
     _refer("case_", "merged_into_id", "case_")
     _refer("thread", "followed_by_id", "thread")
     op.execute("UPDATE case_ SET status_kind = status, status_at = created_at")
     op.execute("UPDATE case_ SET ended_at = created_at WHERE status IN ('solved', 'closed')")
+    op.execute(
+        "UPDATE case_ SET responded_at = (SELECT at FROM case_event"
+        " WHERE case_event.case_id = case_.id AND case_event.kind = 'reply' ORDER BY case_event.id LIMIT 1)"
+    )
     op.drop_index("ix_case_owner_id", "case_")
     op.create_index("ix_case_owner_id", "case_", ["owner_id", "status_kind", "number"])
     op.create_index("ix_case_owner_number", "case_", ["owner_id", "number"])

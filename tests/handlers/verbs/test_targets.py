@@ -11,16 +11,18 @@ from handlers.acting import By
 from storage import ageing as old_cases
 from storage import cases
 from storage.case_values import Calendar, CaseSettings, Handling, Sections, Target
+from storage.desk_values import Desk
 from storage.states import Move
 from tests.support.office import CARL, DESK, World, field, mail, sign
 
-HOUR = 3600
+HOUR, DAY = 3600, 86400
 TARGETS = (
     Target("urgent", HOUR, 4 * HOUR, priorities=("urgent",)),
     Target("sales", 2 * HOUR, 0, teams=("sales",)),
     Target("usual", 4 * HOUR, 24 * HOUR),
     Target("named", 8 * HOUR, 0, priorities=("low",)),
 )
+NAMING = replace(DESK.addresses[0], handling=Handling(target="named"))
 
 
 def desk_with(*targets: Target, **settings: object):
@@ -70,8 +72,7 @@ def test_a_new_case_has_the_first_target_that_fits(office: World):
 
 
 def test_an_address_may_name_its_target(world: World):
-    named = replace(DESK.addresses[0], handling=Handling(target="named"))
-    world.apply(replace(desk_with(*TARGETS), addresses=(named, *DESK.addresses[1:])))
+    world.apply(replace(desk_with(*TARGETS), addresses=(NAMING, *DESK.addresses[1:])))
     world.carl()
     assert (world.case(1).target, hours(world)) == ("named", (8, None, 8))
 
@@ -155,3 +156,124 @@ def test_a_desk_may_close_nothing_by_itself(world: World):
     change(world, status="solved")
     world.clock.advance(timedelta(days=4000).total_seconds())
     assert (tick(world), world.case(1).status) == (0, "solved")
+
+
+def with_office_hours(*targets: Target):
+    desk = desk_with(*targets)
+    return replace(desk, sections=replace(desk.sections, calendars=(Calendar("office", "UTC"),)))
+
+
+def missed(world: World, number: int = 1) -> list[object]:
+    return [told["after"] for _, kind, told in world.case(number).events if kind == "missed"]
+
+
+def told_of_targets(world: World) -> list[tuple[str, object, object]]:
+    """The lines of the timeline about targets."""
+    return [(by, told["before"], told["after"]) for by, kind, told in world.case(1).events if kind == "target"]
+
+
+def test_a_pause_is_counted_in_the_hours_of_the_target_that_holds_now(world: World):
+    """A week of waiting is 40 working hours: urgent is due in the first working hour of what comes after."""
+    world.apply(with_office_hours(Target("urgent", HOUR, 0, "office", priorities=("urgent",)), Target("usual", HOUR)))
+    world.carl()
+    world.clock.advance(HOUR / 2)
+    change(world, status="pending")
+    world.clock.advance(7 * DAY)
+    change(world, status="open")
+    change(world, priority="urgent")
+    assert world.case(1).row.response_due_at.isoformat() == "2026-11-30T10:00:00+00:00"
+    change(world, priority="normal")
+    assert hours(world)[0] == 1 + 7 * 24
+
+
+def test_a_case_from_before_the_first_target_has_all_the_time_of_it(world: World):
+    """What is there when a desk gets targets is due from then on; so is what had ended, from when it is open again."""
+    world.carl()
+    world.carl(author="Dora <dora@other.example>")
+    change(world, 2, status="solved")
+    world.clock.advance(9 * DAY)
+    world.apply(desk_with(*TARGETS))
+    begun = (world.now - world.case(1).row.created_at).total_seconds() / HOUR
+    assert (tick(world), missed(world), told_of_targets(world)) == (1, [], [("casegate", "", "usual")])
+    assert hours(world) == tuple(round(begun + hour, 2) for hour in (4, 24, 4))
+    world.clock.advance(DAY)
+    change(world, 2, status="open")
+    begun = (world.now - world.case(2).row.created_at).total_seconds() / HOUR
+    assert hours(world, 2) == tuple(round(begun + hour, 2) for hour in (4, 24, 4))
+    assert (tick(world), missed(world), missed(world, 2)) == (1, ["resolution"], [])
+
+
+def test_a_case_that_waits_when_its_first_target_comes_begins_when_it_is_open_again(world: World):
+    world.carl()
+    change(world, status="on_hold")
+    world.clock.advance(DAY)
+    world.apply(desk_with(*TARGETS))
+    assert (tick(world), world.case(1).row.due_at) == (1, None)
+    world.clock.advance(DAY)
+    change(world, status="open")
+    due_in = world.case(1).row.due_at - world.now
+    assert (tick(world), due_in) == (0, timedelta(hours=4))
+
+
+def test_another_file_reaches_open_cases_by_the_sweep_which_tells_only_what_is_missed_then(office: World):
+    office.carl()
+    office.clock.advance(5 * HOUR)
+    office.apply(desk_with(Target("usual", 6 * HOUR, 24 * HOUR)))
+    assert (tick(office), hours(office), missed(office)) == (1, (6, 24, 6), [])
+    office.apply(desk_with(Target("usual", HOUR, 24 * HOUR)))
+    assert (tick(office), hours(office), missed(office)) == (1, (1, 24, 1), ["first_response"])
+    assert tick(office) == 0
+
+
+def test_a_target_that_the_file_drops_alarms_nobody(office: World):
+    office.carl()
+    office.apply(desk_with())
+    assert (tick(office), hours(office)) == (1, (None, None, None))
+    office.clock.advance(DAY)
+    assert (tick(office), missed(office), told_of_targets(office)) == (0, [], [("casegate", "usual", "")])
+    office.apply(desk_with(*TARGETS))
+    assert (tick(office), tick(office), missed(office), hours(office)) == (1, 0, [], (28, 48, 28))
+
+
+def test_a_target_that_was_dropped_before_it_passed_is_not_told(office: World):
+    office.carl()
+    office.apply(desk_with())
+    office.clock.advance(DAY)
+    assert (tick(office), tick(office), missed(office)) == (1, 0, [])
+
+
+# What differs in the file, and whether the open cases are looked at again.
+@pytest.mark.parametrize(
+    ("changed", "looked_at"),
+    [
+        (with_office_hours(*TARGETS), 1),
+        (desk_with(*TARGETS, handling=Handling(target="named")), 1),
+        (replace(desk_with(*TARGETS), addresses=(NAMING, *DESK.addresses[1:])), 1),
+        (desk_with(*TARGETS, auto_close_days=3), 0),
+        (desk_with(*TARGETS), 0),
+    ],
+    ids=["calendars", "the target of [cases]", "the target of an address", "something else", "nothing"],
+)
+def test_open_cases_are_looked_at_when_what_decides_on_targets_differs(office: World, changed: Desk, looked_at: int):
+    office.carl()
+    office.apply(changed)
+    assert (tick(office), tick(office)) == (looked_at, 0)
+
+
+def test_a_job_that_still_has_the_old_file_does_not_hide_a_case_from_the_sweep(office: World):
+    office.carl()
+    old = office.office
+    office.apply(desk_with(Target("usual", HOUR / 2, 0)))
+    new, office.office = office.office, old
+    change(office, status="pending")
+    change(office, status="open")
+    office.office = new
+    assert (tick(office), hours(office)[0]) == (1, 0.5)
+
+
+def test_another_target_is_a_line_of_the_timeline_that_the_first_one_is_not(office: World):
+    office.carl()
+    assert told_of_targets(office) == []
+    change(office, priority="urgent")
+    change(office, subject="Broken press")
+    assert told_of_targets(office) == [("operator:test", "usual", "urgent")]

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from handlers import changing, teaming, telling_mail
+from handlers import ageing, changing, teaming, telling_mail
 from handlers.acting import By, casegate
 from storage import cases, members
-from storage.case_values import CaseField, CaseSettings, CaseTeam, Role, Sections, Status, Telling
+from storage.case_values import CaseField, CaseSettings, CaseTeam, Role, Sections, Status, Target, Telling
 from storage.states import Move
 from tests.support.office import ANN, BOB, CARL, DESK, World, field, mail, verifies
 
@@ -147,6 +147,37 @@ def test_a_new_case_is_told_of_by_a_rule_that_waits_for_what_it_begins_with(offi
     office.carl()
     (notice,) = told(office)
     assert "priority: - -> urgent" in notice.octets.decode()
+
+
+# Each rule about targets, and what bob is told when the case begins and when it becomes urgent.
+TARGET_RULES = {
+    "every other target, which the first one is not": (Telling("target", agents=("bob",)), [], ["usual -> urgent"]),
+    "the first one by its name": (Telling("target", "usual", agents=("bob",)), ["- -> usual"], []),
+    "a later one by its name": (Telling("target", "urgent", agents=("bob",)), [], ["usual -> urgent"]),
+}
+
+
+@pytest.mark.parametrize("rule", TARGET_RULES)
+def test_another_target_is_told_as_any_other_value(office: World, rule: str) -> None:
+    telling, first, later = TARGET_RULES[rule]
+    targets = (Target("urgent", 3600, priorities=("urgent",)), Target("usual", 7200))
+    office.apply(replace(DESK, sections=replace(with_rules(telling), targets=targets)))
+    office.carl()
+    assert [one.octets.decode().split("target: ")[1].splitlines()[0] for one in told(office)] == first
+    change(office, 1, priority="urgent")
+    assert [one.octets.decode().split("target: ")[1].splitlines()[0] for one in told(office)] == later
+
+
+@pytest.mark.parametrize(("becomes", "count"), [("", 1), ("first_response", 1), ("resolution", 0)])
+def test_a_missed_target_is_told(office: World, becomes: str, count: int) -> None:
+    rules = with_rules(Telling("missed", becomes, agents=("bob",)))
+    office.apply(replace(DESK, sections=replace(rules, targets=(Target("usual", 3600),))))
+    office.carl()
+    assert told(office) == []
+    office.clock.advance(7200)
+    with office.database.move(Move.AGE) as unit:
+        ageing.age(unit, office.office.desk, office.case(1).row.id, office.now)
+    assert ["missed: - -> first_response" in one.octets.decode() for one in told(office)] == [True] * count
 
 
 def test_what_an_agent_is_told_comes_back_as_no_mail_and_reaches_no_customer(office: World) -> None:
