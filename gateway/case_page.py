@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from gateway.cli_output import Item, instant, optional, print_fields, print_list, print_text
-from storage import case_changes, case_parts, case_views, cases
+from storage import case_changes, case_parts, case_views, cases, contacts
+from storage.address import key_of
 from storage.case_values import ENDED_KINDS
 from storage.database import Unit
 
@@ -37,7 +38,12 @@ def listed(unit: Unit, rows: Sequence[Any], prefix: str, now: Any) -> list[Item]
     """Cases without their long parts."""
     ids = [row.id for row in rows]
     members, links = case_views.members(unit, ids), case_views.links(unit, ids)
-    return [_item(row, prefix, now) | _joined(row.id, members, links) for row in rows]
+    known = contacts.known(unit, [row.contact_address for row in rows if row.source == "import"])
+    items = [_item(row, prefix, now) | _joined(row.id, members, links) for row in rows]
+    for row, item in zip(rows, items, strict=True):
+        if row.source == "import":  # nobody looked at what vouched for its author
+            item["contact_verified"] = row.contact_id is not None and key_of(row.contact_address) in known
+    return items
 
 
 def whole(unit: Unit, row: Any, prefix: str, now: Any) -> Item:

@@ -2,11 +2,12 @@
 """The verb `import`: mail of the past from mbox files and maildirs, in the order in which it was written.
 
 Leaves: cases and messages in the past, and nothing in the outbox. Stopped in the middle it is called again: what is
-here already is passed over. Fails: one line for what cannot be read; a mail that is too large is named and left out.
+here already is passed over. Fails: what cannot be read or is too large is named and left out, and the exit code is 1.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +15,9 @@ from pathlib import Path
 import click
 
 from gateway import mailboxes, opening
-from gateway.cli_operator import NotFound, Operator, actor
+from gateway.cli_operator import NOT_FOUND, NotFound, Operator, actor
 from gateway.clock import SystemClock
+from gateway.logs import scrub
 from gateway.mailboxes import NoMailbox, Place
 from gateway.reception import Reception
 from handlers import importing
@@ -24,6 +26,7 @@ from handlers.importing import Archive
 from storage import imported
 from storage.address import parse
 from storage.database import Database
+from storage.imported import Past
 from storage.states import Move
 
 AT_ONCE = 50  # mails in one transaction: mail that arrives goes between
@@ -33,38 +36,58 @@ REPORT_EVERY_S = 2.0
 
 @dataclass(slots=True)
 class Progress:
-    """Tells how far it is, on standard error, every few seconds."""
+    """Tells how far it is, on standard error, every few seconds, and at once what is left out."""
 
-    total: int
+    total: int = 0
     done: int = 0
     new: int = 0
+    left_out: int = 0  # mails and whole mailboxes
     _told_at: float = 0.0
 
-    def step(self, done: int, new: int) -> None:
-        self.done, self.new = self.done + done, self.new + new
+    def step(self, read: int, new: int) -> None:
+        self.done, self.new = self.done + read, self.new + new
         now = time.monotonic()
         if now - self._told_at >= REPORT_EVERY_S or self.done == self.total:
             self._told_at = now
             click.echo(f"{self.done} of {self.total} mails, {self.new} of them new", err=True)
 
+    def leave_out(self, words: str) -> None:
+        self.left_out += 1
+        click.echo(f"left out: {scrub(words)}", err=True)
+
+    @contextmanager
+    def leaving_out_unreadable(self, name: str) -> Iterator[None]:
+        """What cannot be read does not end the call."""
+        try:
+            yield
+        except NoMailbox as error:
+            self.leave_out(str(error))
+        except OSError as error:
+            self.leave_out(f"{name}: {error.strerror}")
+
+    def summary(self, last: str) -> str:
+        words = f"{self.new} imported, {self.done - self.new} {last}"
+        return f"{words}, {self.left_out} left out" if self.left_out else words
+
 
 @click.command(name="import")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--to", "address", required=True, metavar="ADDRESS", help="The routing address that they came to.")
 @click.option("--status", default="closed", show_default=True, metavar="NAME", help="The status of their cases.")
 @click.option("--dry-run", is_flag=True, help="Read everything, and write nothing.")
 @click.pass_obj
 def import_mail(operator: Operator, paths: Sequence[Path], address: str, status: str, dry_run: bool) -> None:
     """Bring old mail from mbox files and maildirs in as cases of the past; nothing is sent."""
+    progress = Progress()
     with operator.store() as database:
         archive = _archive(operator, database, address, status)
-        limit = operator.config().mx.max_size
-        found = _in_order(paths, archive.now, limit)
-        progress = Progress(len(found))
+        found = _in_order(paths, archive.now, operator.config().mx.max_size, progress)
         for begin in range(0, len(found), AT_ONCE):
-            some = found[begin : begin + AT_ONCE]
-            progress.step(len(some), 0 if dry_run else _import(database, some, archive))
-    click.echo(f"{progress.new} imported, {progress.done - progress.new} " + ("read" if dry_run else "here already"))
+            read = _read(found[begin : begin + AT_ONCE], archive, progress)
+            progress.step(len(read), 0 if dry_run else _import(database, read))
+    click.echo(progress.summary("read" if dry_run else "here already"))
+    if progress.left_out:
+        click.get_current_context().exit(NOT_FOUND)
 
 
 def _archive(operator: Operator, database: Database, address: str, status: str) -> Archive:
@@ -78,23 +101,26 @@ def _archive(operator: Operator, database: Database, address: str, status: str) 
     return Archive(office, row, status, SystemClock().now())
 
 
-def _in_order(paths: Sequence[Path], now: datetime, limit: int) -> list[Place]:
+def _in_order(paths: Sequence[Path], now: datetime, limit: int, progress: Progress) -> list[Place]:
     """Every mail of every mailbox, oldest first: an answer must find what it answers."""
     dated: list[tuple[datetime, Place]] = []
-    for path in paths:
-        for place in _places(path):
-            if place.length > limit:
-                click.echo(f"{place.name}: left out, {place.length} octets are more than mx.max_size", err=True)
-                continue
+    for place in _places(paths, progress):
+        if place.length > limit:
+            progress.leave_out(f"{place.name}: {place.length} octets are more than mx.max_size")
+            continue
+        with progress.leaving_out_unreadable(place.name):
             dated.append((_written_at(place, now), place))
+    progress.total = len(dated)
     return [place for _, place in sorted(dated, key=lambda pair: pair[0])]
 
 
-def _places(path: Path) -> list[Place]:
-    try:
-        return list(mailboxes.places(path))
-    except NoMailbox as error:
-        raise click.BadParameter(str(error), param_hint="PATH") from None
+def _places(paths: Sequence[Path], progress: Progress) -> list[Place]:
+    """Those of each mailbox that can be read from end to end."""
+    found: list[Place] = []
+    for path in paths:
+        with progress.leaving_out_unreadable(str(path)):
+            found += list(mailboxes.places(path))
+    return found
 
 
 def _written_at(place: Place, now: datetime) -> datetime:
@@ -102,9 +128,16 @@ def _written_at(place: Place, now: datetime) -> datetime:
     return importing.date_of(scan(beginning), now) or min(place.at, now)
 
 
-def _import(database: Database, some: Sequence[Place], archive: Archive) -> int:
+def _read(some: Sequence[Place], archive: Archive, progress: Progress) -> list[Past]:
+    read: list[Past] = []
+    for place in some:
+        with progress.leaving_out_unreadable(place.name):
+            read.append(importing.past(mailboxes.octets(place), place.at, archive))
+    return read
+
+
+def _import(database: Database, read: Sequence[Past]) -> int:
     """Write some mails; returns how many were new."""
-    read = [importing.past(mailboxes.octets(place), place.at, archive) for place in some]
     with database.move(Move.IMPORT) as unit:
         return sum(imported.keep(unit, one, actor()) for one in read)
 

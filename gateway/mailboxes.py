@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 
 READ_OCTETS = 1024 * 1024
 _SEPARATOR = re.compile(rb"From [^\r\n]{1,300}[0-9]{4}[^\r\n]{0,40}\r?\n\Z")
@@ -70,7 +71,10 @@ def _of_maildir(folder: Path) -> Iterator[Place]:
 def _of_mbox(path: Path) -> Iterator[Place]:
     """A line that begins with "From " and ends in a year begins a mail, where an empty line or nothing is above it."""
     at, begin, is_after_empty = 0, -1, True
-    changed_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    about = path.stat()
+    if not S_ISREG(about.st_mode):  # a pipe would be waited for
+        raise NoMailbox(f"{path} is no mbox file, for it is no file")
+    changed_at = datetime.fromtimestamp(about.st_mtime, UTC)
     with path.open("rb", buffering=READ_OCTETS) as file:
         for line in file:
             end = at + len(line)

@@ -16,7 +16,7 @@ from storage import contacts
 from storage.address import BadAddress, parse
 from storage.database import Unit
 
-_PEOPLE = frozenset({Class.PERSON.value, Class.LIST.value, Class.CALENDAR.value})
+PEOPLE = frozenset({Class.PERSON.value, Class.LIST.value, Class.CALENDAR.value})  # not machines
 _LANGUAGE = re.compile(rb"\s*([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3})\s*(?:[,;]|$)")
 
 
@@ -28,7 +28,7 @@ def contact_of(unit: Unit, row: Any, office: Office) -> int | None:
         address = parse(row.author_address)
     except BadAddress:
         return None
-    if address.key in office.inside or row.classification not in _PEOPLE:
+    if address.key in office.inside or row.classification not in PEOPLE:
         found = contacts.by_key(unit, address.key)
         return int(found.id) if found is not None else None
     return contacts.of_author(unit, row.author_name, str(address))

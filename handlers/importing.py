@@ -2,8 +2,8 @@
 """Old mail becomes messages of the past, by the operator's word: nobody was asked for keys then, nothing is sent now.
 
 Enters: the octets of one mail that came long ago. Leaves: a Past for storage/imported.py. An author of our own side (an
-agent, a team's sender, a routing address) answered; everybody else wrote to us. Only ids thread it; the thread IDs and
-signed addresses that it may hold count for nothing.
+agent, a team's sender, a routing address) answered; everybody else wrote to us. Only ids thread it; thread IDs, signed
+addresses and ids of ours count for nothing, but tell that the mail is here already.
 """
 
 from dataclasses import dataclass
@@ -11,14 +11,15 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
 
-from handlers import classification, files_of_mail, identity, tokens
+from handlers import classification, contacting, files_of_mail, identity, tokens
 from handlers.headers import Head, decode_text, scan
 from handlers.identity import claimed_author, mailboxes
 from handlers.intake import MAX_COPIED, MAX_SUBJECT_CHARACTERS, person
 from handlers.office import Office
-from handlers.pointers import foreign_keys, message_id_of
+from handlers.pointers import MAX_OURS, foreign_keys, message_id_of, referred_ids
 from storage.content import packed
 from storage.desk import AddressRow
+from storage.import_doubles import Marks
 from storage.imported import Past
 from storage.messages import Header
 from storage.threads import Person, key_of
@@ -51,23 +52,28 @@ def past(octets: bytes, written_at: datetime, archive: Archive) -> Past:
         subject=decode_text(head.first(b"subject") or b"")[:MAX_SUBJECT_CHARACTERS],
         message_id=message_id_of(head),
     )
-    digest = sha256(octets).digest()
+    kind = office.desk.sections.kind_of(archive.status) or "closed"
+    found_class = classification.by_signs(head, is_null=False).found
+    is_ours = shown.key in office.inside
     return Past(
         id=tokens.new_name(at),
         at=at,
         content=packed(octets),
         header=header,
-        is_ours=shown.key in office.inside,
-        classification=classification.by_signs(head, is_null=False).found.value,
+        is_ours=is_ours,
+        actor=_actor(shown, office),
+        makes_contact=is_ours or found_class.value in contacting.PEOPLE,
+        classification=found_class.value,
         own_key=key_of(header.message_id) if header.message_id else None,
-        copy_key=key_of(f"imported {digest.hex()}"),
+        marks=_marks(octets, head, header, archive),
         referred_keys=foreign_keys(head, office),
         outside=_outside(header, office),
         new_token=tokens.new_thread_id(office.keys),
         routing_address=str(archive.address.value.address),
         team_id=archive.address.team_id,
         status=archive.status,
-        status_kind=office.desk.sections.kind_of(archive.status) or "closed",
+        status_kind=kind,
+        queue=office.desk.teams[archive.address.team_id].value.name,
         files=files_of_mail.of_whole(head),
     )
 
@@ -85,6 +91,36 @@ def date_of(head: Head, now: datetime) -> datetime | None:
     except (OverflowError, ValueError):
         return None
     return found if OLDEST <= found <= now + AHEAD else None
+
+
+def _marks(octets: bytes, head: Head, header: Header, archive: Archive) -> Marks:
+    """What tells whether the mail is here already."""
+    keys, limit, said = archive.office.keys, archive.office.limits.header, date_of(head, archive.now)
+    is_from_here = header.author.key in archive.office.inside or header.author.key.endswith(f"@{keys.host}")
+    own = tokens.read_message_id(keys, header.message_id) if is_from_here else None  # others' ids are theirs to choose
+    referred = [tokens.read_message_id(keys, text) for text in referred_ids(head)[:MAX_OURS]]
+    return Marks(
+        octets_key=key_of(f"imported {sha256(octets).hexdigest()}"),
+        message_id=header.message_id,
+        author_key=header.author.key,
+        own_row=own.outbox_name if own is not None else None,
+        answered_rows=tuple(one.outbox_name for one in referred if one is not None),
+        is_dated_alike=lambda other: date_of(scan(other, limit), archive.now) == said,
+    )
+
+
+def _actor(author: Person, office: Office) -> str:
+    """Who stands in the timeline: as live mail has it, and never by the private address of somebody of ours."""
+    if author.key not in office.inside:
+        return f"contact:{author.address or 'unknown'}"
+    for row in office.desk.agents.values():
+        if row.value.address.key == author.key:
+            return f"agent:{row.value.login}"
+    address = office.routing_addresses.get(author.key)
+    for team in office.desk.teams.values():
+        if team.value.sender.key == author.key or (address is not None and address.team_id == team.id):
+            return f"team:{team.value.name}"
+    return "agent:unknown"
 
 
 def _outside(header: Header, office: Office) -> tuple[Person, ...]:

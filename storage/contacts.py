@@ -5,17 +5,19 @@ Each address says how it came: of the desk file, of an agent's reply, or of mail
 whatever contact they belong to; the third gives a case its contact, and admission does not see it.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 
-from storage.address import parse
+from storage.address import key_of, parse
 from storage.database import Unit
 from storage.schema_desk import contact, contact_address
 from storage.upsert import Upsert
 
 NAME_CHARACTERS = 200  # what a desk file takes
 LANGUAGE_CHARACTERS = 35  # RFC 5646 §4.4.1
+AT_ONCE = 500  # addresses in one question
 
 _BY_MAIL = "mail"
 _NEW = insert(contact).returning(contact.c.id)
@@ -47,6 +49,16 @@ _LEARN_LANGUAGE = (
 def is_known_contact(unit: Unit, key: str) -> bool:
     """Whether this address is in the desk file or was confirmed by an agent's reply."""
     return unit.execute(_IS_KNOWN, {"k": key}).first() is not None
+
+
+def known(unit: Unit, addresses: Iterable[str]) -> frozenset[str]:
+    """Those of the addresses that are known, by their keys."""
+    keys, found = sorted(set(map(key_of, addresses))), set[str]()
+    for at in range(0, len(keys), AT_ONCE):
+        is_one = contact_address.c.key.in_(keys[at : at + AT_ONCE])
+        rows = unit.execute(select(contact_address.c.key).where(is_one, contact_address.c.source != _BY_MAIL))
+        found.update(rows.scalars())
+    return frozenset(found)
 
 
 def by_key(unit: Unit, key: str) -> Row[Any] | None:

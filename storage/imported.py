@@ -2,41 +2,47 @@
 """Mail of the past in the store: threads by the ids of mail that was imported before it, cases in the past, no outbox.
 
 A mail joins a thread that its ids name if it is our own, or its author belongs to the thread; else it begins a case,
-linked to what it names. The same octets are imported once, however often they come. Nothing here commits.
+linked to what it names. What is here already comes no second time (storage/import_doubles.py). Nothing here commits.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, insert, select
+from sqlalchemy import insert
 
-from storage import cases, content, files, threads
+from storage import cases, contacts, content, files, import_doubles, threads
 from storage.case_values import ENDED_KINDS
 from storage.cases import Event, Opening
 from storage.content import Content
 from storage.database import Unit
 from storage.envelope import Session
 from storage.files import FileOfMail
+from storage.import_doubles import ARCHIVE, Marks
 from storage.messages import Header, people_json, session_json, to_json
-from storage.schema import message, message_key
+from storage.schema import message
 from storage.states import MessageState
 from storage.threads import Author, Link, Person, Pointer, Proof
-
-ARCHIVE = "imported"  # whose key says that these octets are here
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """One old mail; `is_ours` where our side wrote it, `outside` are those of its recipients who are not ours."""
+    """One old mail; `is_ours` where our side wrote it, `outside` are those of its recipients who are not ours.
+
+    `actor` is its author in the timeline; `makes_contact`: the case's customer is a person. A case that has not ended
+    waits in `queue`.
+    """
 
     id: str
     at: datetime
     content: Content
     header: Header
     is_ours: bool
+    actor: str
+    makes_contact: bool
     classification: str
     own_key: bytes | None
-    copy_key: bytes
+    marks: Marks
     referred_keys: tuple[bytes, ...]
     outside: tuple[Person, ...]
     new_token: str
@@ -44,12 +50,13 @@ class Past:
     team_id: int
     status: str
     status_kind: str
+    queue: str
     files: tuple[FileOfMail, ...] = ()
 
 
 def keep(unit: Unit, mail: Past, actor: str) -> bool:
     """Write one; False where it is here already."""
-    if unit.execute(select(message_key.c.hash).where(_here(mail))).first() is not None:
+    if import_doubles.is_here(unit, mail.marks):
         return False
     thread_id, beside = _thread_of(unit, mail)
     if thread_id is None:
@@ -57,16 +64,12 @@ def keep(unit: Unit, mail: Past, actor: str) -> bool:
         _make_case(unit, mail, thread_id, beside, actor)
     owner = mail.header.author.key or f"?{mail.id}"
     threads.add_keys(unit, thread_id, owner, mail.own_key, mail.referred_keys)
-    threads.add_keys(unit, thread_id, ARCHIVE, mail.copy_key, ())
+    threads.add_keys(unit, thread_id, ARCHIVE, mail.marks.octets_key, ())
     people = mail.outside if mail.is_ours else (mail.header.author, *mail.outside)
     threads.add_participants(unit, thread_id, "customer", [one for one in people if one.key])
     files.index(unit, _write_message(unit, mail, thread_id, beside), mail.files)
     _tell_case(unit, mail, thread_id)
     return True
-
-
-def _here(mail: Past) -> ColumnElement[bool]:
-    return and_(message_key.c.hash == mail.copy_key, message_key.c.author == ARCHIVE)
 
 
 def _thread_of(unit: Unit, mail: Past) -> tuple[int | None, int | None]:
@@ -87,13 +90,24 @@ def _contact(mail: Past) -> Person:
     return next(iter(mail.outside), NOBODY) if mail.is_ours else mail.header.author
 
 
+def _contact_id(unit: Unit, mail: Past, person: Person) -> int | None:
+    """By the operator's word it is their case; by it nobody becomes a known contact, and a machine becomes none."""
+    if not person.key:
+        return None
+    if mail.makes_contact:
+        return contacts.of_author(unit, person.name, person.address)
+    row = contacts.by_key(unit, person.key)
+    return int(row.id) if row is not None else None
+
+
 def _make_case(unit: Unit, mail: Past, thread_id: int, beside: int | None, actor: str) -> None:
     contact = _contact(mail)
     opening = Opening(
         thread_id=thread_id,
         thread_token=mail.new_token,
         team_id=mail.team_id,
-        queue="",
+        queue=mail.queue,
+        contact_id=_contact_id(unit, mail, contact),
         contact_name=contact.name,
         contact_address=contact.address,
         routing_address=mail.routing_address,
@@ -101,9 +115,9 @@ def _make_case(unit: Unit, mail: Past, thread_id: int, beside: int | None, actor
         source="import",
     )
     case = cases.make(unit, opening, mail.at)
-    ended_at = mail.at if mail.status_kind in ENDED_KINDS else None
-    status = {"status": mail.status, "status_kind": mail.status_kind, "status_at": mail.at, "ended_at": ended_at}
-    cases.write(unit, case.id, {**status, "queue": None})
+    status = {"status": mail.status, "status_kind": mail.status_kind, "status_at": mail.at}
+    has_ended = mail.status_kind in ENDED_KINDS
+    cases.write(unit, case.id, {**status, **({"ended_at": mail.at, "queue": None} if has_ended else {})})
     cases.add_event(unit, case.id, Event(actor, "created", {"source": "import"}), mail.at)
     other = cases.of_thread(unit, beside) if beside is not None else None
     if other is not None:
@@ -115,12 +129,23 @@ def _tell_case(unit: Unit, mail: Past, thread_id: int) -> None:
     case = cases.of_thread(unit, thread_id)
     if case is None:  # its live mail has not been routed yet
         return
-    address = mail.header.author.address or "unknown"
-    event = Event(f"agent:{address}", "reply", {}) if mail.is_ours else Event(f"contact:{address}", "message", {})
     told = {"message": mail.id, "imported": True}
-    cases.add_event(unit, case.id, Event(event.actor, event.kind, told), mail.at)
-    if case.source == "import" and case.ended_at is not None and case.ended_at < mail.at:
-        cases.write(unit, case.id, {"ended_at": mail.at, "status_at": mail.at})
+    cases.add_event(unit, case.id, Event(mail.actor, "reply" if mail.is_ours else "message", told), mail.at)
+    wanted = _wanted(case, mail) if case.source == "import" else {}
+    if wanted:
+        cases.write(unit, case.id, wanted)
+
+
+def _wanted(case: Any, mail: Past) -> dict[str, object]:
+    """What one more mail changes in an imported case."""
+    wanted: dict[str, object] = {}
+    if case.ended_at is not None and case.ended_at < mail.at:
+        wanted |= {"ended_at": mail.at, "status_at": mail.at}
+    if mail.is_ours and (case.responded_at is None or mail.at < case.responded_at):
+        wanted["responded_at"] = mail.at
+    if not mail.is_ours and case.owner_id is not None and case.status_kind not in ENDED_KINDS:
+        wanted["copies_due_at"] = mail.at  # somebody was given the case before all of its mail was here
+    return wanted
 
 
 def _write_message(unit: Unit, mail: Past, thread_id: int, beside: int | None) -> int:

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """`import`: old mail from mbox files and maildirs becomes cases of the past, and nothing leaves."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.support.office import CARL, World, mail, sign
+from storage.desk_values import Contact
+from tests.support.office import CARL, DESK, World, mail, parse, sign
 
 TO = ("--to", "support@firm.example")
 
@@ -109,13 +112,38 @@ def test_a_dry_run_reads_everything_and_writes_nothing(installation, world: Worl
     assert installation.json("case", "list") == []
 
 
-def test_what_is_no_mailbox_is_told_in_one_line(installation, world: World, tmp_path):
+def test_what_cannot_be_read_is_named_and_the_rest_comes(installation, world: World, tmp_path):
     (tmp_path / "notes.txt").write_text("Dear diary\n")
-    for path, words in ((tmp_path / "notes.txt", "no mbox file"), (tmp_path, "no maildir")):
-        told = installation.call("import", str(path), *TO)
-        assert (told.exit_code, told.stdout) == (2, "")
-        assert words in told.stderr
-        assert told.stderr.count("\n") == 1
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "empty").mkdir()
+    bad = {"notes.txt": "no mbox file", "empty": "no maildir", "nowhere": "No such file", "pipe": "no mbox file"}
+    paths = [str(tmp_path / name) for name in bad]
+    told = installation.call("import", *paths[:2], mbox(tmp_path, *CONVERSATION), *paths[2:], *TO)
+    assert (told.exit_code, told.stdout) == (1, "4 imported, 0 here already, 4 left out\n")
+    lines = [line for line in told.stderr.splitlines() if line.startswith("left out: ")]
+    for line, name, words in zip(lines, bad, bad.values(), strict=True):
+        assert name in line
+        assert words in line
+    assert len(installation.json("case", "list")) == 2
+
+
+def test_a_mail_that_is_too_large_is_named_and_the_rest_comes(installation, world: World, tmp_path):
+    installation.file.write_text(installation.file.read_text() + '[mx]\nmax_size = "64KB"\n')
+    large = old(5, DORAS, 9) + b"x" * 70_000
+    told = installation.call("import", maildir(tmp_path, large, *CONVERSATION), *TO)
+    assert (told.exit_code, told.stdout) == (1, "4 imported, 0 here already, 1 left out\n")
+    assert "more than mx.max_size" in told.stderr
+
+
+def test_imported_people_are_shown_as_verified_once_somebody_knows_them(installation, world: World, tmp_path):
+    world.apply(replace(DESK, contacts=(Contact("Carl Customer", (parse(CARL),)),)))
+    installation.call("import", mbox(tmp_path, *CONVERSATION), *TO)
+    verified = {one["contact"]: one["contact_verified"] for one in installation.json("case", "list")}
+    assert verified == {CARL: True, "dora@other.example": False}
+    assert "dora@other.example (unverified)" in installation.out("case", "show", "2")
+    shown = installation.json("contact", "show", "dora@other.example")
+    assert (shown["known"], [one["subject"] for one in shown["past"]]) == (False, ["Another matter"])
+    assert len(installation.json("case", "list", "--contact", CARL)) == 1
 
 
 # Words that are wrong, the exit code, and what is said.
