@@ -77,7 +77,7 @@ class Progress:
 @click.option("--dry-run", is_flag=True, help="Read everything, and write nothing.")
 @click.pass_obj
 def import_mail(operator: Operator, paths: Sequence[Path], address: str, status: str, dry_run: bool) -> None:
-    """Bring old mail from mbox files and maildirs in as cases of the past; nothing is sent."""
+    """Bring old mail from mbox files and maildirs in as cases of the past; no customer gets anything."""
     progress = Progress()
     with operator.store() as database:
         archive = _archive(operator, database, address, status)

@@ -54,7 +54,10 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of a case's timeline; `actor` is "casegate", "agent:LOGIN", "contact:ADDRESS" or "operator:USER"."""
+    """One line of a case's timeline; `actor` is "casegate", "agent:LOGIN", "contact:ADDRESS" or "operator:USER".
+
+    Of an imported reply it may be "team:NAME", or "agent:unknown" for who is no agent any more.
+    """
 
     actor: str
     kind: str
