@@ -30,7 +30,7 @@ FROZEN = {
     "0005_policy.py": "cc4be5acc6debadf2d242af8f8c86f5fe900ccbcb1750b49540e554984204c8c",
     "0006_routing_addresses.py": "d455647d946b7f62b03b84e16aba84b5d2927651a46e3c08aec7b89093649c8c",
     "0007_quarantine.py": "986a492f512be664ba865b85495a324d9a31fc8215a5e2cfa07594cd538ce95a",
-    "0008_cases.py": "c434c45515cfd395b418179f25a5f36774d7eb224b445ae9a7214d33a339ee21",
+    "0008_cases.py": "8bfd50298a4d7ceed0d6087059375dee176d6e0ad572d7add41c23e7f9f58486",
 }
 
 FIRST_ROWS = (
@@ -59,6 +59,17 @@ CASE_ROWS = (
     _EVENT.format(1, 2, ":now", "created"),
     _EVENT.format(2, 1, ":now", "reply"),
     _EVENT.format(3, 1, ":later", "reply"),
+)
+
+# A case of one mail, and one contact.
+ONE_CASE = (
+    "INSERT INTO team (id, name, display_name, sender, active) VALUES (1, 't', 'T', '', :now IS NOT NULL)",
+    "INSERT INTO contact (id, name, source) VALUES (1, 'Carl Customer', 'desk')",
+    "INSERT INTO contact_address (key, address, contact_id) VALUES ('carl@customer.example', '', 1)",
+    "INSERT INTO case_ (id, number, thread_token, status, priority, team_id, contact_name, contact_address,"
+    " routing_address, subject, created_at) VALUES (1, 1, 'T1', 'new', 'normal', 1, '', :address, '', '', :now)",
+    "INSERT INTO thread (id, token, case_id, created_at) VALUES (1, 'T1', 1, :now)",
+    "UPDATE message SET thread_id = 1, direction = :direction, proof = :proof, author_address = :author",
 )
 
 
@@ -148,6 +159,32 @@ def test_a_case_that_was_answered_before_there_were_targets_is_known_as_answered
     with old.read() as unit:
         rows = unit.execute(select(schema_cases.case).order_by(schema_cases.case.c.id)).all()
     assert [(row.responded_at, row.pauses) for row in rows] == [(NOW, "[]"), (None, "[]")]
+
+
+# The contact's address of an old case, what its mail is, and whose case it is from then on.
+OLD_CASES = [
+    ("Carl@Customer.example", ("inbound", "proven", "carl@customer.example"), "Carl Customer"),
+    ("carl@customer.example", ("inbound", "unproven", "carl@customer.example"), None),
+    ("carl@customer.example", ("inbound", "proven", "dora@other.example"), None),
+    ("carl@customer.example", ("outbound", "proven", "ann.doe@private.example"), "Carl Customer"),
+    ("dora@other.example", ("inbound", "proven", "dora@other.example"), None),
+]
+
+
+@pytest.mark.parametrize(("address", "mail", "contact"), OLD_CASES)
+def test_old_cases_are_those_of_contacts_whom_somebody_vouched_for(
+    connect: Callable[[], Database], address: str, mail: tuple[str, str, str], contact: str | None
+) -> None:
+    old = connect()
+    _set_up_as_first_released(old)
+    given = dict(zip(("direction", "proof", "author"), mail, strict=True)) | {"address": address, "now": NOW}
+    with old.alone(), old.engine.begin() as connection:
+        for statement in ONE_CASE:
+            connection.execute(text(statement), given)
+    migrate.upgrade(old)
+    name = select(schema_desk.contact.c.name).where(schema_desk.contact.c.id == schema_cases.case.c.contact_id)
+    with old.read() as unit:
+        assert unit.execute(select(schema_cases.case.c.id, name.scalar_subquery())).all() == [(1, contact)]
 
 
 def _set_up_as_first_released(database: Database) -> None:

@@ -13,7 +13,7 @@ TEXT = sa.Text()
 
 
 def upgrade() -> None:
-    """Cases from before have the kind of their status, the time they were made, and nothing else."""
+    """Cases from before have the kind of their status, when they were made and answered, and their contact."""
     _desk()
     _case_columns()
     _parts_of_cases()
@@ -76,6 +76,15 @@ def _case_columns() -> None:
     op.execute(
         "UPDATE case_ SET responded_at = (SELECT at FROM case_event"
         " WHERE case_event.case_id = case_.id AND case_event.kind = 'reply' ORDER BY case_event.id LIMIT 1)"
+    )
+    # A From line alone makes a case nobody's: somebody vouched for its author, or an agent has answered.
+    op.execute(
+        "UPDATE case_ SET contact_id = ("
+        "SELECT a.contact_id FROM contact_address a WHERE a.key = lower(case_.contact_address))"
+        " WHERE lower(case_.contact_address) IN (SELECT key FROM contact_address) AND EXISTS ("
+        "SELECT 1 FROM thread JOIN message ON message.thread_id = thread.id WHERE thread.case_id = case_.id"
+        " AND message.proof IN ('proven', 'likely') AND (message.direction = 'outbound'"
+        " OR lower(message.author_address) = lower(case_.contact_address)))"
     )
     op.drop_index("ix_case_owner_id", "case_")
     op.create_index("ix_case_owner_id", "case_", ["owner_id", "status_kind", "number"])
