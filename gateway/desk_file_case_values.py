@@ -18,6 +18,7 @@ _PREFIX = re.compile(r"(?:[A-Za-z](?:[A-Za-z0-9._-]{0,14}[A-Za-z._-])?)?")  # no
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _DAYS = "mon|tue|wed|thu|fri|sat|sun"
 _HOURS = re.compile(rf"(?:{_DAYS})(?:-(?:{_DAYS}))? ([01]\d|2[0-3]):[0-5]\d-(?:([01]\d|2[0-3]):[0-5]\d|24:00)")
+_HOURS_EXPECTED = 'business hours that end after they begin, such as "mon-fri 09:00-17:30" or "sat 18:00-24:00"'
 _DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)+")
 _MEMBER = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}:[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -29,6 +30,15 @@ def _matching(pattern: re.Pattern[str]) -> Callable[[Any], str]:
         return value
 
     return parse
+
+
+def _hours(value: object) -> str:
+    """Of one day; what goes on behind midnight is the next day's."""
+    text = _matching(_HOURS)(value)
+    begin, end = text.rsplit(" ", 1)[1].split("-")
+    if end <= begin:
+        raise ValueError("ends before it begins")
+    return text
 
 
 def _tag(value: object) -> str:
@@ -96,7 +106,7 @@ Prefix = Annotated[
 ]
 Tag = Annotated[str, Reads(_tag, 'a tag of 1 to 64 characters without spaces and commas, such as "billing"')]
 Zone = Annotated[str, Reads(_zone, 'a time zone such as "Europe/Berlin"')]
-Hours = Annotated[str, Reads(_matching(_HOURS), 'business hours such as "mon-fri 09:00-17:30"')]
+Hours = Annotated[str, Reads(_hours, _HOURS_EXPECTED)]
 Holiday = Annotated[str, Reads(_date, 'a date such as "2026-12-25"')]
 Span = Annotated[int, Reads(_span, 'a duration from 1m to 365d such as "4h"')]
 Domain = Annotated[str, Reads(_matching(_DOMAIN), 'a mail domain in lower case such as "customer.example"')]

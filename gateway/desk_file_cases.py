@@ -36,6 +36,7 @@ from gateway.desk_file_case_values import (
 )
 from gateway.desk_file_values import Login, Mailbox, Name, Text, Word
 from storage.case_values import (
+    MISSED,
     NOUNS,
     PRIORITIES,
     ROWS,
@@ -235,7 +236,7 @@ def references(desk: Desk) -> Iterator[tuple[Place, str, str, set[str]]]:
 
 def _references_of_views(desk: Desk) -> Iterator[tuple[Place, str, str, set[str]]]:
     statuses = {*STATUS_KINDS, *(one.name for one in desk.sections.statuses)}
-    teams = {one.name for one in desk.teams}
+    teams, targets = {one.name for one in desk.teams}, {one.name for one in desk.sections.targets}
     known = {
         "statuses": ("status", statuses),
         "teams": ("team", teams),
@@ -249,7 +250,7 @@ def _references_of_views(desk: Desk) -> Iterator[tuple[Place, str, str, set[str]
         if view.account:
             yield ("view", index, "account"), view.account, "account", {one.name for one in desk.accounts}
     for index, telling in enumerate(desk.sections.tellings):
-        wanted = {"priority": set(PRIORITIES), "status": statuses}.get(telling.field)
+        wanted = {"priority": set(PRIORITIES), "status": statuses, "target": targets}.get(telling.field)
         if wanted and telling.becomes:
             yield ("tell", index, "becomes"), telling.becomes, telling.field, wanted
 
@@ -262,10 +263,25 @@ def taken_words(desk: Desk) -> Iterator[tuple[Place, str]]:
 
 
 def faults(desk: Desk) -> Iterator[tuple[Place, str, str]]:
-    """Custom fields that no value fits, and values that do not fit their field: (place, what is found, expected)."""
+    """What fits no value, is never reached, or means two things: (place, what is found, expected)."""
+    for index, calendar in enumerate(desk.sections.calendars):
+        if not calendar.hours:
+            yield ("calendar", index, "hours"), "[]", "at least one line of hours, for no target would ever be due"
+    yield from _faults_of_fields(desk)
+    for index, telling in enumerate(desk.sections.tellings):
+        if telling.field == "missed" and telling.becomes not in ("", *MISSED):
+            expected = f"the target that is missed: {' or '.join(MISSED)}"
+            yield ("tell", index, "becomes"), show_found(telling.becomes), expected
+
+
+def _faults_of_fields(desk: Desk) -> Iterator[tuple[Place, str, str]]:
+    """Custom fields that no value fits, and values that do not fit their field."""
     known = {one.name: one for one in desk.sections.fields}
     for index, field in enumerate(desk.sections.fields):
         row: Place = ("field", index)
+        if field.name in TELLING_FIELDS:
+            expected = f"a name that no value of every case has: {', '.join(sorted(TELLING_FIELDS))}"
+            yield (*row, "name"), show_found(field.name), expected
         if field.type == "choice" and not field.choices:
             yield (*row, "choices"), "[]", "at least one choice, for nothing else can be chosen"
         if field.type != "choice" and field.choices:

@@ -98,10 +98,12 @@ class Jobs:
 
     def age(self) -> int:
         """Tell of targets that were missed, and close what has been solved for long enough."""
-        now, desk = self._tools.clock.now(), self._tools.reception.fresh_office().desk
-        solved = ageing.closing_before(desk, now)
+        now = self._tools.clock.now()
         with self._database.read() as unit:
             due = [*old_cases.alarming(unit, now, BATCH)]
+        desk = self._tools.reception.fresh_office().desk  # after them: another desk may be what makes them due
+        solved = ageing.closing_before(desk, now)
+        with self._database.read() as unit:
             due += old_cases.solved_before(unit, solved, BATCH) if solved is not None else ()
         return sum(self._write(Move.AGE, partial(ageing.age, desk=desk, case_id=one, now=now)) for one in due)
 

@@ -12,13 +12,12 @@ from typing import Any
 from handlers import business_time, pauses
 from handlers.acting import By
 from storage import cases
-from storage.case_values import ENDED_KINDS, Calendar, Target
+from storage.case_values import ENDED_KINDS, FIRST_RESPONSE, RESOLUTION, Calendar, Target
 from storage.cases import Event
 from storage.database import Unit
 from storage.desk import Snapshot
 
 RUNNING_KINDS = ("new", "open")
-FIRST_RESPONSE, RESOLUTION = "first_response", "resolution"
 
 
 def begin(unit: Unit, desk: Snapshot, case: Any, now: datetime) -> Any:

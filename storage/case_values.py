@@ -200,6 +200,7 @@ class CaseTeam:
 
 # What a rule of [[tell]] may name beside the desk's own fields.
 TELLING_FIELDS = ("status", "priority", "owner", "team", "queue", "outcome", "subject", "target", "missed")
+MISSED = FIRST_RESPONSE, RESOLUTION = ("first_response", "resolution")  # what "missed" may become
 
 
 @dataclass(frozen=True, slots=True)
