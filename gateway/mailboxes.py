@@ -5,6 +5,7 @@ Enters: a path. Leaves: Places, and for each its octets with CR LF line ends, wi
 Memory is that of the places and one mail. Fails: OSError for what cannot be read, NoMailbox for what is neither.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,12 +54,17 @@ def places(path: Path) -> Iterator[Place]:
 
 def octets(place: Place, most: int | None = None) -> bytes:
     """The mail as it was, as far as its mailbox kept it, or its beginning."""
-    with place.path.open("rb") as file:
+    with open(place.path, "rb", opener=None if place.in_mbox else _no_link) as file:
         file.seek(place.start)
         found = file.read(place.length if most is None else min(most, place.length))
     if place.in_mbox:
         found = _EMPTY_LINE_BEFORE_NEXT.sub(rb"\1", _QUOTED_FROM.sub(b"", found))
     return _LINE_END.sub(b"\r\n", found)
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Whoever may write to a maildir may not have other files of the operator's imported."""
+    return os.open(path, flags | os.O_NOFOLLOW)
 
 
 def _of_maildir(folder: Path) -> Iterator[Place]:

@@ -127,6 +127,15 @@ def test_what_cannot_be_read_is_named_and_the_rest_comes(installation, world: Wo
     assert len(installation.json("case", "list")) == 2
 
 
+def test_a_link_in_a_maildir_brings_no_file_from_elsewhere(installation, world: World, tmp_path):
+    path = maildir(tmp_path, old(1, CARLS, 10))
+    (tmp_path / "secret").write_text("Subject: of the operator\n")
+    os.symlink(tmp_path / "secret", Path(path) / "new" / "1767600000.9.host")
+    told = installation.call("import", path, *TO)
+    assert (told.exit_code, told.stdout) == (1, "1 imported, 0 here already, 1 left out\n")
+    assert "1767600000.9.host" in told.stderr
+
+
 def test_a_mail_that_is_too_large_is_named_and_the_rest_comes(installation, world: World, tmp_path):
     installation.file.write_text(installation.file.read_text() + '[mx]\nmax_size = "64KB"\n')
     large = old(5, DORAS, 9) + b"x" * 70_000
