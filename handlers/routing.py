@@ -56,15 +56,11 @@ def route(unit: Unit, work: Work) -> bool:
     if case is None:
         case, work = _begin(unit, work)
     files.index(unit, row.seq, files_of_mail.rows(work.mail.files))
-    _note_arrival(unit, case, work, is_new=is_new)
+    case = _note_arrival(unit, case, work, is_new=is_new)
     several.tell_others(unit, case, work, is_new=is_new)
     agent_id = _owner_of(case, work.office)
-    if agent_id is None:
-        agent_id = assign(unit, case, work)
-        if agent_id is None:
-            _wait_in_queue(unit, case, work)
-        elif not is_new:
-            handing.give_all(unit, case, agent_id, work)
+    if agent_id is None and _may_be_given(case):
+        agent_id = _new_owner(unit, case, work, is_new=is_new)
     if agent_id is not None:
         copying.copy_to_agent(unit, case, agent_id, work)
     if not several.is_second(row):
@@ -72,6 +68,21 @@ def route(unit: Unit, work: Work) -> bool:
         _answer(unit, case, work, is_new=is_new and is_authors)
     messages.finish(unit, row.seq, MessageState.ROUTED)
     return True
+
+
+def _new_owner(unit: Unit, case: Any, work: Work, *, is_new: bool) -> int | None:
+    """Who gets the case by this mail; what a machine or a stranger writes into it leaves it to the sweep."""
+    agent_id = assign(unit, case, work) if _brings_an_owner(work, is_new=is_new) else None
+    if agent_id is None:
+        _wait_in_queue(unit, case, work)
+    elif not is_new:
+        handing.give_all(unit, case, agent_id, work)
+    return agent_id
+
+
+def _brings_an_owner(work: Work, *, is_new: bool) -> bool:
+    """Another team has a second mail because it is new, or its author takes part."""
+    return is_new or several.is_second(work.row) or persons.customer_wrote(work)
 
 
 def _begin(unit: Unit, work: Work) -> tuple[Any, Work]:
@@ -113,13 +124,18 @@ def _refined(unit: Unit, work: Work) -> Work:
 def assign_waiting(unit: Unit, case_id: int, work: Work) -> bool:
     """Give a case that waited in its queue to an agent who has become available, with a copy of all its mail so far."""
     case = cases.lock(unit, case_id)
-    if case is None or case.queue in (None, cases.FALLBACK_QUEUE) or case.status_kind in ENDED_KINDS:
+    if case is None or case.queue is None or not _may_be_given(case):
         return False
     agent_id = assign(unit, case, work)
     if agent_id is None:
         return False
     handing.give_all(unit, case, agent_id, work)
     return True
+
+
+def _may_be_given(case: Any) -> bool:
+    """What has ended, and what stands in the fallback queue, is given by hand alone."""
+    return case.queue != cases.FALLBACK_QUEUE and case.status_kind not in ENDED_KINDS
 
 
 def assign(unit: Unit, case: Any, work: Work) -> int | None:
@@ -165,18 +181,19 @@ def _owner_of(case: Any, office: Office) -> int | None:
 
 
 def _wait_in_queue(unit: Unit, case: Any, work: Work) -> None:
-    """A case whose owner is gone waits for another one; one in the fallback queue stays there."""
+    """A case whose owner is gone waits for another one."""
     if case.queue is None:
         team = work.office.desk.teams.get(case.team_id)
         queue = team.value.name if team is not None else cases.FALLBACK_QUEUE
         changing.change(unit, work.office.desk, case, {"queue": queue, "owner_id": None}, casegate(work.now))
 
 
-def _note_arrival(unit: Unit, case: Any, work: Work, *, is_new: bool) -> None:
-    """Tell the timeline; a customer who writes again wakes a case that waited for them, a machine does not."""
+def _note_arrival(unit: Unit, case: Any, work: Work, *, is_new: bool) -> Any:
+    """Tell the timeline; a customer who writes again wakes a case that waited for them. The case as it is then."""
     row = work.row
     actor = f"contact:{row.author_address}" if row.author_address else "contact:unknown"
     told = {"message": row.id, "class": row.classification, "proof": row.proof}
     cases.add_event(unit, case.id, Event(actor, "message", told), work.now)
-    if not is_new and persons.customer_wrote(work) and case.status_kind not in ("new", "open"):
-        changing.change(unit, work.office.desk, case, {"status": "open"}, casegate(work.now))
+    if is_new or not persons.customer_wrote(work) or case.status_kind in ("new", "open"):
+        return case
+    return changing.change(unit, work.office.desk, case, {"status": "open"}, casegate(work.now))

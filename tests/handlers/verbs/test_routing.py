@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from handlers import routing
+from handlers import changing, handing, routing
+from handlers.acting import casegate
 from handlers.headers import decode_text, scan
 from storage import cases, listing, messages
+from storage.case_values import CaseSettings, Handling, Sections
 from storage.desk_values import Agent, Desk, Policy
 from storage.states import Move
 from tests.support.office import ANN, CARL, DESK, SUPPORT, World, address, customer_address, field, mail, sign, verifies
@@ -89,6 +91,66 @@ def test_a_case_whose_owner_left_goes_to_another_or_waits(world: World, left: st
     assert assign_waiting(world) == [True]
     copies = [one for one in world.sent("copy") if one.to == [str(EVE.address)]]
     assert [field(one, "subject") for one in copies] == ["Broken", "More"]
+
+
+def put(world: World, **columns: object) -> None:
+    """As an operator does, some time ago."""
+    with world.database.move(Move.EDIT) as unit:
+        changing.change(unit, world.office.desk, cases.lock(unit, world.case(1).id), columns, casegate(world.now))
+    world.clock.advance(1)
+
+
+AUTO = {"auto_submitted": "auto-replied"}
+
+
+@pytest.mark.parametrize(
+    ("before", "fields", "after"),
+    [
+        # Only a customer's own words wake a case that has ended, and so bring it an agent.
+        ({"status": "closed", "owner_id": None, "queue": None}, AUTO, ("closed", None, None)),
+        ({"status": "solved", "owner_id": None, "queue": "support"}, AUTO, ("solved", None, "support")),
+        ({"status": "closed", "owner_id": None, "queue": None}, {}, ("open", "ann", None)),
+        # One that waits for an agent has the sweep; one that nobody is left for begins to wait.
+        ({"status": "pending", "owner_id": None, "queue": "support"}, AUTO, ("pending", None, "support")),
+        ({"status": "pending", "owner_id": None, "queue": None}, AUTO, ("pending", None, "support")),
+        # From the fallback queue it is given by hand, whoever writes and wakes it.
+        ({"owner_id": None, "queue": "fallback"}, AUTO, ("new", None, "fallback")),
+        ({"owner_id": None, "queue": "fallback"}, {}, ("new", None, "fallback")),
+        ({"status": "closed", "owner_id": None, "queue": "fallback"}, AUTO, ("closed", None, "fallback")),
+        ({"status": "closed", "owner_id": None, "queue": "fallback"}, {}, ("open", None, "fallback")),
+    ],
+)
+def test_what_mail_brings_a_case_an_owner(
+    world: World, before: dict[str, object], fields: dict[str, str], after: tuple[object, ...]
+) -> None:
+    first = world.carl()
+    put(world, **before)
+    world.carl(in_reply_to=f"<{first.message_id}>", **fields)
+    found = world.case(1)
+    assert (found.status, found.owner, found.queue) == after
+
+
+def test_no_stranger_changes_whose_a_case_is(world: World) -> None:
+    world.apply(replace(DESK, sections=Sections(cases=CaseSettings(handling=Handling(threads="open")))))
+    first = world.carl()
+    put(world, status="closed", owner_id=None, queue="fallback")
+    mal = sign(mail("mal@evil.example"), "evil.example")
+    found = world.receive(mal, customer_address(first.token), sender="mal@evil.example")
+    assert (found.proof, found.case.number) == ("third_party", 1)
+    assert (world.case(1).status, world.case(1).owner, world.case(1).queue) == ("closed", None, "fallback")
+
+
+def test_who_gets_a_case_out_of_the_fallback_queue_by_hand_gets_all_its_mail(world: World) -> None:
+    first = world.carl()
+    put(world, owner_id=None, queue="fallback")
+    world.apply(TWO)
+    world.carl(in_reply_to=f"<{first.message_id}>", subject="More")
+    assert len(world.sent("copy")) == 1
+    eve = world.office.desk.agents["eve"]
+    put(world, owner_id=eve.id, queue=None, copies_due_at=world.now)
+    with world.database.move(Move.HAND) as unit:
+        assert handing.hand_over(unit, world.case(1).id, world.work(unit))
+    assert [field(one, "subject") for one in world.sent("copy") if one.agent_id == eve.id] == ["Broken", "More"]
 
 
 def test_an_agent_newer_than_the_jobs_desk_is_given_the_case_by_the_next_look(world: World) -> None:

@@ -115,6 +115,7 @@ class Matter:
     theirs: str
     next_id: str
     bounce: str
+    welcomes_bounces: bool = False  # a bounce at the bounce address proves itself
 
 
 def tricks(*more: str) -> st.SearchStrategy[Trick]:
@@ -138,7 +139,14 @@ def desks(*policies: str) -> st.SearchStrategy[CaseSettings]:
 
 ALL_POLICIES = ("strict", "standard", "open")
 LONG = 10  # attacks of one office
-STATUSES = st.sampled_from(["", "open", "on_hold", "solved", "closed"])
+OWNED = {"Ann": {}, "nobody": {"owner_id": None, "queue": None}} | {
+    queue: {"owner_id": None, "queue": queue} for queue in ("support", "fallback")
+}
+STATES = st.builds(
+    lambda status, owned: OWNED[owned] | ({"status": status} if status else {}),
+    st.sampled_from(["", "open", "on_hold", "solved", "closed"]),
+    st.sampled_from(sorted(OWNED)),
+)
 LIMITS = settings(
     max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -147,19 +155,27 @@ LIMITS = settings(
 
 
 @LIMITS
-@given(desk=desks("strict", "standard"), status=STATUSES, mails=st.lists(tricks(*LEAKED), min_size=1, max_size=5))
+@given(desk=desks("strict", "standard"), state=STATES, mails=st.lists(tricks(*LEAKED), min_size=1, max_size=5))
 def test_strangers_get_nowhere_in_the_case_of_a_customer_whose_domain_vouches(
-    world: World, desk: CaseSettings, status: str, mails: list[Trick]
+    world: World, desk: CaseSettings, state: dict[str, object], mails: list[Trick]
 ) -> None:
-    _attack(world, desk, status, mails, domain="customer.example")
+    _attack(world, desk, state, mails, domain="customer.example")
 
 
 @LIMITS
-@given(desk=desks(*ALL_POLICIES), status=STATUSES, mails=st.lists(tricks(), min_size=1, max_size=5))
+@given(desk=desks(*ALL_POLICIES), state=STATES, mails=st.lists(tricks(), min_size=1, max_size=5))
 def test_nor_without_our_own_mail_in_the_case_of_one_whose_domain_vouches_for_nobody(
-    world: World, desk: CaseSettings, status: str, mails: list[Trick]
+    world: World, desk: CaseSettings, state: dict[str, object], mails: list[Trick]
 ) -> None:
-    _attack(world, desk, status, mails, domain="")
+    _attack(world, desk, state, mails, domain="")
+
+
+@LIMITS
+@given(desk=desks(*ALL_POLICIES), state=STATES, mails=st.lists(tricks(*LEAKED), min_size=1, max_size=5))
+def test_whoever_is_let_in_changes_neither_the_case_nor_its_people(
+    world: World, desk: CaseSettings, state: dict[str, object], mails: list[Trick]
+) -> None:
+    _attack(world, desk, state, mails, domain="customer.example", is_let_in=True)
 
 
 def try_for(seconds: float) -> int:
@@ -174,9 +190,9 @@ def try_for(seconds: float) -> int:
 
 def _try(policies: tuple[str, ...], more: list[str], domain: str) -> None:
     @settings(LIMITS, max_examples=LONG, derandomize=False, deadline=None, database=None)
-    @given(desk=desks(*policies), status=STATUSES, mails=st.lists(tricks(*more), min_size=1, max_size=9))
-    def attack(desk: CaseSettings, status: str, mails: list[Trick]) -> None:
-        _attack(world, desk, status, mails, domain=domain)
+    @given(desk=desks(*policies), state=STATES, mails=st.lists(tricks(*more), min_size=1, max_size=9))
+    def attack(desk: CaseSettings, state: dict[str, object], mails: list[Trick]) -> None:
+        _attack(world, desk, state, mails, domain=domain)
 
     with tempfile.TemporaryDirectory() as place:
         world = World(f"sqlite:///{place}/casegate.db")
@@ -191,24 +207,32 @@ def test_on_postgresql_they_get_no_further(postgres_url: str, domain: str) -> No
     known = frozenset([*FIELDS, *TEXTS, *PLACES, *(LEAKED if domain else [])])
     mails = [Trick(author, known, is_report, True) for author in AUTHORS for is_report in (False, True)]
     try:
-        _attack(world, CaseSettings(), "", mails, domain=domain)
+        _attack(world, CaseSettings(), {}, mails, domain=domain)
     finally:
         world.close()
 
 
-def _attack(world: World, desk: CaseSettings, status: str, mails: list[Trick], *, domain: str) -> None:
+def _attack(
+    world: World,
+    desk: CaseSettings,
+    state: dict[str, object],
+    mails: list[Trick],
+    *,
+    domain: str,
+    is_let_in: bool = False,
+) -> None:
     """A case, the strangers' mails, and what its people see of it before and after."""
     world.clock.advance(40 * 86_400)
     world.apply(replace(DESK, sections=Sections(cases=desk)))
     matter = _opened(world, domain)
-    if status:
-        _set(world, matter.number, status)
+    _set(world, matter.number, state)
     before, sent = _seen(world, matter), {one.id for one in world.sent()}
     for one in mails:
-        found = _send(world, matter, one)
+        found = _send(world, replace(matter, welcomes_bounces=is_let_in), one)
         if one.is_answered and found is not None and found.thread_id != matter.thread_id:
             _answer(world, found)
-    assert _seen(world, matter) == before
+    after = _seen(world, matter)
+    assert (after | {"mails": before["mails"], "events": before["events"]} if is_let_in else after) == before
     _nothing_left(world, matter, sent)
     _goes_on(world, matter, domain)
 
@@ -248,10 +272,10 @@ def _copy_of(world: World, found: SimpleNamespace) -> SimpleNamespace:
     return next(one for one in reversed(world.sent("copy")) if one.message_seq == found.seq)
 
 
-def _set(world: World, number: int, status: str) -> None:
+def _set(world: World, number: int, columns: dict[str, object]) -> None:
     with world.database.move(Move.EDIT) as unit:
         case = cases.lock(unit, world.case(number).id)
-        changing.change(unit, world.office.desk, case, {"status": status}, casegate(world.now))
+        changing.change(unit, world.office.desk, case, columns, casegate(world.now))
     world.clock.advance(1)
 
 
@@ -327,7 +351,7 @@ def _recipients(matter: Matter, trick: Trick, world: World) -> list[str]:
         "sales": str(SALES),
         "address": live,
         "Dora's address": customer_address(matter.token, matter.dora),
-        "bounce address": str(SUPPORT) if _is_bounce(trick) else matter.bounce,  # a bounce there proves itself
+        "bounce address": matter.bounce if matter.welcomes_bounces or not _is_bounce(trick) else str(SUPPORT),
     }
     return list(dict.fromkeys([str(SUPPORT), *(known[one] for one in sorted(trick.knows & known.keys()))]))
 
@@ -357,6 +381,7 @@ def _nothing_left(world: World, matter: Matter, before: set[int]) -> None:
 
 def _goes_on(world: World, matter: Matter, domain: str) -> None:
     """The case, or the one that follows it, still hears Carl, and an answer goes to Carl alone."""
+    _set(world, matter.number, {"owner_id": world.office.desk.agents["ann"].id, "queue": None})
     fields = {
         "subject": f"Re: {matter.subject}",
         "message_id": f"<{matter.next_id}>",
