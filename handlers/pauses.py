@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """When the targets of a case did not count: pairs of instants in a column of the case, oldest first and apart.
 
-Enters: the column, a further pause. Leaves: the column, and how much working time all pauses took in a calendar.
+Enters: the column, a further pause. Leaves: the column, and when so much working time has passed beside them.
 Bounded: of more than MOST the two oldest become one that is as long as both.
 """
 
@@ -28,9 +28,15 @@ def with_one(column: str, begin: datetime, end: datetime) -> str:
     return json.dumps([[one.isoformat() for one in pause] for pause in pauses])
 
 
-def seconds(column: str, calendar: Calendar | None) -> float:
-    """The working seconds of all pauses."""
-    return sum(business_time.between(begin, end, calendar) for begin, end in _read(column))
+def due(column: str, opening: datetime, seconds: float, calendar: Calendar | None) -> datetime | None:
+    """When so many working seconds have passed outside of the pauses; None where that is out of reach."""
+    since = opening
+    for begin, end in _read(column):
+        passed = business_time.between(since, begin, calendar)
+        if seconds <= passed:
+            break
+        since, seconds = end, seconds - passed
+    return business_time.after(since, seconds, calendar)
 
 
 def _read(column: str) -> list[Pause]:

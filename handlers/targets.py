@@ -2,14 +2,14 @@
 """How soon a case is to be answered and resolved, in the business hours of the desk, paused while it waits for others.
 
 Enters: a case that was opened, or has changed. Leaves: its due times. They are always counted from the case's opening:
-the target's seconds and those of its pauses, all in the calendar of the target that holds now. Time counts while a
+the target's seconds beside its pauses, in the calendar of the target that holds now. Time counts while a
 target holds for the case and it is new or open; what was missed stays told.
 """
 
 from datetime import datetime
 from typing import Any
 
-from handlers import business_time, pauses
+from handlers import pauses
 from handlers.acting import By
 from storage import cases
 from storage.case_values import ENDED_KINDS, FIRST_RESPONSE, RESOLUTION, Calendar, Target
@@ -25,7 +25,7 @@ def begin(unit: Unit, desk: Snapshot, case: Any, now: datetime) -> Any:
     return _write(unit, case, _due(desk, case, pauses.NONE), now) if desk.sections.targets else case
 
 
-def follow(unit: Unit, desk: Snapshot, _before: Any, after: Any, by: By) -> Any:
+def follow(unit: Unit, desk: Snapshot, after: Any, by: By) -> Any:
     """Pause, resume, change or end the targets of a case that has changed; the case with them."""
     target = _target(desk, after)
     if target is None and not after.target:
@@ -70,8 +70,7 @@ def _unmet(due_at: datetime | None, met_at: datetime | None) -> datetime | None:
 def _at(desk: Snapshot, case: Any, target: Target | None, seconds: int, paused: str) -> datetime | None:
     if not seconds:
         return None
-    calendar = _calendar(desk, target)
-    return business_time.after(case.created_at, seconds + pauses.seconds(paused, calendar), calendar)
+    return pauses.due(paused, case.created_at, seconds, _calendar(desk, target))
 
 
 def _target(desk: Snapshot, case: Any) -> Target | None:

@@ -3,7 +3,7 @@
 
 from dataclasses import replace
 
-from storage import case_views, cases, desk, sections, threads
+from storage import ageing, case_views, cases, desk, sections, threads
 from storage.case_values import CaseField, CaseSettings, Handling, Sections, Status
 from storage.cases import Opening
 from storage.database import Database
@@ -49,6 +49,21 @@ def test_each_row_that_changes_is_told_by_its_name(database: Database) -> None:
         ),
     )
     assert told == ["cases: auto_close_days changed", "outcome lost: changed", "field product: removed"]
+
+
+def test_open_cases_are_due_for_a_look_when_targets_differ_and_others_are_not(database: Database) -> None:
+    apply(database, WHOLE)
+    a_case(database, "T1", "open", "open")
+    a_case(database, "T2", "solved", "solved")
+
+    def due() -> list[int]:
+        with database.read() as unit:
+            return list(ageing.alarming(unit, NOW, 10))
+
+    apply(database, with_sections(outcomes=()))
+    assert due() == []
+    apply(database, with_sections(outcomes=(), targets=SECTIONS.targets[::-1]))
+    assert due() == [1]
 
 
 # What is given once is never given again; a start behind it changes nothing.
