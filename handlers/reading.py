@@ -10,8 +10,9 @@ import html as entities
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import islice
 
-from handlers import tnef
+from handlers import rtf, tnef
 from handlers.body_parts import PAGE, Bodies, bodies, is_media
 from handlers.charsets import characters
 from handlers.enriched import plain
@@ -23,6 +24,8 @@ from handlers.sanitising import of_text
 from handlers.sniffing import sniff
 
 MAX_TEXT_CHARACTERS = 500_000
+MAX_PACKED = 20  # winmail.dats of a mail that are opened
+MAX_UNPACKED = 200  # files in them
 
 _SILENT = ("script", "style", "head", "title")
 _LINES = {"br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "ul", "ol", "table", "blockquote", "pre", "hr"}
@@ -66,14 +69,22 @@ class Reading:
     attachments: tuple[Attachment, ...] = field(default=())
 
 
-def read(content: bytes) -> Reading:
+@dataclass(slots=True)
+class Budget:
+    """What may still be unpacked for one reader: of a mail and of the mails in it. A few octets make many."""
+
+    rich_octets: int = rtf.MAX_OCTETS
+
+
+def read(content: bytes, budget: Budget | None = None) -> Reading:
     """Read a mail; never raises."""
     found = bodies(parts(content))
-    packed = _packed(content, found)
-    page = _page(content, found.html) or (packed.html if packed is not None else "")
+    page = _page(content, found.html)
     text = "\n".join(_words(content, part) for part in found.text)[:MAX_TEXT_CHARACTERS]
-    if not text.strip() and packed is not None:
-        text = packed.text
+    if not text.strip() or not page:
+        packed = _packed(content, found, budget or Budget())
+        page = page or packed.html
+        text = text if text.strip() else packed.text
     if not text.strip() and page:
         text = text_of_html(page)
     subject = decode_text(scan(content).first(b"subject") or b"")
@@ -83,11 +94,15 @@ def read(content: bytes) -> Reading:
 
 def files(content: bytes, found: Bodies | None = None) -> Iterator[File]:
     """Every attachment with its octets, one after the other."""
+    packed = unpacked = 0
     for part in (found or bodies(parts(content))).files:
         octets = decode(content, part)
         yield File(_about(part, octets), octets, part.about.charset, part.about.method)
-        if _is_tnef(part):
-            yield from _unpacked(part.about.name, tnef.read(octets))
+        if _is_tnef(part) and packed < MAX_PACKED:
+            packed += 1
+            for one in islice(tnef.files(octets), MAX_UNPACKED - unpacked):
+                unpacked += 1
+                yield _unpacked(part.about.name, one)
 
 
 def _about(part: Part, octets: bytes) -> Attachment:
@@ -97,20 +112,22 @@ def _about(part: Part, octets: bytes) -> Attachment:
     return Attachment(about.name, about.type, len(octets), digest, sniff(octets), cid, about.location)
 
 
-def _unpacked(within: str, found: tnef.Packed | None) -> Iterator[File]:
-    for one in found.files if found is not None else ():
-        digest, name = sha256(one.octets).hexdigest(), safe_name(one.name)
-        sniffed = sniff(one.octets)
-        media_type = one.type or sniffed
-        yield File(
-            Attachment(name, media_type, len(one.octets), digest, sniffed, one.cid, within=within or "winmail.dat"),
-            one.octets,
-        )
+def _unpacked(within: str, one: tnef.PackedFile) -> File:
+    digest, name = sha256(one.octets).hexdigest(), safe_name(one.name)
+    sniffed = sniff(one.octets)
+    media_type = one.type or sniffed
+    about = Attachment(name, media_type, len(one.octets), digest, sniffed, one.cid, within=within or "winmail.dat")
+    return File(about, one.octets)
 
 
-def _packed(content: bytes, found: Bodies) -> tnef.Packed | None:
-    """What Outlook packed, where a mail has such a file."""
-    return next((tnef.read(decode(content, part)) for part in found.files if _is_tnef(part)), None)
+def _packed(content: bytes, found: Bodies, budget: Budget) -> tnef.Packed:
+    """The words that Outlook packed, where a mail has such a file."""
+    for part in found.files:
+        if _is_tnef(part):
+            packed = tnef.read(decode(content, part), budget.rich_octets)
+            budget.rich_octets -= packed.rich_octets
+            return packed
+    return tnef.Packed()
 
 
 def _is_tnef(part: Part) -> bool:

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Outlook's rich text: the words, or the HTML that it was made of (MS-OXRTFCP, MS-OXRTFEX).
 
-Enters: the compressed octets of a winmail.dat. Leaves: RichText. Fonts, colours and pictures are passed over. One pass,
-bounded; never fails: what is damaged ends it.
+Enters: the compressed octets of a winmail.dat. Leaves: RichText. Fonts, colours and pictures are passed over. Octets
+are decoded in runs, by the code page and without guessing. One pass, bounded; never fails: what is damaged ends it.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 
-from handlers.charsets import characters
+from handlers.charsets import meant
 
 MAX_OCTETS = 400_000
 MAX_DEPTH = 500
@@ -20,9 +20,8 @@ _FIRST = (
     b"\\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx"
 )
 _WINDOW = 4096
-_TOKEN = re.compile(
-    rb"\\([a-zA-Z]{1,32})(-?\d{1,9})? ?|((?:\\'[0-9a-fA-F]{2})+)|\\(.)|([{}])|[\r\n]+|([^\\{}\r\n]+)", re.DOTALL
-)
+_TOKEN = re.compile(rb"\\([a-zA-Z]{1,32})(-?\d{1,9})? ?|((?:[^\\{}]++|\\'[0-9a-fA-F]{2})++)|\\(.)|([{}])", re.DOTALL)
+_CODE_PAGE = re.compile(r"cp\d{3,5}|utf_8|gb18030|mac_\w+|big5hkscs|iso\w+")  # what meant() may make of a number
 _PASSED_OVER = {
     *(b"fonttbl", b"colortbl", b"stylesheet", b"info", b"pict", b"object", b"header", b"footer", b"listtable"),
     *(b"listoverridetable", b"generator", b"themedata", b"latentstyles", b"datastore", b"mhtmltag", b"rsidtbl"),
@@ -32,6 +31,8 @@ _WORDS = {
     **{b"tab": "\t", b"cell": "\t", b"lquote": "\u2018", b"rquote": "\u2019", b"ldblquote": "\u201c"},
     **{b"rdblquote": "\u201d", b"bullet": "\u2022", b"endash": "\u2013", b"emdash": "\u2014"},
 }
+_DIGITS = "0123456789abcdefABCDEF"
+_HEX = {f"{high}{low}".encode(): bytes.fromhex(high + low) for high in _DIGITS for low in _DIGITS}
 _SYMBOLS = {b"~": "\xa0", b"_": "\u2011", b"\\": "\\", b"{": "{", b"}": "}", b"\n": "\n", b"\r": "\n"}
 
 
@@ -50,17 +51,17 @@ class _Group:
     is_silent: bool = False
     is_tag: bool = False  # a piece of the HTML
     is_rtf_only: bool = False  # no piece of it
-    skip: int = 1  # how many characters stand in for one of Unicode
+    skip: int = 1  # how many octets stand in for one character of Unicode
 
 
-def decompressed(octets: bytes) -> bytes:
+def decompressed(octets: bytes, limit: int = MAX_OCTETS) -> bytes:
     """LZFu: eight steps a flag octet, each a letter or a piece of what came before."""
     if octets[8:12] == b"MELA":
-        return octets[16 : 16 + MAX_OCTETS]
+        return octets[16 : 16 + limit]
     if octets[8:12] != b"LZFu":
         return b""
     made, at = bytearray(_FIRST), 16
-    while at < len(octets) and len(made) < MAX_OCTETS:
+    while at < len(octets) and len(made) < limit:
         flags, at = octets[at], at + 1
         for bit in range(8):
             if not flags >> bit & 1:
@@ -85,6 +86,9 @@ def _reference(octets: bytes, at: int) -> tuple[int, int]:
 def _repeat(made: bytearray, place: int, length: int) -> None:
     """A place in the window counts from its begin; what has not been written yet is as good as empty."""
     begin = len(made) - ((len(made) - place) % _WINDOW or _WINDOW)
+    if begin >= 0 and begin + length <= len(made):
+        made += made[begin : begin + length]
+        return
     for offset in range(length):
         made.append(made[begin + offset] if begin + offset >= 0 else 0)
 
@@ -95,53 +99,65 @@ def read(octets: bytes) -> RichText:
 
 
 class _Reader:
-    """One pass over the tokens."""
+    """One pass over the tokens; `run` is what has not been decoded yet."""
 
     def __init__(self, octets: bytes) -> None:
         self._octets = octets
-        self._groups = [_Group()]
+        self._group = _Group()
+        self._above: list[_Group] = []
         self._too_deep = 0
-        self._codepage = "cp1252"
+        self._codec = "cp1252"
         self._is_html = b"\\fromhtml" in octets[:4096]
         self._to_skip = 0
+        self._run: list[bytes] = []
         self._kept: list[str] = []
 
     def run(self) -> RichText:
-        for token in _TOKEN.finditer(self._octets):
-            self._see(token)
+        for word, number, text, symbol, brace in (token.groups() for token in _TOKEN.finditer(self._octets)):
+            if text is not None:
+                self._text(text)
+            elif brace is not None:
+                self._to_skip = 0
+                self._open() if brace == b"{" else self._close()
+            elif word is not None:
+                self._control(word, int(number) if number is not None else None)
+            elif symbol == b"*":
+                self._change(is_silent=True)  # until the word that follows is known
+            else:
+                self._say(_SYMBOLS.get(symbol, ""))
+        self._end_run()
         words = "".join(self._kept)
         return RichText("", words) if self._is_html else RichText(words.strip(), "")
 
-    def _see(self, token: re.Match[bytes]) -> None:
-        word, number, codes, symbol, brace, text = token.groups()
-        if brace:
-            self._to_skip = 0
-            self._open() if brace == b"{" else self._close()
-        elif word is not None:
-            self._control(word, int(number) if number is not None else None)
-        elif codes is not None:
-            self._say(characters(bytes.fromhex(codes.decode().replace("\\'", "")), self._codepage))
-        elif symbol == b"*":
-            self._change(is_silent=True)  # until the word that follows is known
-        elif symbol is not None:
-            self._say(_SYMBOLS.get(symbol, ""))
-        elif text is not None:
-            self._say(characters(text, self._codepage))
-
     def _open(self) -> None:
-        if len(self._groups) < MAX_DEPTH:
-            self._groups.append(self._groups[-1])
+        if len(self._above) < MAX_DEPTH:
+            self._above.append(self._group)
         else:
             self._too_deep += 1
 
     def _close(self) -> None:
         if self._too_deep:
             self._too_deep -= 1
-        elif len(self._groups) > 1:
-            self._groups.pop()
+        elif self._above:
+            self._enter(self._above.pop())
 
-    def _change(self, **changes: bool | int) -> None:
-        self._groups[-1] = replace(self._groups[-1], **changes)  # type: ignore[arg-type]
+    def _change(
+        self, *, is_silent: bool | None = None, is_tag: bool = False, is_rtf_only: bool | None = None, skip: int = -1
+    ) -> None:
+        now = self._group
+        self._enter(
+            _Group(
+                now.is_silent if is_silent is None else is_silent,
+                is_tag or now.is_tag,
+                now.is_rtf_only if is_rtf_only is None else is_rtf_only,
+                now.skip if skip < 0 else skip,
+            )
+        )
+
+    def _enter(self, group: _Group) -> None:
+        if group.is_tag != self._group.is_tag:
+            self._end_run()
+        self._group = group
 
     def _control(self, word: bytes, number: int | None) -> None:
         if word == b"htmltag":
@@ -151,24 +167,55 @@ class _Reader:
         elif word in _PASSED_OVER:
             self._change(is_silent=True)
         elif word == b"ansicpg" and number:
-            self._codepage = f"cp{number}"
+            self._end_run()
+            self._codec = _codec(number)
         elif word == b"uc" and number is not None:
             self._change(skip=min(max(number, 0), 16))
         elif word == b"u" and number is not None:
             self._to_skip = 0
             self._say(_unicode(number))
-            self._to_skip = self._groups[-1].skip
+            self._to_skip = self._group.skip
         elif word in _WORDS:
             self._say(_WORDS[word])
 
-    def _say(self, words: str) -> None:
-        group = self._groups[-1]
-        skipped = min(self._to_skip, len(words))
+    @property
+    def _is_heard(self) -> bool:
+        return not (self._group.is_silent or (self._is_html and self._group.is_rtf_only))
+
+    def _text(self, text: bytes) -> None:
+        """Letters and codes of octets; line ends are none of them."""
+        first, *coded = text.translate(None, b"\r\n").split(b"\\'")
+        octets = b"".join((first, *(_octet(one) for one in coded))) if coded else first
+        skipped = min(self._to_skip, len(octets))
         self._to_skip -= skipped
-        words = words[skipped:]
-        if not words or group.is_silent or (self._is_html and group.is_rtf_only):
-            return
-        self._kept.append(escape(words, quote=False) if self._is_html and not group.is_tag else words)
+        if self._is_heard:
+            self._run.append(octets[skipped:])
+
+    def _say(self, words: str) -> None:
+        if self._to_skip:
+            self._to_skip -= 1
+        elif words and self._is_heard:
+            self._end_run()
+            self._keep(words)
+
+    def _end_run(self) -> None:
+        if self._run:
+            octets, self._run = b"".join(self._run), []
+            self._keep(octets.decode(self._codec, "replace"))
+
+    def _keep(self, words: str) -> None:
+        self._kept.append(escape(words, quote=False) if self._is_html and not self._group.is_tag else words)
+
+
+def _octet(coded: bytes) -> bytes:
+    """What stands behind the sign of a code: two digits, then letters; a line end may stand between."""
+    return _HEX[coded[:2]] + coded[2:]
+
+
+def _codec(number: int) -> str:
+    """Python's codec of a code page of one or two octets a letter; Windows' own for another."""
+    name = meant(f"cp{number}")
+    return name if _CODE_PAGE.fullmatch(name) else "cp1252"
 
 
 def _unicode(number: int) -> str:

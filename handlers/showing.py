@@ -55,7 +55,8 @@ class Shown:
 
 def show(content: bytes) -> Shown:
     """Read everything."""
-    read = reading.read(content)
+    budget = reading.Budget()
+    read = reading.read(content, budget)
     calendar: Invitation | None = None
     found: list[Card] = []
     for file in reading.files(content):
@@ -64,7 +65,7 @@ def show(content: bytes) -> Shown:
         elif file.about.type in _CARDS or file.about.sniffed == "text/vcard":
             found += cards.read(_text(file))
     page = sanitise(read.html, _names(read.attachments)) if read.html is not None else None
-    nested = _nested(content, 1, [MAX_NESTED])
+    nested = _nested(content, 1, [MAX_NESTED], budget)
     return Shown(read.text, page, read.attachments, calendar, tuple(found[: cards.MAX_CARDS]), nested, read.html)
 
 
@@ -82,15 +83,15 @@ def _names(attachments: tuple[Attachment, ...]) -> dict[str, str]:
     return named
 
 
-def _nested(content: bytes, depth: int, left: list[int]) -> tuple[Nested, ...]:
+def _nested(content: bytes, depth: int, left: list[int], budget: reading.Budget) -> tuple[Nested, ...]:
     """`left` counts down over all depths."""
     made: list[Nested] = []
     for number, file in enumerate(reading.files(content)):
         if file.about.type not in _MAILS or left[0] <= 0:
             continue
         left[0] -= 1
-        head, read = scan(file.octets), reading.read(file.octets)
-        below = _nested(file.octets, depth + 1, left) if depth < MAX_NESTED_DEPTH else ()
+        head, read = scan(file.octets), reading.read(file.octets, budget)
+        below = _nested(file.octets, depth + 1, left, budget) if depth < MAX_NESTED_DEPTH else ()
         said = (decode_text(head.first(name) or b"")[:1000] for name in (b"from", b"date"))
         author, date = said
         made.append(Nested(number, author, read.subject[:1000], date, read.text, read.attachments, below))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Outlook packs into winmail.dat (Microsoft's MS-OXTNEF): text or HTML, and the files.
 
-Enters: the octets of the file. Leaves: a Packed, or None where it is no such file. What is cut off or damaged ends the
-reading; what came before counts. Each octet is looked at once, numbers are bounded, nothing is written. Never fails.
+Enters: the octets of the file. Leaves: a Packed and the files, nothing where it is no such file. What is cut off or
+damaged ends the reading; what came before counts. Each octet is looked at once, numbers are bounded, nothing is
+written; rich text is unpacked for whoever wants the text, never to list files. Never fails.
 """
 
 import re
@@ -41,11 +42,11 @@ class PackedFile:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """The text, the page where there is one, and the files."""
+    """The text, the page where there is one, and how much rich text they were unpacked from."""
 
     text: str = ""
     html: str = ""
-    files: tuple[PackedFile, ...] = ()
+    rich_octets: int = 0
 
 
 @dataclass(slots=True)
@@ -57,35 +58,67 @@ class _Draft:
     known: dict[int, tuple[int, bytes]] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Found:
+    """What stands in the file, before any of it is decoded."""
+
+    code_page: str = "cp1252"
+    text: bytes = b""
+    message: dict[int, tuple[int, bytes]] = field(default_factory=dict)
+    files: list[_Draft] = field(default_factory=list)
+
+
 class _Ended(Exception):
     """There is less than was announced."""
 
 
-def read(octets: bytes) -> Packed | None:
-    """Unpack; None for what is not packed so."""
-    if not octets.startswith(_BEGIN):
-        return None
-    files: list[_Draft] = []
-    message: dict[int, tuple[int, bytes]] = {}
-    text, code_page = b"", "cp1252"
+def read(octets: bytes, rich_octets: int = rtf.MAX_OCTETS) -> Packed:
+    """The words; of rich text at most so many octets are unpacked."""
+    found = _found(octets, with_files=False)
+    message, code_page = found.message, found.code_page
+    words, page = characters(found.text.rstrip(b"\x00")[:MAX_TEXT_OCTETS], code_page), ""
+    if _BODY in message:
+        words = _string(message, _BODY, code_page)
+    if _HTML in message:
+        said = _U32.unpack(message[_CPID][1])[0] if _CPID in message and len(message[_CPID][1]) == 4 else 0
+        octets = message[_HTML][1][:MAX_TEXT_OCTETS]
+        page = characters(octets, f"cp{said}" if said else "", is_page=not said)
+    unpacked = b""
+    if _RTF in message and not page and rich_octets > 0:
+        unpacked = rtf.decompressed(message[_RTF][1], rich_octets)
+        rich = rtf.read(unpacked)
+        page = rich.html
+        words = words if words.strip() else rich.text
+    return Packed(scrub(words).replace("\r\n", "\n"), scrub(page), len(unpacked))
+
+
+def files(octets: bytes) -> Iterator[PackedFile]:
+    """The files, at most MAX_FILES."""
+    found = _found(octets, with_files=True)
+    for draft in found.files:
+        yield _file(draft, found.code_page)
+
+
+def _found(octets: bytes, *, with_files: bool) -> _Found:
+    found = _Found()
     for name, value in _attributes(octets):
-        if name == _RENDERING:
-            files.append(_Draft())
-        elif name == _TEXT:
-            text = value
+        if name == _TEXT:
+            found.text = value
         elif name == _CODE_PAGE and len(value) >= 4:
-            code_page = f"cp{_U32.unpack_from(value)[0]}"
-        elif name == _OF_MESSAGE:
-            message = _properties(value)
-        elif files:
-            _add(files[-1], name, value)
-        if len(files) > MAX_FILES:
-            break
-    return _packed(message, text, code_page, files)
+            found.code_page = f"cp{_U32.unpack_from(value)[0]}"
+        elif name == _OF_MESSAGE and not with_files:
+            found.message = _properties(value)
+        elif with_files and name == _RENDERING:
+            if len(found.files) == MAX_FILES:
+                break
+            found.files.append(_Draft())
+        elif found.files:
+            _add(found.files[-1], name, value)
+    return found
 
 
 def _attributes(octets: bytes) -> Iterator[tuple[int, bytes]]:
-    at = 6
+    at = 6 if octets.startswith(_BEGIN) else len(octets)
     while at + _ATTRIBUTE.size <= len(octets):
         _, name, length = _ATTRIBUTE.unpack_from(octets, at)
         at += _ATTRIBUTE.size
@@ -100,22 +133,6 @@ def _add(file: _Draft, name: int, value: bytes) -> None:
         file.octets = value
     elif name == _PROPERTIES:
         file.known = _properties(value)
-
-
-def _packed(message: dict[int, tuple[int, bytes]], text: bytes, code_page: str, files: list[_Draft]) -> Packed:
-    words, page = characters(text.rstrip(b"\x00")[:MAX_TEXT_OCTETS], code_page), ""
-    if _BODY in message:
-        words = _string(message, _BODY, code_page)
-    if _HTML in message:
-        said = _U32.unpack(message[_CPID][1])[0] if _CPID in message and len(message[_CPID][1]) == 4 else 0
-        octets = message[_HTML][1][:MAX_TEXT_OCTETS]
-        page = characters(octets, f"cp{said}" if said else "", is_page=not said)
-    if _RTF in message and not page:
-        found = rtf.read(rtf.decompressed(message[_RTF][1]))
-        page = found.html
-        words = words if words.strip() else found.text
-    made = tuple(_file(one, code_page) for one in files)
-    return Packed(scrub(words).replace("\r\n", "\n"), scrub(page), made)
 
 
 def _file(draft: _Draft, code_page: str) -> PackedFile:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers import cards, invitations, rtf, tnef
+from handlers import cards, files_of_mail, invitations, rtf, tnef
+from handlers.headers import scan
 from handlers.reading import read
 from handlers.showing import MAX_NESTED, MAX_NESTED_DEPTH, show
 from handlers.sniffing import sniff
@@ -160,6 +161,60 @@ def test_a_winmail_dat_made_to_be_dear_costs_little(name: str) -> None:
 def test_rich_text_made_to_be_dear_costs_what_plain_pages_cost(piece: bytes) -> None:
     plain = cost.seconds(lambda: show(b"Content-Type: text/html\r\n\r\n" + b"<p>hello there\r\n" * 60_000))
     assert cost.seconds(lambda: rtf.read(piece * (1_000_000 // len(piece)))) < 10 * plain
+
+
+TEXTS = [
+    # octets of two a letter, in codes and letters that stand apart
+    (rb"{\rtf1\ansicpg936 \'c4\'e3\'ba{}\'c3 a}", "你好 a"),
+    (rb"{\rtf1\ansicpg932 \'82" + b"\r\n" + rb"\'a0\'83A}", "あア"),
+    # what stands in for a character is an octet
+    (rb"{\rtf1\uc2 \u8364 \'80\'81x\uc1\u228 ?y}", "€xäy"),
+    # a code page that nobody has
+    (rb"{\rtf1\ansicpg65000 +a\'e4}", "+aä"),
+]
+
+
+@pytest.mark.parametrize(("rich", "text"), TEXTS)
+def test_rich_text_is_read_by_its_code_page(rich: bytes, text: str) -> None:
+    assert rtf.read(rich).text == text
+
+
+def compressed(begin: bytes, unit: bytes, repeats: int) -> bytes:
+    """LZFu that writes a unit, then 17 octets of what it wrote last, again and again."""
+    made = b"".join(b"\0" + (begin + unit * 8)[at : at + 8] for at in range(0, len(begin + unit * 8), 8))
+    size, step, tokens = 207 + len(begin + unit * 8), len(unit) * (17 // len(unit) + 1), b""
+    for number in range(repeats):
+        tokens += pack(">H", (size + 17 * number - step) % 4096 << 4 | 15)
+    pieces = (b"\xff" + tokens[at : at + 16] for at in range(0, len(tokens), 16))
+    body = made + b"".join(pieces)
+    return pack("<II", len(body) + 12, 400_000) + b"LZFu" + b"\0" * 4 + body
+
+
+BOMB = compressed(rb"{\rtf1\ansicpg936 123456", rb"\'e4a", 23_000)
+BOMBS = mixed(
+    *(
+        (
+            "Content-Type: application/ms-tnef",
+            BEGIN + attribute(1, 0x00069003, properties((0x102, 0x1009, BOMB))),
+        )
+        for _ in range(19)
+    )
+)
+
+
+def test_many_files_that_unpack_to_much_cost_what_plain_text_costs() -> None:
+    assert len(rtf.decompressed(BOMB)) > 390_000
+    assert rtf.decompressed(BOMB).endswith((b"a", b"4", b"e", b"'"))
+    text = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" + b"hello there\r\n" * (len(BOMBS) // 13)
+    assert cost.seconds(lambda: show(BOMBS)) < 10 * cost.seconds(lambda: show(text))
+    assert cost.seconds(lambda: files_of_mail.of_whole(scan(BOMBS))) < 10 * cost.seconds(lambda: read(text))
+
+
+def test_mails_within_share_what_may_be_unpacked() -> None:
+    within = b"Content-Type: application/ms-tnef\r\n\r\n" + BEGIN
+    within += attribute(1, 0x00069003, properties((0x102, 0x1009, BOMB)))
+    shown = show(mixed(*(("Content-Type: message/rfc822", within) for _ in range(10))))
+    assert sum(bool(one.text) for one in shown.nested) == 1
 
 
 # --- invitations, cards, mails within --------------------------------------------------------------------------------
