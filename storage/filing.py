@@ -30,13 +30,15 @@ NEW_CASE, CONTACT = "new_case", "contact"
 class Filing:
     """The handling of each address of the desk by Address.key, and the desk's; `here` are those that take the mail.
 
-    `other_topic` tells whether the mail is about something else than subjects are; None: it is not.
+    `other_topic` tells whether the mail is about something else than subjects are; None: it is not. `is_inside`: the
+    author is of our own people, who write for many customers: who they are points nowhere.
     """
 
     by_address: Mapping[str, Handling] = field(default_factory=dict)
     desk: Handling = DEFAULT_HANDLING
     here: tuple[str, ...] = ()
     other_topic: OtherTopic | None = None
+    is_inside: bool = False
 
     def of(self, address: str) -> Handling:
         """The handling of an address by its key."""
@@ -45,7 +47,7 @@ class Filing:
     @property
     def by_contact(self) -> tuple[str, ...]:
         """The addresses it came to at which a proven author needs no pointer."""
-        return tuple(key for key in self.here if self.of(key).thread_by == CONTACT)
+        return () if self.is_inside else tuple(key for key in self.here if self.of(key).thread_by == CONTACT)
 
 
 def described(unit: Unit, found: Sequence[Candidate], filing: Filing) -> list[Candidate]:
@@ -82,7 +84,8 @@ def open_case(unit: Unit, author: Author, filing: Filing) -> Candidate | None:
         if not begun:
             return None
         thread_id = int(begun[0])
-    return Candidate(thread_id, evidence=False, participant=True, by_contact=True)
+    is_there = bool(threads.with_any(unit, [thread_id], [author.person.key]))
+    return Candidate(thread_id, evidence=False, participant=True, is_alternate=not is_there, by_contact=True)
 
 
 def begin_at_door(unit: Unit, thread_id: int, author: Author, filing: Filing) -> bool:

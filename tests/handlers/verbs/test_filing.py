@@ -22,7 +22,7 @@ from storage.desk_values import Contact, Desk
 from storage.states import Move
 from storage.threads import ThreadRace
 from storage.trace import facts_of
-from tests.support.office import CARL, DESK, World, customer_address, field, mail, sign
+from tests.support.office import ANN, CARL, DESK, World, customer_address, field, mail, sign
 from tests.support.waiting import wait_until
 
 HOME = "carl@home.example"
@@ -181,6 +181,37 @@ def test_by_contact_a_burst_of_first_mails_makes_one_case(world: World) -> None:
     ids = [world.accept(sign(mail(subject=one), "customer.example")) for one in ("One", "Two", "Three")]
     world.route()
     assert [world.message(one).case.number for one in ids] == [1, 1, 1]
+
+
+def test_by_contact_another_address_of_the_contact_takes_part_where_it_joins(world: World) -> None:
+    world.apply(desk(thread_by="contact", contacts=ONE_CARL))
+    world.carl()
+    found = world.carl(author=f"Carl <{HOME}>")
+    assert (found.case.number, world.participants(found.token)) == (1, {CARL, HOME})
+    copy = next(one for one in world.sent("copy") if one.message_seq == found.seq)
+    to = field(copy, "reply-to")
+    world.reply(mail(str(ANN), "We come.", to=to, in_reply_to=field(copy, "message-id")), to)
+    assert world.sent("reply")[-1].to == [HOME]
+
+
+def test_by_contact_what_our_own_people_pass_on_before_any_job_ran_stays_apart(world: World) -> None:
+    """Each mail is another customer's, whoever sent it to us."""
+    world.apply(desk(thread_by="contact"))
+    customers = (CARL, "dora@other.example")
+    ids = []
+    for one in customers:
+        old = f"---------- Forwarded message ---------\r\nFrom: <{one}>\r\nSubject: Pay\r\nTo: <{ANN}>\r\n\r\nHi.\r\n"
+        octets = sign(mail(f"Ann Doe <{ANN}>", old, subject="Fwd: Pay"), ANN.domain)
+        ids.append(world.accept(octets, sender=str(ANN)))
+    world.route()
+    found = [world.message(one) for one in ids]
+    assert [(one.case.number, one.case.contact_address) for one in found] == [(1, customers[0]), (2, customers[1])]
+
+
+def test_by_contact_our_own_peoples_mail_begins_a_case_each_time(world: World) -> None:
+    world.apply(desk(thread_by="contact"))
+    octets = [sign(mail(f"Ann Doe <{ANN}>", subject=one), ANN.domain) for one in ("One", "Two")]
+    assert [world.receive(one, sender=str(ANN)).case.number for one in octets] == [1, 2]
 
 
 @pytest.mark.postgres
