@@ -2,8 +2,9 @@
 """An agent's copy of a customer's mail, put into the outbox: new header section, the body where it lies, our signature.
 
 The copy comes from the thread's own stand-in address, so that quoting it names neither customer nor agent wrongly, and
-answers go to the agent's signed reply address. Unverified mail says so in subject and display name. A machine's mail is
-copied with the null reverse-path and every copy asks for silence: a dead or answering mailbox must not feed the case.
+answers go to the agent's signed reply address. Unverified mail says so in subject and display name. Whom mail of one
+who takes no part names is told in fields that no client answers to. A machine's mail is copied with the null
+reverse-path and every copy asks for silence: a dead or answering mailbox must not feed the case.
 """
 
 import json
@@ -24,9 +25,11 @@ from storage.address import BadAddress, parse
 from storage.cases import Event, add_event
 from storage.database import Unit
 from storage.outbox import Outgoing
+from storage.threads import Proof
 
 AGENT_ADDRESS_LIFE = timedelta(days=365)
 
+_NOBODY = b"undisclosed-recipients:;"
 _VERIFIED = frozenset({"proven"})
 _PEOPLE = frozenset({Class.PERSON.value, Class.LIST.value, Class.CALENDAR.value})
 SILENCE = b"X-Auto-Response-Suppress: OOF, AutoReply\r\n"
@@ -81,19 +84,29 @@ def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
 
 
 def _readdressed(section: bytes, case: Any, work: Work) -> bytes:
-    """A customer's own reply address, to which they wrote, becomes the team: an agent's Reply-All must not hold it."""
+    """Whom an agent's Reply-All may hold: not a customer's own reply address, nor whom a guest names."""
     team = work.office.desk.teams.get(case.team_id)
     shown = mailbox_octets(Mailbox(team.value.display_name, team.value.sender)) if team is not None else KEEP
-    head = scan(section)
-    return b"".join(_field(head, field, shown, work) for field in head.fields) + b"\r\n"
+    head, is_guests = scan(section), _is_guests(work.row)
+    fields = [_field(head, field, shown, work, is_guests=is_guests) for field in head.fields]
+    if is_guests:
+        fields.append(fold(b"To", shown if team is not None else _NOBODY))
+    return b"".join(fields) + b"\r\n"
 
 
-def _field(head: Head, field: Field, shown: bytes, work: Work) -> bytes:
+def _is_guests(row: Any) -> bool:
+    """Whether it joined a thread in which its author takes no part: a third party who was let in, or a bounce."""
+    return row.proof == Proof.THIRD_PARTY.value and row.linked_thread_id is None
+
+
+def _field(head: Head, field: Field, shown: bytes, work: Work, *, is_guests: bool) -> bytes:
     raw = head.raw(field)
     if field.name not in (b"to", b"cc"):
         return raw
     value = raw.partition(b":")[2].strip()
     edited = edit_mailboxes(value, lambda address: _instead(address, shown, work))
+    if is_guests:
+        return fold(b"X-Casegate-Original-" + field.name.title(), edited or b"")
     return raw if edited in (value, None) else fold(field.name.title(), edited or b"")
 
 

@@ -8,7 +8,8 @@ import pytest
 from handlers import tokens
 from handlers.headers import HeaderLimits, scan
 from handlers.inspection import Limits
-from tests.support.office import ANN, CARL, KEYS, World, customer_address, field, mail, sign, verifies
+from storage.case_values import CaseSettings, Handling, Sections
+from tests.support.office import ANN, CARL, DESK, KEYS, World, customer_address, field, mail, sign, verifies
 
 BODY = 'Grüße "x"\r\n\r\n-- \r\nCarl \t \r\n.. dots\r\n' + "y" * 990
 
@@ -60,6 +61,48 @@ def test_a_customers_signed_address_stands_in_no_copy(world: World) -> None:
     assert secret.partition("@")[0].encode() not in section
     assert field(copy, "to") == "Firm Support <support@firm.example>, other@x.example"
     assert field(copy, "cc") == "Firm Support <support@firm.example>"
+
+
+OPEN = replace(DESK, sections=Sections(cases=CaseSettings(handling=Handling(threads="open"))))
+BOUNCE = {"content_type": 'multipart/report; report-type=delivery-status; boundary="b"'}
+REPORT = "--b\r\n\r\nNo.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n--b--"
+
+
+def test_an_answer_to_all_of_a_guests_mail_reaches_none_whom_the_guest_named(world: World) -> None:
+    """Such a mail is in the case, but its author takes no part; the agent sees whom it named."""
+    world.apply(OPEN)
+    first = world.carl()
+    secret = customer_address(first.token)
+    fields = {"to": "Firm <support@firm.example>, mal@evil.example", "cc": f"eve@evil.example, {secret}"}
+    octets = b"CC: two@evil.example\r\n" + mail("Mal <mal@evil.example>", **fields)
+    found = world.receive(sign(octets, "evil.example"), secret, sender="mal@evil.example")
+    assert (found.proof, found.token) == ("third_party", first.token)
+    copy = world.sent("copy")[-1]
+    assert (field(copy, "to"), field(copy, "cc")) == ("Firm Support <support@firm.example>", "")
+    assert field(copy, "x-casegate-original-to") == "Firm <support@firm.example>, mal@evil.example"
+    said = [value.strip() for value in copy.head.all(b"x-casegate-original-cc")]
+    assert said == [b"two@evil.example", b"eve@evil.example, Firm Support <support@firm.example>"]
+
+
+def test_nor_an_answer_to_all_of_a_bounce(world: World) -> None:
+    world.carl()
+    to = field(world.sent("copy")[0], "reply-to")
+    world.reply(mail(str(ANN), to=to), to)
+    ours = world.sent("reply")[0].reverse_path
+    for author in ("mailer-daemon@evil.example", f"Carl <{CARL}>"):  # whoever it says wrote it
+        found = world.receive(mail(author, REPORT, to=ours, cc="Carl <carl@evil.example>", **BOUNCE), ours, sender=None)
+        assert (found.proof, found.case.number) == ("third_party", 1)
+        copy = world.sent("copy")[-1]
+        assert (field(copy, "to"), field(copy, "cc")) == ("Firm Support <support@firm.example>", "")
+        assert field(copy, "x-casegate-original-cc") == "Carl <carl@evil.example>"
+
+
+def test_a_third_party_in_a_case_of_their_own_is_answered_with_all(world: World) -> None:
+    first = world.carl()
+    octets = sign(mail("Mal <mal@evil.example>", cc="eve@evil.example"), "evil.example")
+    found = world.receive(octets, customer_address(first.token), sender="mal@evil.example")
+    assert (found.proof, found.case.number) == ("third_party", 2)
+    assert field(world.sent("copy")[-1], "cc") == "eve@evil.example"
 
 
 @pytest.mark.parametrize(
