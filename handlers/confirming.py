@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A customer's NOTIFY=SUCCESS (RFC 3461 §4.1), honoured once their mail is in a case: never a way to mail a stranger.
 
-Only to a reverse-path that is the author's own address, and only if the author passes aligned: whoever replays a signed
-mail under another reverse-path gets nothing sent there. Once a message, twenty a day for an author. It names the
-recipients that the sender named (for an intake the public address), no agent, and repeats nothing but the Message-ID
-(docs/decisions/0013).
+Only to a reverse-path that is the author's own address, and only if the author takes part and passes aligned: whoever
+replays a signed mail under another reverse-path gets nothing sent there. Once a message, twenty a day for an author. It
+names the recipients that the sender named (for an intake the public address), no agent, and repeats nothing but the
+Message-ID (docs/decisions/0013).
 """
 
 import json
 from datetime import timedelta
 from typing import Any
 
-from handlers import tokens, xtext
+from handlers import persons, tokens, xtext
 from handlers.classification import Class
 from handlers.identity import Mailbox
 from handlers.notices import ConfirmationPlan, confirmation
@@ -59,10 +59,10 @@ def _wished(row: Any) -> list[dict[str, Any]]:
 
 
 def _is_authors_own(work: Work) -> bool:
-    """Whether the report goes to nobody but the proven author; the null reverse-path gets none (RFC 5321 §4.5.5)."""
+    """Whether the report goes to nobody but a proven author of the thread; a null reverse-path gets none (RFC 5321 §4.5.5)."""
     row = work.row
     is_same = bool(row.reverse_path) and row.reverse_path.lower() == row.author_address.lower()
-    return is_same and json.loads(row.authentication).get("aligned") is True
+    return is_same and persons.takes_part(row) and json.loads(row.authentication).get("aligned") is True
 
 
 def _fate(one: dict[str, Any], work: Work) -> Fate:

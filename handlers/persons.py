@@ -15,7 +15,12 @@ _MACHINES = frozenset({Class.BOUNCE.value, Class.COMPLAINT.value, *(one.value fo
 
 def customer_wrote(work: Work) -> bool:
     """A participant's own words: machines, strangers and third parties change no case."""
-    return work.row.proof in _CUSTOMERS and may_be_a_persons(work)
+    return takes_part(work.row) and may_be_a_persons(work)
+
+
+def takes_part(row: Any) -> bool:
+    """Whether its author was found to be of its thread."""
+    return row.proof in _CUSTOMERS
 
 
 def may_be_a_persons(work: Work) -> bool:

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A customer's NOTIFY=SUCCESS: honoured towards the proven author alone, once a message, twenty a day."""
 
+from dataclasses import replace
 from email import message_from_bytes, policy
 
 import pytest
 
 from storage import messages
+from storage.case_values import CaseSettings, Handling, Sections
 from storage.envelope import Wish
 from storage.states import MessageState, Move
-from tests.support.office import ANN, CARL, World, customer_address, field, mail, sign, verifies
+from tests.support.office import ANN, CARL, DESK, World, customer_address, field, mail, sign, verifies
 
 SUCCESS = Wish(("SUCCESS",), "rfc822;help+2Bme@firm.example")
 
@@ -116,6 +118,20 @@ def test_twenty_a_day_for_an_author(asking: World) -> None:
 def test_who_is_not_confirmed(asking: World, octets: bytes, sender: str | None) -> None:
     assert asking.receive(octets, sender=sender).case.number == 1
     assert asking.sent("confirmation") == []
+
+
+@pytest.mark.parametrize(("joins", "case", "proof"), [("open", 1, "third_party"), ("standard", 2, "third_party")])
+def test_a_third_party_hears_nothing_of_a_case_that_is_not_theirs(
+    asking: World, joins: str, case: int, proof: str
+) -> None:
+    asking.apply(replace(DESK, sections=Sections(cases=CaseSettings(handling=Handling(threads=joins)))))
+    first = asking.carl()
+    octets = sign(mail("mal@evil.example"), "evil.example")
+    found = asking.receive(octets, customer_address(first.token), sender="mal@evil.example")
+    assert (found.case.number, found.proof) == (case, proof)
+    tagged = sign(mail("eve@evil.example", x_casegate_thread=first.token), "evil.example")
+    assert asking.receive(tagged, sender="eve@evil.example").proof == "unproven"
+    assert [one.to for one in asking.sent("confirmation")] == [[CARL]]
 
 
 @pytest.mark.parametrize("notify", [(), ("NEVER",), ("FAILURE",), ("FAILURE", "DELAY")])
