@@ -10,8 +10,8 @@ from itertools import accumulate
 
 from handlers.trimming.attributions import Attribution, attributions, quote_below
 from handlers.trimming.divider_words import ANSWERS_WITHIN
-from handlers.trimming.lines import Kind, Line, lines_of, next_words, words_of
-from handlers.trimming.old_mail import old_mails
+from handlers.trimming.lines import Kind, Line, end_of_words, lines_of, next_words, words_of
+from handlers.trimming.old_mail import begins_with_field, old_mails
 from handlers.trimming.pages import lines_of_page
 from handlers.trimming.signatures import without_signature
 
@@ -48,7 +48,7 @@ def _letters(words: str) -> str:
 
 
 def _new(lines: list[Line]) -> list[Line]:
-    olds, named = old_mails(lines), attributions(lines)
+    olds, named = [old for old in old_mails(lines) if not _is_shown(lines, old.start)], attributions(lines)
     first = next_words(lines, 0)
     if olds and olds[0].start <= first:
         return lines[olds[0].stop :]  # passed on, and nothing said above
@@ -58,6 +58,13 @@ def _new(lines: list[Line]) -> list[Line]:
         end, named = len(lines), []
     end = _end(lines, said, end, [one for one in named if one.start < end])
     return _answers(lines, _begin(lines, said, first, end, named), end, named)
+
+
+def _is_shown(lines: list[Line], start: int) -> bool:
+    """Whether the author presents a mail: "I got this:", and its fields without what a client draws above them."""
+    above = end_of_words(lines, start)
+    presented = above > 0 and lines[above - 1].kind is Kind.WORDS and lines[above - 1].seen.endswith((":", "："))
+    return presented and begins_with_field(lines[start])
 
 
 class _Said:

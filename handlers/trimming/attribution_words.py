@@ -71,3 +71,49 @@ PRONOUNS: tuple[str, ...] = (
     ),
     *("я ", "мы ", "он ", "она ", "我", "他", "她", "私", "저는 ", "أنا ", "אני "),
 )
+# Words of a person who tells who wrote; in small letters, for names have capitals. None is in a client's clause.
+TELLING: frozenset[str] = frozenset(
+    (
+        *("i", "me", "us", "we", "he", "she", "they", "my", "our", "your", "his", "her", "their", "the", "you"),
+        *(
+            "ich",
+            "mir",
+            "uns",
+            "wir",
+            "ihr",
+            "ihnen",
+            "ihre",
+            "ihrer",
+            "mein",
+            "meine",
+            "unser",
+            "unsere",
+            "euer",
+            "eure",
+        ),
+        *("m'a", "m’a", "m'ont", "m’ont", "nous", "vous", "votre", "notre", "vos", "nos", "mes", "elle"),
+        *("usted", "ustedes", "nuestro", "nuestra", "vuestro", "vuestra", "nosotros", "compañero", "colega"),
+        *("meu", "minha", "seu", "sua", "nosso", "nossa", "vosso", "vossa", "mio", "mia", "vostro", "vostra", "nostro"),
+        *(
+            "nostra",
+            "ik",
+            "mij",
+            "ons",
+            "onze",
+            "mijn",
+            "uw",
+            "jouw",
+            "jullie",
+            "mig",
+            "meg",
+            "oss",
+            "vår",
+            "din",
+            "vores",
+        ),
+        *("deres", "jeres", "mój", "moja", "wasz", "wasza", "nasz", "nam", "nám", "váš", "vaše", "náš"),
+        *("я", "мне", "мы", "нам", "мой", "моя", "наш", "наша", "ваш", "ваша", "мені", "bana", "bize"),
+    )
+)
+# What stands between a name and the verb.
+AUXILIARIES: frozenset[str] = frozenset(("a", "ha", "je", "ezt", "şunu", "tarihinde", "keltezéssel", "đã", "є"))

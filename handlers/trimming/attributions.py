@@ -3,14 +3,15 @@
 
 Enters: lines. Leaves: the attributions found, top down. Never fails. What counts: a colon at the end, and before it on
 up to WINDOW lines a verb, a day, a time, an address. Sure is what has a verb and an address in brackets, or a verb, a
-day and a time; the rest counts only above quoted lines. No more than MAX_CANDIDATES lines are considered.
+day and a time in a whole clause; the rest counts only above quoted lines, and so does what a person tells of somebody.
+No more than MAX_CANDIDATES lines are considered.
 """
 
 import re
 from dataclasses import dataclass
 from enum import IntFlag, auto
 
-from handlers.trimming.attribution_words import PRONOUNS, STARTS, UNSPACED_VERBS, VERBS
+from handlers.trimming.attribution_words import AUXILIARIES, PRONOUNS, STARTS, TELLING, UNSPACED_VERBS, VERBS
 from handlers.trimming.lines import Kind, Line, next_words
 
 MAX_CANDIDATES = 200
@@ -21,6 +22,7 @@ _DAY = re.compile(
     r"(?<!\d)(?:\d{1,2}[./-]\s?\d{1,2}[./-]\s?\d{2,4}|\d{4}[-/.年]|\d{1,2}(?:st|nd|rd|th)?\.?,? (?:de )?[^\W\d_]{3}|"
     r"(?:19|20|25)\d\d(?!\d)|\d{1,2}[月일])|[^\W\d_]{3}\.? \d{1,2}(?!\d)"
 )
+_YEAR = re.compile(r"(?:19|20|25)\d\d|\d{1,2}[./-]\s?\d{1,2}[./-]\s?\d{2}")
 _TIME = re.compile(r"(?<!\d)\d{1,2}(?:[:.]\d\d(?!\.?\d{3})|h\d\d|[時点时] ?\d{1,2})")
 _COLON_END = (":", "：", ":*", ": *", ":_", ":-", "----", "---")
 _SENTENCE = re.compile(r"[^\W\d_]{4}[.!?]$|[!?]$")
@@ -76,6 +78,11 @@ def quote_below(lines: list[Line], stop: int) -> int:
     return end
 
 
+def has_moment(seen: str) -> bool:
+    """Whether a day and a time stand in it."""
+    return bool(_DAY.search(seen) and _TIME.search(seen))
+
+
 def _may_end(lines: list[Line], number: int) -> bool:
     """A line that ends like an attribution, or in an address with a quote right below."""
     seen = lines[number].seen
@@ -97,7 +104,9 @@ def _is_above_quote(lines: list[Line], number: int) -> bool:
 
 def _ending_at(lines: list[Line], number: int, floor: int) -> Attribution | None:
     start, has = _reach(lines, number, floor)
-    sure = _is_sure(has, lines[number].seen) and not lines[start].seen.startswith(PRONOUNS)
+    quoted = quote_below(lines, number + 1) > number + 1
+    sure = _is_sure(has, lines[number].seen) and not _is_told(lines[start : number + 1])
+    sure = sure and (quoted or Has.ADDRESS in has or _is_clause(lines, start, number + 1))
     if sure or (_is_likely(has, lines[number].seen) and _is_above_quote(lines, number)):
         return Attribution(start, number + 1, sure)
     return None
@@ -107,6 +116,26 @@ def _is_sure(has: Has, last: str) -> bool:
     if not last.endswith(_COLON_END):
         return False
     return Has.VERB in has and (Has.NAMED in has or _WHEN in has or Has.ADDRESS | Has.DAY in has)
+
+
+def _is_told(lines: list[Line]) -> bool:
+    """Whether a person tells it: "your colleague wrote", "schrieb mir"."""
+    return lines[0].seen.startswith(PRONOUNS) or any(not TELLING.isdisjoint(line.words.split()) for line in lines)
+
+
+def _is_clause(lines: list[Line], start: int, stop: int) -> bool:
+    """The whole of what a client writes if it leaves out the address: when, with the year, and a name at the verb."""
+    if start and lines[start - 1].kind is Kind.WORDS:
+        return False
+    words = " ".join(line.words for line in lines[start:stop])
+    first = lines[start].seen
+    if not (first.startswith(STARTS) or first[:1].isdigit()) or not _YEAR.search(words):
+        return False
+    pieces = [piece.strip("\"',:：") for piece in words.split()]
+    pieces = [piece for piece in pieces if piece and piece not in AUXILIARIES]
+    verb = next((at for at, piece in enumerate(pieces) if piece.lower() in VERBS), len(pieces) - 1)
+    name = pieces[verb + 1] if verb + 1 < len(pieces) else pieces[verb - 1]
+    return not name[:1].islower()
 
 
 def _is_likely(has: Has, last: str) -> bool:

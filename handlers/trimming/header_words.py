@@ -310,4 +310,23 @@ _NAMES: dict[str, tuple[str, ...]] = {
     ),
 }
 
+# Fields of forms and bookings, too; what stands behind says more.
+PLAIN_DATES: frozenset[str] = frozenset(
+    (
+        "date",
+        "datum",
+        "fecha",
+        "data",
+        "dato",
+        "päivämäärä",
+        "dátum",
+        "дата",
+        "tarih",
+        "datums",
+        "kuupäev",
+        "日付",
+        "日期",
+    )
+)
+
 KIND_OF: dict[str, str] = {name: kind for kind, names in _NAMES.items() for name in names}

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where an old or a passed-on mail begins without marks: a divider, a block of header fields, "reply above this line".
 
-Enters: lines. Leaves: the places, top down. Never fails. A block needs three kinds of fields, among them From or a
-date, and a subject, an author's address or a rule above: "From: Rome, To: Oslo" stays. Each line is read once.
+Enters: lines. Leaves: the places, top down. Never fails. A block needs three kinds of fields, among them a date
+as mail has it, and a subject, an author's address or a rule above: "From: Rome, To: Oslo, Date: 3 May" stays, and so do
+fields that somebody pasted without a date. Each line is read once.
 """
 
 from dataclasses import dataclass
 
+from handlers.trimming.attributions import has_moment
 from handlers.trimming.divider_words import ANSWER_ABOVE, OLD_MAIL, WHOLE_LINES
-from handlers.trimming.header_words import FROM, KIND_OF, OTHER, SENT, SUBJECT
+from handlers.trimming.header_words import FROM, KIND_OF, OTHER, PLAIN_DATES, SENT, SUBJECT
 from handlers.trimming.lines import Kind, Line, end_of_words, next_words
+from handlers.trimming.notes_block import notes_block
 
 RULE_CHARACTERS = "-_=*#~—–─━• ·"
 MAX_NAME_CHARACTERS = 30
@@ -35,10 +38,19 @@ def old_mails(lines: list[Line]) -> list[OldMail]:
     number = 0
     while number < len(lines):
         stop = _stop(lines, names, number)
+        notes = notes_block(lines, number)
         if stop > number:
             found.append(OldMail(_with_rules(lines, number), stop))
+        elif notes is not None:
+            found.append(OldMail(*notes))
+            stop = notes[1]
         number = max(stop, number + 1)
     return found
+
+
+def begins_with_field(line: Line) -> bool:
+    """Whether a header field's name and its colon stand there."""
+    return _field(line) is not None
 
 
 def is_rule(line: Line) -> bool:
@@ -61,14 +73,20 @@ def _stop(lines: list[Line], names: list[str | None], number: int) -> int:
 
 
 def _is_mail(lines: list[Line], start: int, stop: int, kinds: set[str]) -> bool:
-    if len(kinds) < 3 or not kinds & {FROM, SENT}:
+    if len(kinds) < 3 or SENT not in kinds:
         return False
     if any(line.seen.startswith(_TECHNICAL) for line in lines[max(start - 1, 0) : stop + 1]):
         return False  # somebody shows us the header section of a mail
-    if SUBJECT in kinds or any("@" in line.seen and _field(line) == FROM for line in lines[start:stop]):
-        return True
     above = end_of_words(lines, start)
-    return above > 0 and is_rule(lines[above - 1])
+    if above > 0 and is_rule(lines[above - 1]):
+        return True
+    written = any("@" in line.seen and _field(line) == FROM for line in lines[start:stop])
+    return written or (SUBJECT in kinds and any(_is_sent(line) for line in lines[start:stop]))
+
+
+def _is_sent(line: Line) -> bool:
+    """A field that says when a mail was sent: by its name, or by a time."""
+    return _field(line) == SENT and (_name(line.seen) not in PLAIN_DATES or has_moment(line.seen))
 
 
 def _block(lines: list[Line], names: list[str | None], number: int) -> tuple[int, set[str]]:
@@ -92,10 +110,12 @@ def _block(lines: list[Line], names: list[str | None], number: int) -> tuple[int
 
 def _field(line: Line) -> str | None:
     """The kind of header field that a line begins."""
-    if line.kind is not Kind.WORDS:
-        return None
-    colon = min((at for at in (line.seen.find(mark, 0, MAX_NAME_CHARACTERS) for mark in ":：") if at > 0), default=0)
-    return KIND_OF.get(line.seen[:colon].strip(_AROUND)) if colon else None
+    return KIND_OF.get(_name(line.seen)) if line.kind is Kind.WORDS else None
+
+
+def _name(seen: str) -> str:
+    colon = min((at for at in (seen.find(mark, 0, MAX_NAME_CHARACTERS) for mark in ":：") if at > 0), default=0)
+    return seen[:colon].strip(_AROUND)
 
 
 def _further(seen: str) -> set[str]:
@@ -110,6 +130,7 @@ def _is_dashed(seen: str) -> bool:
 
 
 def _is_divider(seen: str) -> bool:
+    seen = seen.lstrip("\\") or seen  # as Markdown escapes it
     if seen in WHOLE_LINES:
         return True
     if seen[0] not in RULE_CHARACTERS:

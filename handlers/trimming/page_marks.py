@@ -32,11 +32,15 @@ _INSIDE: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 )
 # The old mail begins here, in the same element or behind it.
 _BEGINS = re.compile(
-    r"id=[\"']?(?:x_)*(?:divrplyfwdmsg|appendonsend|mail-editor-reference-message|reply-intro|stopspelling|"
-    r"isforwardcontent|yahoo_quoted|mailcontainer_quote|quoted_header)|"
-    r"class=[\"']?[^\"'>]{0,40}(?:yahoo_quoted|zmail_extra|outlookmessageheader|ms-outlook-quote|"
-    r"mail_android_quote)|name=[\"']?(?:x_)?(?:_mailoriginal|messagereplysection)\b|"
-    r"border:\s?none;\s?border-top:\s?solid\s(?:#e1e1e1|#b5c4df|windowtext|#cccccc)\s1\.0pt"
+    r"id=[\"']?(?:x_)*(?:divrplyfwdmsg|appendonsend|reply-intro|stopspelling|isforwardcontent|quoted_header)|"
+    r"class=[\"']?[^\"'>]{0,40}outlookmessageheader|name=[\"']?(?:x_)?(?:_mailoriginal|messagereplysection)\b|"
+    # Word draws such a line in other colours around a person's own words, too: there the fields below must say it.
+    r"border:\s?none;\s?border-top:\s?solid\s(?:#e1e1e1|#b5c4df)\s1\.0pt"
+)
+# The old mail is in this element; what stands behind its end is new again.
+_OLD_MAIL = re.compile(
+    r"id=[\"']?(?:x_)*(?:mail-editor-reference-message|yahoo_quoted|mailcontainer_quote)|"
+    r"class=[\"']?[^\"'>]{0,40}(?:yahoo_quoted|zmail_extra(?!_hr)|ms-outlook-quote|mail_android_quote)"
 )
 
 
@@ -54,4 +58,11 @@ def holds(name: str, tag: str) -> Kind | None:
 
 def begins_old_mail(name: str, tag: str) -> bool:
     """Whether the old mail begins where this tag stands."""
-    return name in MARKED and "=" in tag and _BEGINS.search(tag, 0, MAX_TAG_CHARACTERS) is not None
+    if name not in MARKED or "=" not in tag:
+        return False
+    return holds_old_mail(name, tag) or _BEGINS.search(tag, 0, MAX_TAG_CHARACTERS) is not None
+
+
+def holds_old_mail(name: str, tag: str) -> bool:
+    """Whether the old mail is in this element and ends with it."""
+    return name in MARKED and "=" in tag and _OLD_MAIL.search(tag, 0, MAX_TAG_CHARACTERS) is not None

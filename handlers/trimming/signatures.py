@@ -5,14 +5,15 @@ Enters: lines and where they end. Leaves: where the words end. Never fails. "-- 
 clients make of it cut what is below when that is short; other rules only what looks like a signature; a greeting stays.
 """
 
+from handlers.trimming.cards import has_afterthought, is_card, is_mostly_contact, tells_contact, tells_name
 from handlers.trimming.lines import Kind, Line, next_words
 from handlers.trimming.old_mail import is_rule
 from handlers.trimming.signature_words import ALONE, DEVICES, ENDINGS, ENDS, FEW_WORDS, MAX_FEW_WORDS, WITH_DEVICE
 
 MAX_SIGNATURE_LINES = 16  # with words
-MAX_CARD_LINES = 8  # below a rule that is not sure to be a signature's
 MAX_SECTION_LINES = 200  # above a rule, where another one of its kind makes both of them headings or tables
 MAX_BOAST_CHARACTERS = 120
+LONG_RULE = 30
 MAX_BOAST_WORDS = 12
 MAX_NAME_CHARACTERS = 14
 MAX_RULES = 10  # at the end
@@ -37,7 +38,7 @@ def without_signature(lines: list[Line], end: int) -> int:
         above = _delimiter(lines, below, end)
         if above is None:
             return below
-        if turn and not (_is_exact(lines[above]) or _is_card(lines[above + 1 : below])):
+        if turn and not (_is_exact(lines[above]) or is_card(lines[above + 1 : below])):
             return below  # a list's footer may stand below a signature, but not below more words
         end = above
     return end
@@ -87,7 +88,7 @@ def _delimiter(lines: list[Line], end: int, bottom: int) -> int | None:
         if line.kind is Kind.QUOTED or words > MAX_SIGNATURE_LINES:
             return None
         if line.kind is Kind.WORDS and (line.seen in _DELIMITERS or is_rule(line)):
-            return number if _is_exact(line) or _divides(lines, number, end, bottom) else None
+            return number if _divides(lines, number, end, bottom) else None
         words += line.kind is not Kind.EMPTY
     return None
 
@@ -99,23 +100,49 @@ def _is_exact(line: Line) -> bool:
 def _divides(lines: list[Line], number: int, end: int, bottom: int) -> bool:
     """Whether a rule divides words from a signature, and no heading, table or section from the next."""
     line, below = lines[number], lines[number + 1 : end]
+    if has_afterthought(below):
+        return False
+    if _is_exact(line):
+        return True
     if any(word in one.seen for one in below[:4] for word in _LIST_FOOTER):
         return True
     apart = number > 0 and lines[number - 1].kind in (Kind.EMPTY, Kind.QUOTED)
     close = bool(below) and below[0].kind is not Kind.EMPTY
     usual = line.seen in _DELIMITERS
     if _is_repeated(lines, number, bottom):
-        return usual and apart and close
-    return not below or (usual and apart) or ((usual or apart) and close and _is_card(below))
+        return usual and apart and close and (is_card(below) or _is_below_card(lines, number))
+    if not below:
+        return True
+    if (usual or _is_long(line)) and apart and close:
+        return is_card(below) or is_mostly_contact(below)
+    return _tells_who(line, below) if (usual and apart) or ((usual or apart) and close) else False
+
+
+def _is_long(line: Line) -> bool:
+    """As long as programs draw them, people rarely."""
+    return len(line.seen) >= LONG_RULE and line.seen[0] in "-_"
+
+
+def _tells_who(line: Line, below: list[Line]) -> bool:
+    """A card that says by itself that it is one; a row of "=" is under a heading or around a list more often."""
+    return is_card(below) and (tells_contact(below) or (not line.seen.startswith("=") and tells_name(below)))
+
+
+def _is_below_card(lines: list[Line], number: int) -> bool:
+    """Whether a signature stands above, so that a list's or a program's footer may follow it."""
+    above = number - 1
+    while above >= 0 and number - above <= MAX_SIGNATURE_LINES and lines[above].seen != lines[number].seen:
+        above -= 1
+    card = lines[above + 1 : number]
+    return (
+        above >= 0
+        and lines[above].seen == lines[number].seen
+        and is_card(card)
+        and bool(next_words(card, 0) < len(card))
+    )
 
 
 def _is_repeated(lines: list[Line], number: int, bottom: int) -> bool:
     """Whether another rule of this kind stands near, as in tables and around what is shown."""
     top, seen = max(number - MAX_SECTION_LINES, 0), lines[number].seen
     return any(one.seen == seen for at, one in enumerate(lines[top:bottom], top) if at != number)
-
-
-def _is_card(lines: list[Line]) -> bool:
-    """A few short lines that are no sentences."""
-    said = [line.seen for line in lines if line.seen]
-    return len(said) <= MAX_CARD_LINES and not any(len(seen) > 60 or seen.endswith(("?", "!", ".")) for seen in said)

@@ -145,6 +145,10 @@ UNMARKED: dict[str, str] = {
     "Cc:\nSent: 2026-11-02 (월) 15:04:05\nSubject: 트랙터\n",
     "Lotus Notes": "-----Firm Support <support@firm.example> wrote: -----\nTo: carl@customer.example\n"
     "From: Firm Support <support@firm.example>\nDate: 11/02/2026 03:04PM\nSubject: Tractor\n",
+    "Lotus Notes, columns": "Firm Support <support@firm.example> \n02.11.2026 15:04\n\nTo\n"
+    "Carl <carl@customer.example>\ncc\n\nSubject\nRe: Tractor\n",
+    "Lotus Notes, columns, German": "Firm Support/FIRM \n02.11.2026 15:04\n\nAn\nCarl/FARM@FARM\n"
+    "Kopie\n\nThema\nTrecker\n",
     "Samsung": "-------- Original message --------\nFrom: Firm Support <support@firm"
     ".example>\nDate: 02/11/2026 15:04\n",
     "Samsung, German": "-------- Ursprüngliche Nachricht --------\nVon: Firm Support <support@firm.example>\n",

@@ -58,6 +58,33 @@ def test_an_old_mail_without_marks_goes_with_its_fields(client):
         "The customer carl@customer.example wrote:\nhelp me\n\nPlease do.",
         "The log says:\n\n2026-11-02 15:04:05 error <a@b.example>:\n\nWhat does it mean?",
         "Please change my address:\n\nVon: Berlin\nNach: Rom\nDatum: 3.5.\nAn: carl@customer.example\n\nDanke",
+        # A rule between two parts, and what looks no more like a signature than like a list.
+        "Part one is about billing.\n\n--\n\nPart two is about shipping. Where is my order?",
+        "Here is my picture.\n\n—\n\nPlease tell me when you will repair the roof. It rains in.",
+        "See the attached picture.\n\n—\nIs that the right part?",
+        "Part one is fine.\n\n--\nPart two is not.\n\n--\nPart three is missing.",
+        "I would like to order.\n\n--\nProduct: Screw\nCount: 5",
+        "Please cancel\n\n=====\norder 5\norder 6",
+        "Please cancel:\n---\norder 5\norder 6",
+        "Need:\n- 5 screws\n- 3 nuts\n--\n2 bolts",
+        "Name: __________\n\n________\nSignature of the customer is missing, where do I send it",
+        "Please cancel.\n\n-- \nAnn Doe\n\nPS: Please correct the bill, too, it is wrong.",
+        "Please cancel.\n\n--\nAnn Doe\n\nP.S. Please correct the bill, too, it is wrong.",
+        # A story of what somebody wrote, with a day, a time, and even an address.
+        "Am 3. März 2020 um 10:22 Uhr schrieb mir Ihr Kollege Paul:\n\nWir erstatten das Geld.\n\nNichts ist gekommen.",
+        'Guten Tag,\n\nam 3. März 2020 um 10:22 Uhr schrieb mir Ihr Kollege Paul:\n"Wir zahlen."\n\nNichts kam.',
+        "On Monday I called, and on 3 March 2015 at 10:11 your colleague wrote:\n\nwe will pay.\n\nNothing came.",
+        "Hello,\n\nOn 3 March at 10:11 your colleague wrote:\nwe will pay.\n\nNothing came. Please pay.",
+        "Hello,\n\nOn 3 March 2015 at 10:11 your colleague Bob <b@x.example> wrote:\nwe pay.\n\nNothing came, why?",
+        "Hello,\nthe manager (boss@x.example) wrote:\nwe pay.\nNothing came. Please pay.",
+        "Bonjour,\n\nLe 3 mars 2020 à 10:22, votre collègue Paul m'a écrit :\nnous paierons.\n\nRien n'est venu.",
+        "Добрый день,\n03.03.2015, 10:11, ваш мастер Иван написал:\nприеду завтра.\nНикто не приехал.",
+        # Fields that a person pasted or made up.
+        "I received this scam:\n\nFrom: bank@evil.example\nTo: me\nSubject: pay\n\nCan you block it? Thank you.",
+        "Is it you?\n\nFrom: bank@evil.example\nTo: me@x.example\nSubject: pay\n\npay at http://x\n\nIs it real?",
+        "I got this:\n\nFrom: a@evil.example\nDate: 3 May 2026 10:00\nTo: me\nSubject: pay\n\npay now\n\nIs it real?",
+        "My booking:\nFrom: Berlin\nTo: Paris\nDate: 3 May\nSubject: family visit\nPlease confirm.",
+        "Travel plan\n\nFrom: Berlin\nTo: Paris\nDate: 3 May\nSubject: business trip\n\nPlease book it for two.",
         # A quote that its author presents.
         "These are the limits:\n> 5 degrees: it works\n> 9 degrees: it does not",
         # Answers written into an old mail without marks: nobody can tell them apart.
@@ -130,6 +157,23 @@ def test_what_a_person_wrote_stays(text):
             "Yes.",
         ),
         ("Yes.\n\n--\nCarl\n\n--\nFarm list, sent to all.", "Yes."),
+        # A card right below the words: a company's form ends in a full stop, too.
+        ("Please call.\n\nRegards,\nAnn\n--\nAnn Doe\nACME Inc.\n+1 555", "Please call.\n\nRegards,\nAnn"),
+        ("Please call.\n\n--\nCheers,\n\nAnn\nhttps://ann.example/", "Please call."),
+        # A scanner's words below, and their links.
+        (
+            "Please call.\n\n--\nThis message was scanned and is clean.\n[Report it](http://scan.example/r)\n",
+            "Please call.",
+        ),
+        # A whole clause as clients write it, without an address or marks.
+        ("Yes.\n\nOn 11/2/26 15:04, Firm Support wrote:\n\nold", "Yes."),
+        ("Yes.\n\nAm 02.11.2026 um 15:04 schrieb Firm Support:\n\nalt", "Yes."),
+        # Proton's divider as Markdown escapes it.
+        (
+            "Yes.\n\nSent from ProtonMail mobile\n\n\\-------- Original Message --------\n"
+            "On 2 Nov 2026, 15:04, Ann < a@b.example> wrote:\n\n> old",
+            "Yes.",
+        ),
         ("Yes.\n-- \nCarl\n\n-- \nYou received this message because you subscribed.", "Yes."),
     ],
 )

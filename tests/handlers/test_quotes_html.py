@@ -95,7 +95,7 @@ PAGES: dict[str, str] = {
     "<b>Sent:</b> 2026-11-02</p><p>old</p>",
     "Lotus Notes": "<font size=2>Thank you.</font><br><font size=2>It works.</font><br><"
     "br><font size=1>From: &nbsp; &nbsp;"
-    "</font><font>Ann/FIRM</font><br><font>To: &nbsp;</font><font>Carl</font><br><font>Date: 2 x</font><br>"
+    "</font><font>Ann/FIRM</font><br><font>To: </font><font>Carl</font><br><font>Date: 2.11.2026 15:04</font><br>"
     "<font>Subject: x</font><br><hr noshade><br>old",
     "Outlook Express": '<DIV>Thank you.</DIV><DIV>It works.</DIV><BLOCKQUOTE style="PADDING-'
     "LEFT: 5px; BORDER-LEFT: #000000 2px"
@@ -121,6 +121,14 @@ def test_what_a_client_marks_as_old_goes(client):
         ),
         # An answer below the quote.
         ('<div class="moz-cite-prefix">Qwx:</div><blockquote type="cite">old</blockquote><p>Yes.</p>', "Yes."),
+        # Words in tables with Word's rules.
+        (
+            '<p>Our form:</p><div style="border:none;border-top:solid windowtext 1.0pt"><p>A: 5 screws</p>'
+            "</div><p>B: 6 nuts</p>",
+            "Our form:\n\nA: 5 screws\n\nB: 6 nuts",
+        ),
+        # A mail passed on in Yahoo, and nothing said.
+        ('<div class="yahoo_quoted"><div>You owe us.</div></div>', "You owe us."),
         # Passed on in Gmail, with words above and without.
         (
             '<div>See.</div><div class="gmail_quote"><div class="gmail_attr">------'

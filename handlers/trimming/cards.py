@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether lines below a rule look like a signature, and no list, part or question that a person goes on with.
+
+Enters: lines. Leaves: yes or no; in doubt no. Never fails. A card has short lines and no sentences; how much it must
+tell by itself, a name or how to reach somebody, depends on the rule above.
+"""
+
+import re
+
+from handlers.trimming.lines import Kind, Line
+
+MAX_LINES = 8
+MAX_CHARACTERS = 60
+
+_SENTENCE_ENDS = ("?", "!", ".", "。", "？", "！")
+# "Inc.", "e.V.", "S.p.A.": a full stop that ends no sentence.
+_SHORTENED = re.compile(
+    r"(?:^|[\s(,])(?:[^\W\d_]{1,2}\.\s?)*(?:inc|ltd|corp|llc|co|kg|bros|dept|univ|dipl|[^\W\d_]{1,2})\.$"
+)
+_CONTACT = re.compile(
+    r"@\w|https?://|\bwww\.|\+\s?\d|\d{2,5}[ /)-]{1,2}\d{3}|\b(?:tel|fon|phone|mob|cell|fax)\w{0,8}[.:\s]{1,3}[\d(]"
+)
+_LABEL = re.compile(r"[^\s:：](?:[^:：]{0,28})[:：]\s*\S")
+_AFTERTHOUGHT = re.compile(r"p\.?\s?p?\.?\s?s\b\.?(?:\s|$|[:：.\-–—])|ps?[:：]|p\.\s?d\.|пс\b|з\.\s?і\.")
+
+
+def is_card(lines: list[Line]) -> bool:
+    """A few short lines that are no sentences, and no list of values."""
+    said = [line for line in lines if line.kind is not Kind.EMPTY]
+    if len(said) > MAX_LINES or any(_is_sentence(line.seen) for line in said):
+        return False
+    return tells_contact(said) or not said or not all(_LABEL.match(line.seen) for line in said)
+
+
+def tells_name(lines: list[Line]) -> bool:
+    """Nothing but words that begin with a capital, as names do; in scripts without capitals nothing says so."""
+    said = [line.words for line in lines if line.kind is not Kind.EMPTY]
+    return bool(said) and all(_is_name(words) for words in said)
+
+
+def tells_contact(lines: list[Line]) -> bool:
+    """A line says how to reach somebody."""
+    return any(_CONTACT.search(line.seen) for line in lines)
+
+
+def is_mostly_contact(lines: list[Line]) -> bool:
+    """Half of a few lines say so: a scanner's footer with its links."""
+    said = [line for line in lines if line.kind is not Kind.EMPTY]
+    return 0 < len(said) <= MAX_LINES and 2 * sum(tells_contact([line]) for line in said) >= len(said)
+
+
+def has_afterthought(lines: list[Line]) -> bool:
+    """A postscript stands among them."""
+    return any(_AFTERTHOUGHT.match(line.seen) for line in lines)
+
+
+def _is_sentence(seen: str) -> bool:
+    if len(seen) > MAX_CHARACTERS:
+        return True
+    return seen.endswith(_SENTENCE_ENDS) and not _SHORTENED.search(seen)
+
+
+def _is_name(words: str) -> bool:
+    pieces = [piece.strip(".,;\"'()|/*_ ") for piece in words.split()]
+    telling = [piece for piece in pieces if len(piece) > 3 or piece[:1].isupper()]
+    return bool(telling) and all(piece[0].isupper() for piece in telling) and not any(map(str.isdigit, words))
