@@ -136,7 +136,7 @@ def test_team_owner_and_queue_are_told_before_and_after(world: World):
     assert [one for one in world.case(1).events if one[0] == OPERATOR] == [
         (OPERATOR, "team", {"before": "support", "after": "sales"}),
         (OPERATOR, "assigned", {"before": "ann", "after": "bob", "agent": "bob"}),
-        (OPERATOR, "queued", {"before": None, "after": "sales", "queue": "sales"}),
+        (OPERATOR, "queued", {"before": None, "after": "sales", "queue": "sales", "owner": "bob"}),
     ]
 
 
