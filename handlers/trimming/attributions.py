@@ -104,9 +104,9 @@ def _is_above_quote(lines: list[Line], number: int) -> bool:
 
 def _ending_at(lines: list[Line], number: int, floor: int) -> Attribution | None:
     start, has = _reach(lines, number, floor)
-    quoted = quote_below(lines, number + 1) > number + 1
     sure = _is_sure(has, lines[number].seen) and not _is_told(lines[start : number + 1])
-    sure = sure and (quoted or Has.ADDRESS in has or _is_clause(lines, start, number + 1))
+    if sure and Has.ADDRESS not in has:
+        sure = quote_below(lines, number + 1) > number + 1 or _is_clause(lines, start, number + 1)
     if sure or (_is_likely(has, lines[number].seen) and _is_above_quote(lines, number)):
         return Attribution(start, number + 1, sure)
     return None

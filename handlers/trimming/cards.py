@@ -57,6 +57,8 @@ def has_afterthought(lines: list[Line]) -> bool:
 def _is_sentence(seen: str) -> bool:
     if len(seen) > MAX_CHARACTERS:
         return True
+    if " " not in seen and seen.endswith(("!", ".")):
+        return False  # "Thanks!"
     return seen.endswith(_SENTENCE_ENDS) and not _SHORTENED.search(seen)
 
 

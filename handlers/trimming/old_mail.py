@@ -20,6 +20,7 @@ MAX_BLOCK_LINES = 40
 FOLDED_LINES = 6  # of one field, in a block
 
 _TECHNICAL = ("received:", "return-path:", "dkim-signature:", "mime-version:", "content-type:", "x-", "delivered-to:")
+_SENT = frozenset(name for name, kind in KIND_OF.items() if kind == SENT) - PLAIN_DATES  # of nothing but mail
 _AROUND = '>*_|•"“” \t'
 
 
@@ -81,12 +82,15 @@ def _is_mail(lines: list[Line], start: int, stop: int, kinds: set[str]) -> bool:
     if above > 0 and is_rule(lines[above - 1]):
         return True
     written = any("@" in line.seen and _field(line) == FROM for line in lines[start:stop])
-    return written or (SUBJECT in kinds and any(_is_sent(line) for line in lines[start:stop]))
+    sent = any(_is_sent(line) for line in lines[start:stop]) or bool(
+        _SENT.intersection(_names_behind(lines[start].seen))
+    )
+    return written or (SUBJECT in kinds and sent)
 
 
 def _is_sent(line: Line) -> bool:
     """A field that says when a mail was sent: by its name, or by a time."""
-    return _field(line) == SENT and (_name(line.seen) not in PLAIN_DATES or has_moment(line.seen))
+    return _field(line) == SENT and (_name(line.seen) in _SENT or has_moment(line.seen))
 
 
 def _block(lines: list[Line], names: list[str | None], number: int) -> tuple[int, set[str]]:
@@ -120,8 +124,11 @@ def _name(seen: str) -> str:
 
 def _further(seen: str) -> set[str]:
     """The kinds of the fields behind the first that a program has joined to one line."""
-    last_words = (piece.split()[-1:] for piece in seen.split(":")[1:-1])
-    return {KIND_OF[word[0]] for word in last_words if word and word[0] in KIND_OF} - {OTHER}
+    return {KIND_OF[name] for name in _names_behind(seen) if name in KIND_OF} - {OTHER}
+
+
+def _names_behind(seen: str) -> list[str]:
+    return [word for piece in seen.split(":")[1:-1] for word in piece.split()[-1:]]
 
 
 def _is_dashed(seen: str) -> bool:

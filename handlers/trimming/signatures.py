@@ -6,7 +6,7 @@ clients make of it cut what is below when that is short; other rules only what l
 """
 
 from handlers.trimming.cards import has_afterthought, is_card, is_mostly_contact, tells_contact, tells_name
-from handlers.trimming.lines import Kind, Line, next_words
+from handlers.trimming.lines import Kind, Line, end_of_words, next_words
 from handlers.trimming.old_mail import is_rule
 from handlers.trimming.signature_words import ALONE, DEVICES, ENDINGS, ENDS, FEW_WORDS, MAX_FEW_WORDS, WITH_DEVICE
 
@@ -113,9 +113,15 @@ def _divides(lines: list[Line], number: int, end: int, bottom: int) -> bool:
         return usual and apart and close and (is_card(below) or _is_below_card(lines, number))
     if not below:
         return True
-    if (usual or _is_long(line)) and apart and close:
+    if (usual or _is_long(line)) and apart and close and not _is_announced(lines, number):
         return is_card(below) or is_mostly_contact(below)
     return _tells_who(line, below) if (usual and apart) or ((usual or apart) and close) else False
+
+
+def _is_announced(lines: list[Line], number: int) -> bool:
+    """Whether the words above say that something follows: "Please order:"."""
+    above = end_of_words(lines, number)
+    return above > 0 and lines[above - 1].seen.endswith((":", "："))
 
 
 def _is_long(line: Line) -> bool:

@@ -66,6 +66,7 @@ def test_an_old_mail_without_marks_goes_with_its_fields(client):
         "I would like to order.\n\n--\nProduct: Screw\nCount: 5",
         "Please cancel\n\n=====\norder 5\norder 6",
         "Please cancel:\n---\norder 5\norder 6",
+        "Please cancel:\n\n--\norder 5 of Monday",
         "Need:\n- 5 screws\n- 3 nuts\n--\n2 bolts",
         "Name: __________\n\n________\nSignature of the customer is missing, where do I send it",
         "Please cancel.\n\n-- \nAnn Doe\n\nPS: Please correct the bill, too, it is wrong.",
@@ -144,6 +145,7 @@ def test_what_a_person_wrote_stays(text):
         (f"{MARKED['mutt']}\n> One?\n\nYes.\n\n{MARKED['Gmail, English']}\n> older", "Yes."),
         # Fields on one line; a divider of a client that we do not know.
         ("Yes.\n\nFrom: Ann [mailto:a@b.example] Sent: Monday 15:04 To: Carl Subject: x\n\nold", "Yes."),
+        ("Yes.\n\nFrom: Ann Sent: Monday 15:04 To: Carl Subject: x\n\nold", "Yes."),
         ("Yes.\n\n----- Qwx zzz -----\nVon: Ann\nold", "Yes."),
         # Signed text in OpenPGP's frame.
         (
@@ -160,6 +162,7 @@ def test_what_a_person_wrote_stays(text):
         # A card right below the words: a company's form ends in a full stop, too.
         ("Please call.\n\nRegards,\nAnn\n--\nAnn Doe\nACME Inc.\n+1 555", "Please call.\n\nRegards,\nAnn"),
         ("Please call.\n\n--\nCheers,\n\nAnn\nhttps://ann.example/", "Please call."),
+        ("Please call.\n\n--\nThanks!\nAnn", "Please call."),
         # A scanner's words below, and their links.
         (
             "Please call.\n\n--\nThis message was scanned and is clean.\n[Report it](http://scan.example/r)\n",
