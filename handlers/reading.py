@@ -22,12 +22,12 @@ from handlers.mime_fields import Description, safe_name
 from handlers.mime_parts import Part, decode, parts, scrub
 from handlers.sanitising import of_text
 from handlers.sniffing import sniff
+from handlers.tags import scanned
 
 MAX_TEXT_CHARACTERS = 500_000
 MAX_PACKED = 20  # winmail.dats of a mail that are opened
 MAX_UNPACKED = 200  # files in them
 
-_SILENT = ("script", "style", "head", "title")
 _LINES = {"br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "ul", "ol", "table", "blockquote", "pre", "hr"}
 _TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 
@@ -168,32 +168,13 @@ def _page(content: bytes, shown: list[Part]) -> str:
 
 def text_of_html(page: str) -> str:
     """The words of an HTML page, block elements on their own lines; one pass, whatever the tags."""
-    words: list[str] = []
-    lower, at = page.lower(), 0
-    while (start := page.find("<", at)) >= 0:
-        words.append(page[at:start])
-        end, at = _tag_end(lower, start)
-        name = lower[start + 1 : min(end, start + 12)].strip("/ \t\n").split(" ")[0].strip("/")
-        if name in _LINES:
-            words.append("\n")
-    words.append(page[at:])
-    lines = (" ".join(line.split()) for line in _without_entities("".join(words)).split("\n"))
+    kept: list[str] = []
+    for words, tag in scanned(page):
+        kept.append(words)
+        if tag is not None and tag["name"].lower() in _LINES:
+            kept.append("\n")
+    lines = (" ".join(line.split()) for line in _without_entities("".join(kept)).split("\n"))
     return "\n".join(lines).strip()
-
-
-def _tag_end(lower: str, start: int) -> tuple[int, int]:
-    """(end of the tag, where the words go on): comments, scripts and what is never closed are left out."""
-    if lower.startswith("<!--", start):
-        end = lower.find("-->", start + 4)
-        return (end, end + 3) if end >= 0 else (len(lower), len(lower))
-    end = lower.find(">", start)
-    if end < 0:
-        return len(lower), len(lower)
-    for name in _SILENT:
-        if lower.startswith(name, start + 1) and not lower[start + 1 + len(name)].isalnum():
-            close = lower.find(f"</{name}", end)
-            return end, close if close >= 0 else len(lower)
-    return end, end + 1
 
 
 def _without_entities(words: str) -> str:

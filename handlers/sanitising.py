@@ -13,14 +13,18 @@ from html import escape, unescape
 
 import nh3
 
+from handlers.tags import scanned
+
 MAX_CHARACTERS = 500_000
 MAX_TAGS = 40_000
 MAX_DEPTH = 200
 MAX_TAG_CHARACTERS = 4_096
 
-_GONE = (
-    *("script", "style", "title", "iframe", "object", "embed", "applet", "noembed", "noframes", "xmp", "textarea"),
-    *("svg", "math", "template", "select", "frameset", "audio", "video", "canvas"),
+_GONE = frozenset(
+    {
+        *("script", "style", "title", "iframe", "object", "embed", "applet", "noembed", "noframes", "xmp", "textarea"),
+        *("svg", "math", "template", "select", "frameset", "audio", "video", "canvas"),
+    }
 )
 _TAGS = {
     *("a", "abbr", "address", "b", "bdi", "bdo", "big", "blockquote", "br", "caption", "center", "cite", "code", "col"),
@@ -45,21 +49,20 @@ _STYLES = {
     *("background-color", "color", "direction", "font-size", "font-style", "font-weight", "text-align"),
     *("text-decoration", "unicode-bidi", "vertical-align", "white-space"),
 }
+# What has no host of its own would lead to ours, where the page is shown.
+_LINK = re.compile(r"(?i)\s*(?:https?://[^/\\\s]|mailto:)")
 _SCHEMES = {"http", "https", "mailto", "cid"}
 # These close themselves, or another of their sort, or hold nothing: they do not nest.
 _FLAT = frozenset(
     {"area", "base", "br", "col", "embed", "frame", "hr", "img", "input", "link", "meta", "param", "source", "track"}
     | {"wbr", "p", "li", "td", "th", "tr", "tbody", "thead", "tfoot", "html", "head", "body"}
 )
-_COMMENT = re.compile(r"<!--(?:>|->|.*?(?:-->|--!>|\Z))|<[!?][^>]*+(?:>|\Z)|</(?![a-zA-Z])[^>]*+(?:>|\Z)", re.DOTALL)
 _UNWANTED_STYLE = re.compile(r"(?i)url|expression|image|[\\@/]")
 # What HTML escapes travels as characters that no mail has a use for.
 _ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\xa0": "&nbsp;"}
 _TO_PRIVATE = str.maketrans({one: chr(0xE000 + place) for place, one in enumerate(_ESCAPED)} | {"\x00": None})
 _FROM_PRIVATE = str.maketrans({chr(0xE000 + place): one for place, one in enumerate(_ESCAPED.values())})
 _NO_PRIVATE = str.maketrans(dict.fromkeys((chr(0xE000 + place) for place in range(len(_ESCAPED))), "\ufffd"))
-_SILENT = re.compile(rf"<({'|'.join(_GONE)})(?=[\s/>])")
-_TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]{0,63}+)((?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)(>?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class _Images:
         if attribute == "style":
             return ";".join(one for one in value.split(";") if _UNWANTED_STYLE.search(one) is None)
         if attribute == "href":
-            return value if not value.strip().lower().startswith("cid:") else None
+            return value if _LINK.match(value) is not None else None
         return self._source(value.strip()) if attribute == "src" else value
 
     def _source(self, value: str) -> str | None:
@@ -123,12 +126,10 @@ def _unquoted(text: str) -> str:
 
 def _bounded(page: str) -> str:
     """Without comments, what is never shown, and what is too long, too deep or too much; the words between stay."""
-    page = _without_silent(_COMMENT.sub("", page.translate(_NO_PRIVATE)))
-    depth, kept, at = _Depth(), list[str](), 0
-    for tag in _TAG.finditer(page):
-        kept += (_words(page[at : tag.start()]), depth.see(tag))
-        at = tag.end()
-    return "".join((*kept, _words(page[at:])))
+    depth, kept = _Depth(), list[str]()
+    for words, tag in scanned(page.translate(_NO_PRIVATE), _GONE):
+        kept += (_words(words), depth.see(tag) if tag is not None else "")
+    return "".join(kept)
 
 
 def _words(text: str) -> str:
@@ -136,20 +137,6 @@ def _words(text: str) -> str:
     with suppress(ValueError):  # a character number of thousands of digits
         text = unescape(text) if "&" in text else text
     return text.translate(_TO_PRIVATE)
-
-
-def _without_silent(page: str) -> str:
-    """Elements whose content is no text of the mail; what is never closed has no end."""
-    lower, kept, at = page.lower(), list[str](), 0
-    ends: dict[str, int] = {}
-    for found in _SILENT.finditer(lower):
-        name = found[1]
-        if found.start() < at or ends.get(name) == -1:
-            continue
-        ends[name] = lower.find(f"</{name}", found.end())
-        kept.append(page[at : found.start()])
-        at = ends[name] if ends[name] >= 0 else len(page)
-    return "".join((*kept, page[at:]))
 
 
 class _Depth:
@@ -161,14 +148,14 @@ class _Depth:
 
     def see(self, tag: re.Match[str]) -> str:
         self._tags += 1
-        name = tag[2].lower()
+        name = tag["name"].lower()
         if name in _GONE:
             return ""
-        if self._tags > MAX_TAGS or len(tag[0]) > MAX_TAG_CHARACTERS or not tag[4]:
+        if self._tags > MAX_TAGS or len(tag[0]) > MAX_TAG_CHARACTERS or not tag["end"] or tag["open"]:
             return " "
         if name in _FLAT:
             return tag[0]
-        if tag[1]:
+        if tag["close"]:
             if self._open and self._open[-1] == name:
                 self._open.pop()
             return tag[0]

@@ -6,13 +6,12 @@ tags, and elements that are never closed or closed twice do no harm.
 """
 
 import html as entities
+import re
 
+from handlers.tags import scanned
 from handlers.trimming.lines import MAX_LINES, Kind, Line, line
-from handlers.trimming.page_marks import begins_old_mail, holds
+from handlers.trimming.page_marks import MAX_TAG_CHARACTERS, begins_old_mail, holds
 
-MAX_TAG_NAME_CHARACTERS = 12
-
-_SILENT = frozenset({"script", "style", "head", "title", "template"})
 _BREAKS = frozenset(
     {
         *(
@@ -112,47 +111,27 @@ class _Page:
 
 def lines_of_page(page: str) -> list[Line]:
     """Read the page once, from the left."""
-    seen, lower, at = _Page(), page.lower(), 0
-    if len(lower) != len(page):  # a letter that has no small one of its own length
-        lower = page
-    while (start := page.find("<", at)) >= 0:
-        seen.say(page[at:start])
-        end, at = _tag_end(lower, start)
-        _take(seen, lower[start + 1 : end])
-    seen.say(page[at:])
+    seen = _Page()
+    for words, tag in scanned(page):
+        seen.say(words)
+        if tag is not None:
+            _take(seen, tag)
     seen.finish()
     return seen.lines
 
 
-def _take(seen: _Page, tag: str) -> None:
-    """One tag, without its brackets."""
-    closing = tag.startswith("/")
-    name = next(iter(tag[closing : closing + MAX_TAG_NAME_CHARACTERS + 1].replace("/", " ").split()), "")
+def _take(seen: _Page, tag: re.Match[str]) -> None:
+    name = tag["name"].lower()
     if name == "br":
         seen.break_line()
     elif name in _BREAKS:
         seen.end_line()
         if name in _APART:
             seen.space()
-    if closing:
+    if tag["close"]:
         seen.closing(name)
     else:
-        seen.opening(name, tag)
-
-
-def _tag_end(lower: str, start: int) -> tuple[int, int]:
-    """(end of the tag, where the words go on): comments, scripts and what is never closed are left out."""
-    if lower.startswith("<!--", start):
-        end = lower.find("-->", start + 4)
-        return (start + 1, end + 3) if end >= 0 else (start + 1, len(lower))
-    end = lower.find(">", start)
-    if end < 0:
-        return len(lower), len(lower)
-    name = next(iter(lower[start + 1 : min(end, start + 10)].split()), "")
-    if name in _SILENT:
-        close = lower.find(f"</{name}", end)
-        return end, close if close >= 0 else len(lower)
-    return end, end + 1
+        seen.opening(name, tag[0][1 : MAX_TAG_CHARACTERS + 1].lower())
 
 
 def _unescaped(words: str) -> str:

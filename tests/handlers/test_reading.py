@@ -2,15 +2,18 @@
 """What a person sees of a mail, and the new words of a reply."""
 
 import json
+import re
 import time
 from hashlib import sha256
+from html import unescape
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.quotes import new_text
+from handlers.quotes import new_text, new_text_of_html
 from handlers.reading import read, text_of_html
+from handlers.sanitising import sanitise
 
 
 def squeezed(text):
@@ -33,6 +36,34 @@ def test_an_attached_mail_is_a_file_and_not_text():
 def test_html_alone_becomes_text():
     content = b"Content-Type: text/html\r\n\r\n<style>p{}</style><p>a &amp; b<br>c</p><script>x</script><!-- n -->"
     assert read(content).text == "a & b\nc"
+
+
+WORDS = [
+    # a sign is no tag
+    ("<p>I <3 your shop, price <100 EUR, a < b</p><p>END</p>", "I <3 your shop, price <100 EUR, a < b\n\nEND"),
+    ("a <", "a <"),
+    # a sign in quotes ends no tag; quotes stand behind "=" only
+    ("<p title=\"a>b\">Words <a href='?a>b'>c</a>", "Words c"),
+    ("<a href=http://x/it's>click</a> Cancel, don't send.", "click Cancel, don't send."),
+    # a quote that nothing ends
+    ('<img alt="a>Cancel</img>', "Cancel"),
+    # comments end as in browsers
+    ("A<!-->B<!--->C<!-- x --!>D<!-- > -->E<!x>F<?x>G</ x>H", "ABCDEFGH"),
+    ("<!--[if !mso]><!-->Words<!--<![endif]-->", "Words"),
+    ("A<!-- never closed", "A"),
+    # what is never closed hides nothing
+    ("<html><head><title>x</title><meta a=b>Cancel order", "Cancel order"),
+    ("<title><p>Cancel", "Cancel"),
+    ("<head><style><body><p>Cancel", "Cancel"),
+    ("<style>p{}</style><script>a<b</script><title>T</title><template>t</template>Words", "Words"),
+]
+
+
+@pytest.mark.parametrize(("page", "words"), WORDS)
+def test_words_are_those_that_browsers_show(page, words):
+    assert text_of_html(page) == words
+    assert new_text_of_html(page).split() == words.split()
+    assert unescape(re.sub(r"<[^>]*>", " ", sanitise(page).html)).split() == words.split() or "Words c" in words
 
 
 @pytest.mark.parametrize(
@@ -93,6 +124,11 @@ NASTY = {
     "scripts": "<script>" * 125_000,
     "styles closed": "<style></style>" * 60_000,
     "entities": "&a" * 500_000,
+    "half quotes": "<a =\" ='>" * 110_000,
+    "cut tags": "<a b='c\" " * 125_000,
+    "signs": "<a =" * 250_000,
+    "ends": "</" * 500_000,
+    "titles": "<title>" * 140_000,
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.sanitising import MAX_CHARACTERS, of_text, sanitise
+from handlers.sanitising import MAX_CHARACTERS, MAX_TAG_CHARACTERS, of_text, sanitise
 from tests.support import cost
 
 NAMES = {"a@b": "a@b", "pic.png": "part3"}
@@ -37,6 +37,20 @@ SHOWN = [
     # links stay links, and say nothing of who follows them
     ('<a href="https://a.example/?b=1&amp;c=2" target="_blank">a</a>',
      '<a href="https://a.example/?b=1&amp;c=2" rel="noopener noreferrer nofollow">a</a>'),
+    ('<a href="mailto:a@b.example">a</a>', '<a href="mailto:a@b.example" rel="noopener noreferrer nofollow">a</a>'),
+    # what leads to where the page is shown, or to another place by its scheme
+    *(
+        (f'<a href="{link}">a</a>', '<a rel="noopener noreferrer nofollow">a</a>')
+        for link in ("/rel", "//evil.example", "#x", "x", "?a", "http:\\\\evil.example", "http:/x", "cid:a@b")
+    ),
+    # a style that nh3 lets through and that fetches
+    ("<p style=\"color:url('x');font-size:1px\">a</p>", '<p style="font-size:1px">a</p>'),
+    # characters that stand for others on the way through
+    ("a\ue000b\ue001script\ue002", "a\ufffdb\ufffdscript\ufffd"),
+    # an end tag of what is never shown, and a start that nothing ends
+    ("a</script>b</textarea>c<svg>d<title>e", "abcde"),
+    # a tag that is too long
+    (f'<b title="{"x" * MAX_TAG_CHARACTERS}">a</b>', " a"),
     # comments are no text, whatever they claim
     ("a<!-- <b> -->b<!--[if mso]>c<![endif]-->d", "abd"),
     ("a<!-->b<!-- never closed", "ab"),
