@@ -51,6 +51,7 @@ _BOMS = (
 )
 _META = re.compile(rb"(?i)<(?:meta|\?xml)\b[^>]{0,300}?(?:charset|encoding)\s{0,8}=\s{0,8}[\"']?\s{0,8}([\w.:-]{1,40})")
 _HIGH = bytes(range(128))
+_TO_DELETE = bytes(range(128)) + b"\x7f" * 128
 _PLAIN = bytes(range(33, 128))
 _WIDE = ("utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be")
 _SEVEN_BIT = ("utf_7", "hz")
@@ -149,6 +150,8 @@ def _is_mostly_high(octets: bytes) -> bool:
 
 def _mended(octets: bytes, name: str) -> str:
     """A few broken characters stay broken; where most are, the name is wrong."""
+    if name == "utf_7" and not octets.isascii():  # each octet that cannot be in it costs an exception
+        return octets.translate(_TO_DELETE).decode(name, "replace").replace("\x7f", "\ufffd")
     text = octets.decode(name, "replace") if name in _KNOWN else ""
     broken = text.count("\ufffd")
     high = len(octets.translate(None, _HIGH))
