@@ -4,10 +4,9 @@
 Each call is one transaction, or nothing. One that meets another at the same rows is tried again.
 """
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -18,6 +17,7 @@ from gateway.cli_cases import case
 from gateway.cli_operator import Operator, actor
 from gateway.cli_output import print_json, with_json
 from gateway.clock import SystemClock
+from gateway.persistence import Begin, changing, persistent
 from gateway.reception import Reception
 from handlers.acting import By
 from handlers.case_edits import subject_fault
@@ -25,17 +25,11 @@ from handlers.changes import linking, merging, parting, undoing
 from handlers.changes.common import Done
 from handlers.changes.parting import Wish
 from storage import desk
-from storage.case_changes import Moved
-from storage.database import Database, DatabaseUnavailable, Unit, is_ill
+from storage.database import Database, Unit
 from storage.desk import Snapshot
 from storage.states import Move
 
-T = TypeVar("T")
 Do = Callable[[Unit, Snapshot, By], Any]
-Begin = Callable[[Database], AbstractContextManager[Unit]]
-
-MOST_TRIES = 6  # of a call that meets others at the same rows
-PAUSE_S = 0.05  # after the first of them, twice as long after each
 
 _sure = click.option("--yes", "is_sure", is_flag=True, help="Also where the two are of different contacts.")
 
@@ -151,26 +145,8 @@ def _part(operator: Operator, number: int | None, wish: Wish, call: dict[str, An
         return done, office.desk
 
 
-def changing(database: Database) -> AbstractContextManager[Unit]:
-    """A unit of work that gives mail another case."""
-    return database.move(Move.CHANGE)
-
-
 def _linking(database: Database) -> AbstractContextManager[Unit]:
     return database.move(Move.EDIT)
-
-
-def persistent(database: Database, begin: Begin, do: Callable[[Unit], T]) -> T:
-    """Make this move; whoever loses to another one at the same rows looks again. What is refused changes nothing."""
-    for tries in range(MOST_TRIES):
-        try:
-            with begin(database) as unit:
-                return do(unit)
-        except Exception as error:
-            if not isinstance(error, Moved) and (not is_ill(error) or tries == MOST_TRIES - 1):
-                raise
-        time.sleep(PAUSE_S * 2**tries)
-    raise DatabaseUnavailable("these cases are being changed by others; try again")
 
 
 def _print(made: tuple[Done, Snapshot], words: str, call: dict[str, Any], *numbers: int) -> None:

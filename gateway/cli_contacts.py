@@ -19,6 +19,7 @@ from gateway.cli_output import (
     with_limit,
 )
 from gateway.clock import SystemClock
+from gateway.persistence import changing, persistent
 from storage import accounts, case_views, contact_merges, contact_story, contacts, sections
 from storage.address import parse
 from storage.case_values import ENDED_KINDS, CaseSettings, View
@@ -78,12 +79,16 @@ def contact_show(operator: Operator, address: str, as_json: bool, limit: int | N
 @click.pass_obj
 def contact_merge(operator: Operator, address: str, into: str, as_json: bool) -> None:
     """Two contacts are one person: addresses and cases of ADDRESS go to INTO."""
-    with operator.store() as database, database.move(Move.CHANGE) as unit:
+
+    def do(unit: Unit) -> Moved:
         keys = [_row(unit, text).key for text in (address, into)]
         moved = contact_merges.merge(unit, (keys[0], keys[1]), actor(), SystemClock().now())
         if moved is None:
             raise click.UsageError(f"{address} and {into} are one contact already")
-    _print_moved(moved, as_json=as_json)
+        return moved
+
+    with operator.store() as database:
+        _print_moved(persistent(database, changing, do), as_json=as_json)
 
 
 @contact.command(name="unmerge")
@@ -92,11 +97,15 @@ def contact_merge(operator: Operator, address: str, into: str, as_json: bool) ->
 @click.pass_obj
 def contact_unmerge(operator: Operator, address: str, as_json: bool) -> None:
     """Undo the last merge that brought ADDRESS to its contact."""
-    with operator.store() as database, database.move(Move.CHANGE) as unit:
+
+    def do(unit: Unit) -> Moved:
         moved = contact_merges.unmerge(unit, _row(unit, address).key, actor(), SystemClock().now())
         if moved is None:
             raise NotFound(f"no merge brought {address} to its contact")
-    _print_moved(moved, as_json=as_json)
+        return moved
+
+    with operator.store() as database:
+        _print_moved(persistent(database, changing, do), as_json=as_json)
 
 
 @click.group()
@@ -208,6 +217,7 @@ def _print_moved(moved: Moved, *, as_json: bool) -> None:
         "into": moved.target,
         "addresses": list(moved.addresses),
         "cases": list(moved.cases),
+        "left": list(moved.left),
     }
     if as_json:
         print_json(item)

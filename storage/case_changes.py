@@ -117,6 +117,11 @@ def contact_of(unit: Unit, here: Any, token: str) -> str:
     return str(unit.execute(rows).scalar() or "")
 
 
+def began_with(unit: Unit, token: str) -> str:
+    """The contact of the case that began with this thread, wherever the thread is now; nothing where none did."""
+    return str(unit.execute(select(case.c.contact_address).where(case.c.thread_token == token)).scalar() or "")
+
+
 def last_seq(unit: Unit) -> int:
     """The newest message there is."""
     return int(unit.execute(select(func.max(message.c.seq))).scalar() or 0)

@@ -5,7 +5,7 @@ Enters: what was judged of the mail. Leaves: its thread, found or made, with the
 mail finds it, and the trace with what the decision rests on. Fails: ThreadRace, after which the next try joins.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -109,7 +109,13 @@ def _join(unit: Unit, arrival: Placeable, thread_id: int, made: tuple[Decision, 
     """The author of a new thread belongs to it, one who takes part by another address, and whom a proven one copies."""
     decision, found = made
     people = list(arrival.placing.copied) if decision.proof is Proof.PROVEN else []
+    author = arrival.placing.author.person
     is_alternate = any(one.is_alternate for one in found if one.thread_id == decision.join)
-    if (decision.join is None or is_alternate) and arrival.placing.author.person is not None:
-        people.insert(0, arrival.placing.author.person)
+    if (decision.join is None or is_alternate) and author is not None:
+        people.insert(0, author)
+    if (
+        decision.join is not None and author is not None and people
+    ):  # who came by another comes no further than that one
+        through = author.key if is_alternate else threads.let_in_through(unit, thread_id, author.key)
+        people = [replace(one, through=through) for one in people]
     threads.add_participants(unit, thread_id, "customer", people)

@@ -141,6 +141,10 @@ participant = Table(
     Column("key", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("address", Text, nullable=False),
+    Column(
+        "through", Text, nullable=False, server_default=""
+    ),  # the address let in for its contact's sake; "": nobody's
+    Index(None, "through", sqlite_where=Column("through") != "", postgresql_where=Column("through") != ""),
 )
 
 author_domain = Table(

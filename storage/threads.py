@@ -45,11 +45,16 @@ class Link(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An address with the name it goes by; `key` is `Address.key`."""
+    """An address with the name it goes by; `key` is `Address.key`.
+
+    `through`: who takes part in a thread only because this address (its key) is of the same contact as a participant's:
+    that address itself, and whom its mail copied.
+    """
 
     name: str
     address: str
     key: str
+    through: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,7 @@ _BY_ROWS = select(outbox.c.name, outbox.c.thread_id).where(
     outbox.c.name.in_(bindparam("names", expanding=True)), outbox.c.thread_id.is_not(None)
 )
 _FOLLOWING = select(thread.c.followed_by_id).where(thread.c.id == bindparam("i")).with_for_update(key_share=True)
+_PLACE = select(thread.c.case_id, thread.c.followed_by_id).where(thread.c.id == bindparam("i"))
 _LOCK = select(thread.c.case_id).where(thread.c.id == bindparam("t")).with_for_update(key_share=True)
 _NEW_THREAD = thread.insert().returning(thread.c.id)
 NEW_KEY = Upsert(  # a mail that others referred to before it came is now a mail that came
@@ -137,6 +143,7 @@ NEW_KEY = Upsert(  # a mail that others referred to before it came is now a mail
     message_key.c.thread_id,
 )
 _NEW_PARTICIPANT = Upsert(participant)
+_OF_PERSON = ("key", "name", "address", "through")
 _NEW_DOMAIN = Upsert(author_domain)
 _KNOWN_DOMAIN = select(author_domain.c.domain).where(author_domain.c.domain == bindparam("d"))
 
@@ -216,12 +223,29 @@ def following(unit: Unit, thread_id: int) -> int | None:
     return None if found is None else int(found)
 
 
+def lock_following(unit: Unit, thread_id: int) -> int | None:
+    """Lock all threads that go on from this one, which is locked; returns the case that it belongs to.
+
+    Each was made after the one before it, so they are locked in the order of their ids (decision 0031).
+    """
+    place = unit.execute(_PLACE, {"i": thread_id}).one()
+    after = place.followed_by_id
+    while after is not None:
+        after = following(unit, after)
+    return None if place.case_id is None else int(place.case_id)
+
+
 def follow(unit: Unit, thread_id: int, token: str, now: datetime) -> int:
     """A new thread, in which the customers of this one go on."""
     new = make(unit, token, now)
     unit.execute(update(thread).where(thread.c.id == thread_id).values(followed_by_id=new))
-    add_participants(unit, new, "customer", participants(unit, thread_id, "customer"))
+    bring_along(unit, thread_id, new)
     return new
+
+
+def bring_along(unit: Unit, thread_id: int, new: int) -> None:
+    """Whoever is a customer of this thread by now is one of the other, too."""
+    add_participants(unit, new, "customer", participants(unit, thread_id, "customer"))
 
 
 def lock(unit: Unit, thread_id: int) -> int | None:
@@ -252,7 +276,7 @@ def add_keys(unit: Unit, thread_id: int, owner: str, own: bytes | None, referred
 def add_participants(unit: Unit, thread_id: int, role: str, people: Iterable[Person]) -> None:
     """Let these people belong to the thread in this role; doing it twice is harmless."""
     rows = [
-        {"thread_id": thread_id, "role": role, "key": person.key, "name": person.name, "address": person.address}
+        {"thread_id": thread_id, "role": role, **{name: getattr(person, name) for name in _OF_PERSON}}
         for person in people
     ]
     if rows:
@@ -266,10 +290,24 @@ def replace_participant(unit: Unit, thread_id: int, address: str, person: Person
     add_participants(unit, thread_id, "customer", [person])
 
 
+def remove_through(unit: Unit, thread_id: int, key: str) -> list[str]:
+    """Whoever takes part here for the sake of this address does so no more; their addresses."""
+    theirs = (participant.c.thread_id == thread_id, participant.c.role == "customer", participant.c.through == key)
+    gone = sorted(unit.execute(select(participant.c.address).where(*theirs)).scalars())
+    unit.execute(delete(participant).where(*theirs))
+    return gone
+
+
 def participants(unit: Unit, thread_id: int, role: str) -> list[Person]:
     """Everyone who belongs to the thread in this role."""
     rows = unit.execute(select(participant).where(participant.c.thread_id == thread_id, participant.c.role == role))
-    return [Person(row.name, row.address, row.key) for row in rows]
+    return [Person(row.name, row.address, row.key, row.through) for row in rows]
+
+
+def let_in_through(unit: Unit, thread_id: int, key: str) -> str:
+    """The address for whose sake this customer takes part here; nothing where it is for their own."""
+    mine = (participant.c.thread_id == thread_id, participant.c.role == "customer", participant.c.key == key)
+    return str(unit.execute(select(participant.c.through).where(*mine)).scalar() or "")
 
 
 def remember_domain(unit: Unit, domain: str, now: datetime) -> None:

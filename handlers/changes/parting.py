@@ -141,13 +141,13 @@ def _new_thread(unit: Unit, office: Office, place: int, rows: Sequence[Any], by:
     new = threads.make(unit, tokens.new_thread_id(office.keys), by.now)
     named = {key_of(one) for row in mine for one in _named_in(row)}
     named |= {key_of(one) for one in case_changes.written_to(unit, [row.seq for row in mine])}
+    first = _first_with_author(mine)
+    if first is not None:  # as whoever begins a thread, whatever let them into the old one
+        person = Person(first.author_name, first.author_address, key_of(first.author_address))
+        threads.add_participants(unit, new, "customer", [person])
     for role in ("customer", "agent"):
         people = threads.participants(unit, place, role)
         threads.add_participants(unit, new, role, [one for one in people if one.key in named])
-    first = _first_with_author(mine)
-    if first is not None:  # as whoever begins a thread
-        person = Person(first.author_name, first.author_address, key_of(first.author_address))
-        threads.add_participants(unit, new, "customer", [person])
     return new
 
 

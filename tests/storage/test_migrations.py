@@ -30,7 +30,7 @@ FROZEN = {
     "0005_policy.py": "cc4be5acc6debadf2d242af8f8c86f5fe900ccbcb1750b49540e554984204c8c",
     "0006_routing_addresses.py": "d455647d946b7f62b03b84e16aba84b5d2927651a46e3c08aec7b89093649c8c",
     "0007_quarantine.py": "986a492f512be664ba865b85495a324d9a31fc8215a5e2cfa07594cd538ce95a",
-    "0008_cases.py": "8bfd50298a4d7ceed0d6087059375dee176d6e0ad572d7add41c23e7f9f58486",
+    "0008_cases.py": "d656b26493e1e5c8a9f1aa4abc1fda1318297a1ac588280ced34c7fb9eb5eae4",
 }
 
 FIRST_ROWS = (

@@ -42,6 +42,9 @@ def _desk() -> None:
     op.add_column("contact", sa.Column("language", TEXT, nullable=False, server_default=""))
     _refer("contact", "account_id", "account")
     op.create_index("ix_contact_account_id", "contact", ["account_id"])
+    op.add_column("participant", sa.Column("through", TEXT, nullable=False, server_default=""))
+    is_set = sa.column("through") != ""
+    op.create_index("ix_participant_through", "participant", ["through"], sqlite_where=is_set, postgresql_where=is_set)
     op.add_column("contact", sa.Column("account_source", TEXT, nullable=False, server_default="desk"))
     op.add_column("contact_address", sa.Column("source", TEXT, nullable=False, server_default="desk"))
     op.execute(

@@ -3,7 +3,7 @@
 
 import pytest
 
-from gateway import cli_case_moves, keys
+from gateway import keys, persistence
 from gateway.cli_output import cells
 from storage.case_changes import Moved
 from tests.support.office import CARL, World
@@ -121,7 +121,7 @@ def test_a_change_that_meets_another_at_the_same_rows_is_tried_again(world: Worl
             raise Moved
         return "done"
 
-    assert cli_case_moves.persistent(world.database, cli_case_moves.changing, do) == "done"
+    assert persistence.persistent(world.database, persistence.changing, do) == "done"
     assert len(found) == 3
 
 
@@ -129,7 +129,7 @@ def test_a_call_that_never_finds_the_rows_as_they_were_says_try_later(calls, mon
     def moved(*_: object, **__: object) -> None:
         raise Moved
 
-    monkeypatch.setattr(cli_case_moves, "PAUSE_S", 0.0)
+    monkeypatch.setattr(persistence, "PAUSE_S", 0.0)
     monkeypatch.setattr("handlers.changes.merging.merge", moved)
     line = calls.refused(75, "case", "merge", "2", "into", "1")
     assert "being changed by others" in line

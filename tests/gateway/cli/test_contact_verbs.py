@@ -63,6 +63,7 @@ def test_two_contacts_become_one_and_are_parted_by_one_command(office: Installat
         "into": f"Carl Customer <{CARL}>",
         "addresses": [HOME],
         "cases": [3],
+        "left": [],
     }
     assert [one["number"] for one in office.json("contact", "show", HOME)["open"]] == [3, 1]
     told = office.json("case", "show", "3")["timeline"][-1]

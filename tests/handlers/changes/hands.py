@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from sqlalchemy import select
 
-from gateway.cli_case_moves import changing, persistent
+from gateway.persistence import changing, persistent
 from handlers import handing, received, replies, tokens
 from handlers.acting import By
 from handlers.changes import linking, merging, parting, undoing

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, text
 
 from handlers.answered import answered
-from storage import cases, threads
+from storage import cases, contact_merges, threads
 from storage import replies as reply_store
 from storage.commit_group import GroupCommitter
 from storage.messages import thread_stamp
@@ -109,6 +109,32 @@ def test_a_deadlock_with_a_job_costs_neither_of_them_anything(postgres_url: str)
     assert hands.message(two.id).case.number == 1
     committer.close()
     hands.close()
+
+
+@pytest.mark.postgres
+def test_two_merges_of_contacts_wait_for_each_other_in_one_order(postgres_url: str):
+    """By the contacts' numbers: the one made first is locked first, whatever its address is."""
+    hands = Hands(postgres_url)
+    first, second = (hands.write(author).case.contact_id for author in ("zoe@other.example", "abe@other.example"))
+    assert first < second
+    with ThreadPoolExecutor(1) as people:
+        with hands.database.move(Move.CHANGE) as unit:
+            unit.execute(_LOCK_CONTACT, {"i": first})
+            merged = people.submit(merge_contacts, hands, "abe@other.example", "zoe@other.example")
+            wait_until(lambda: blocked(hands), "the other to wait for the first contact")
+            unit.execute(_LOCK_CONTACT, {"i": second})
+        assert merged.result().cases == (2,)
+    hands.close()
+
+
+def merge_contacts(hands: Hands, address: str, into: str) -> contact_merges.Moved:
+    with hands.database.move(Move.CHANGE) as unit:
+        made = contact_merges.merge(unit, (address, into), "operator:root", hands.now)
+    assert made is not None
+    return made
+
+
+_LOCK_CONTACT = text("SELECT id FROM contact WHERE id = :i FOR NO KEY UPDATE")
 
 
 def blocked(hands: Hands) -> bool:
