@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from storage import cases, contacts, content, files, import_doubles, threads
+from storage.address import key_of
 from storage.case_values import ENDED_KINDS
 from storage.cases import Event, Opening
 from storage.content import Content
@@ -65,8 +66,7 @@ def keep(unit: Unit, mail: Past, actor: str) -> bool:
     owner = mail.header.author.key or f"?{mail.id}"
     threads.add_keys(unit, thread_id, owner, mail.own_key, mail.referred_keys)
     threads.add_keys(unit, thread_id, ARCHIVE, mail.marks.octets_key, ())
-    people = mail.outside if mail.is_ours else (mail.header.author, *mail.outside)
-    threads.add_participants(unit, thread_id, "customer", [one for one in people if one.key])
+    threads.add_participants(unit, thread_id, "customer", _people(unit, mail, thread_id))
     files.index(unit, _write_message(unit, mail, thread_id, beside), mail.files)
     _tell_case(unit, mail, thread_id)
     return True
@@ -83,6 +83,19 @@ def _thread_of(unit: Unit, mail: Past) -> tuple[int | None, int | None]:
         if mail.is_ours or candidate.participant:
             return candidate.thread_id, None
     return None, found[0].thread_id if found else None
+
+
+def _people(unit: Unit, mail: Past, thread_id: int) -> list[Person]:
+    """Whom it brings into the thread: nobody into one of live mail, for no old From line is proof.
+
+    Of our own mail only such as was written to the case's contact: what we sent to others was not for their eyes.
+    """
+    case = cases.of_thread(unit, thread_id)
+    if case is None or case.source != "import":
+        return []
+    if not mail.is_ours:
+        return [one for one in (mail.header.author, *mail.outside) if one.key]
+    return list(mail.outside) if key_of(case.contact_address) in (one.key for one in mail.outside) else []
 
 
 def _contact(mail: Past) -> Person:

@@ -8,7 +8,7 @@ import pytest
 
 from handlers import handing, importing, routing
 from handlers.importing import Archive
-from storage import case_views, cases, contacts, imported
+from storage import case_views, cases, contacts, imported, threads
 from storage.case_values import View
 from storage.case_views import Asked
 from storage.states import Move
@@ -175,3 +175,34 @@ def _hand_over(world: World) -> None:
     for case_id in due:
         with world.database.move(Move.HAND) as unit:
             assert handing.hand_over(unit, case_id, world.work(unit))
+
+
+MALLORY = "Mallory <mallory@evil.example>"
+
+# Why, and an archived mail that names a live mail of Carl's.
+FORGED = [
+    ("a forged mail of ours to a stranger", {"author": "Firm Support <support@firm.example>", "to": MALLORY}),
+    ("a forged mail of Carl's with a stranger copied", {"author": CARLS, "cc": MALLORY}),
+]
+
+
+@pytest.mark.parametrize(("why", "fields"), FORGED)
+def test_an_archive_brings_nobody_into_a_live_thread(world: World, why: str, fields: dict[str, str]) -> None:
+    live = world.carl()
+    author = fields["author"]
+    rest = {name: value for name, value in fields.items() if name != "author"}
+    assert bring(world, old(1, author, 10, in_reply_to=f"<{live.message_id}>", **rest))
+    arrived = world.carl(author=MALLORY, subject=f"[{live.token}]")
+    assert arrived.proof == "unproven"
+    assert arrived.row.thread_id != live.row.thread_id
+
+
+def test_whom_our_archived_mail_was_sent_to_beside_the_contact_takes_no_part(world: World) -> None:
+    bring(world, old(1, CARLS, 10))
+    bring(world, old(2, "Firm Support <support@firm.example>", 11, answers=1, to=MALLORY))
+    bring(world, old(3, "Firm Support <support@firm.example>", 12, answers=1, to=CARLS, cc=DORAS))
+    (row,) = [world.case(number) for number in _numbers(world)]
+    with world.database.read() as unit:
+        (thread_id,) = cases.threads_of(unit, row.id)
+        people = {one.key for one in threads.participants(unit, thread_id, "customer")}
+    assert people == {CARL, "dora@other.example"}
