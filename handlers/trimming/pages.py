@@ -10,7 +10,7 @@ import re
 
 from handlers.tags import scanned
 from handlers.trimming.lines import MAX_LINES, Kind, Line, line
-from handlers.trimming.page_marks import MAX_TAG_CHARACTERS, begins_old_mail, holds
+from handlers.trimming.page_marks import MAX_TAG_CHARACTERS, begins_old_mail, holds, holds_old_mail
 
 _BREAKS = frozenset(
     {
@@ -49,11 +49,15 @@ class _Page:
         self.words: list[str] = []
         self.open: dict[str, list[Kind | None]] = {name: [] for name in _HOLDERS}
         self.depth = dict.fromkeys(Kind, 0)
+        self.old: tuple[str, int, int] | None = None  # the element with an old mail: name, depth, first line
+        self.closed: list[tuple[int, int]] = []  # lines of such elements that have ended
 
     def opening(self, name: str, tag: str) -> None:
         if begins_old_mail(name, tag):
             self.end_line()
             self.lines.append(line("", Kind.OLD_MAIL))
+            if self.old is None and name in _HOLDERS and holds_old_mail(name, tag):
+                self.old = (name, len(self.open[name]), len(self.lines) - 1)
         if name in _HOLDERS:
             kind = holds(name, tag)
             self.open[name].append(kind)
@@ -65,6 +69,10 @@ class _Page:
             kind = self.open[name].pop()
             if kind is not None:
                 self.depth[kind] -= 1
+            if self.old is not None and self.old[:2] == (name, len(self.open[name])):
+                self.end_line()
+                self.closed.append((self.old[2], len(self.lines)))
+                self.old = None
 
     def say(self, words: str) -> None:
         """Words between two tags; line ends count in preformatted text only."""
@@ -109,6 +117,21 @@ class _Page:
         return line(said)
 
 
+def _answered(seen: _Page) -> list[Line]:
+    """The lines; an old mail whose element has ended above words is a quote, for they may be the answer."""
+    ends = [start for start, _ in seen.closed[1:]] + [len(seen.lines)]
+    for (start, stop), end in zip(seen.closed, ends, strict=False):
+        if any(one.kind is Kind.WORDS for one in seen.lines[stop:end]):
+            seen.lines[start:stop] = [_quoted(one) for one in seen.lines[start:stop]]
+    return seen.lines
+
+
+def _quoted(one: Line) -> Line:
+    if one.kind is Kind.QUOTED or not one.seen:
+        return line(one.words)
+    return line(f"> {one.words}", Kind.QUOTED)
+
+
 def lines_of_page(page: str) -> list[Line]:
     """Read the page once, from the left."""
     seen = _Page()
@@ -117,7 +140,7 @@ def lines_of_page(page: str) -> list[Line]:
         if tag is not None:
             _take(seen, tag)
     seen.finish()
-    return seen.lines
+    return _answered(seen)
 
 
 def _take(seen: _Page, tag: re.Match[str]) -> None:

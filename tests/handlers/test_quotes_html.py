@@ -121,6 +121,17 @@ def test_what_a_client_marks_as_old_goes(client):
         ),
         # An answer below the quote.
         ('<div class="moz-cite-prefix">Qwx:</div><blockquote type="cite">old</blockquote><p>Yes.</p>', "Yes."),
+        # The same in the elements of Yahoo and Zoho, which end.
+        (
+            '<div>See.</div><div id="yahoo_quoted_1" class="yahoo_quoted"><div>Qwx</div><div>old</div></div>'
+            "<div>Yes.</div>",
+            "See.\n\n> Qwx\n> old\nYes.",
+        ),
+        (
+            '<div>See.</div><div class="zmail_extra_hr"></div><div class="zmail_extra"><div>---- Qwx ----</div>'
+            "<blockquote>old</blockquote></div><div>Yes.</div>",
+            "See.\n\n> ---- Qwx ----\n\n> old\n\nYes.",
+        ),
         # Words in tables with Word's rules.
         (
             '<p>Our form:</p><div style="border:none;border-top:solid windowtext 1.0pt"><p>A: 5 screws</p>'
