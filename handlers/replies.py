@@ -9,6 +9,7 @@ comes last: no signature, no send (451).
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from handlers import files_of_mail, intake, message_ids, teaming, tokens
 from handlers.headers import Head, decode_text, scan
@@ -31,13 +32,15 @@ from storage.response import (
     R554_CANNOT_REWRITE,
     R554_NO_AUTHOR,
     R554_NOT_A_REPLY,
+    R554_TAKES_NO_PART,
     R554_TWO_CASES,
     Response,
 )
-from storage.threads import Person
+from storage.threads import Person, Proof
 
 CUSTOMER_ADDRESS_LIFE = timedelta(days=365)
 MAX_REFERRED = 40  # ids that are looked at for where a conversation is
+_JOINED = frozenset({Proof.PROVEN.value, Proof.LIKELY.value})
 _HOST = re.compile(r"(?=.{4,253}$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)+")
 
 
@@ -90,6 +93,8 @@ def submission(
         return R554_CANNOT_REWRITE.about("its header section is too large")
     if conversation is None or not _may_write(office, draft.agent, conversation):
         return R554_NOT_A_REPLY
+    if _is_to_an_outsider(office, draft, conversation):
+        return R554_TAKES_NO_PART
     team = office.desk.teams[conversation.team_id]
     people = _recipients(office, draft, conversation)
     if not people and conversation.contact == NOBODY:
@@ -136,11 +141,19 @@ def _may_write(office: Office, agent: AgentRow, conversation: Conversation) -> b
     return teaming.may_write(office.desk, agent, conversation.team_id, conversation.roles.get(agent.id))
 
 
+def _is_to_an_outsider(office: Office, draft: Draft, conversation: Conversation) -> bool:
+    """A plain answer to one who takes no part would reach the contact, and quote to them what another wrote."""
+    mail = _answered_mail(draft.head, conversation)
+    if mail is None or not mail.author_address or _author_of(mail, conversation) is not None:
+        return False
+    return any(office.makes(address) for address in draft.envelope.recipients)
+
+
 def _wishes(office: Office, draft: Draft, conversation: Conversation, people: tuple[Person, ...]) -> tuple[Wish, ...]:
     """What the agent's client asked to be told about each who gets it; of two that became one person, the first."""
     if not any(wish.notify or wish.orcpt for wish in draft.envelope.wishes):
         return ()
-    customer = _answered_person(conversation, _answered(office, draft.head, conversation))
+    customer = _answered_person(draft.head, conversation)
     wishes: dict[str, Wish] = {}
     for address, wish in zip(draft.envelope.recipients, draft.envelope.wishes, strict=True):
         wishes.setdefault(customer.key if office.makes(address) else address.key, wish)
@@ -150,9 +163,9 @@ def _wishes(office: Office, draft: Draft, conversation: Conversation, people: tu
 def _plan(office: Office, draft: Draft, conversation: Conversation, team: TeamRow, outbox_name: str) -> ReplyPlan:
     keys, token = office.keys, conversation.thread_token
     side = message_ids.customers_side(conversation.rows, {one.key for one in conversation.participants})
-    answered = _answered(office, draft.head, conversation)
+    answered = _answered(draft.head, conversation)
     chain = message_ids.chain(side, conversation.next_seq if answered is None else answered + 1)
-    customer = _answered_person(conversation, answered)
+    customer = _answered_person(draft.head, conversation)
     mailbox = Mailbox(customer.name, parse(customer.address))
     expires_at = draft.received_at + CUSTOMER_ADDRESS_LIFE
     reply_to = tokens.reply_address(keys, token, customer.key, tokens.Role.CUSTOMER, expires_at)
@@ -222,7 +235,7 @@ def _recipients(office: Office, draft: Draft, conversation: Conversation) -> tup
     people: dict[str, Person] = {}
     for address in draft.envelope.recipients:
         if office.makes(address):
-            customer = _answered_person(conversation, _answered(office, draft.head, conversation))
+            customer = _answered_person(draft.head, conversation)
             if customer != NOBODY:
                 people[customer.key] = customer
         elif address.key not in inside:
@@ -230,18 +243,33 @@ def _recipients(office: Office, draft: Draft, conversation: Conversation) -> tup
     return tuple(people.values())
 
 
-def _answered(office: Office, head: Head, conversation: Conversation) -> int | None:
+def _answered(head: Head, conversation: Conversation) -> int | None:
     """The number of the message that the agent answers, as their client's In-Reply-To says."""
     sent = {row.sent_id: row.seq for row in conversation.rows if row.sent_id}
     sent |= {row.own_id: row.seq for row in conversation.rows if row.direction == "outbound" and row.own_id}
     return next((sent[text] for text in referred_ids(head) if text in sent), None)
 
 
-def _answered_person(conversation: Conversation, seq: int | None) -> Person:
-    """The customer who wrote the answered message, if they belong to the thread, else the case's contact."""
-    authors = {row.seq: key_of(row.author_address) for row in conversation.rows if row.direction == "inbound"}
-    wanted = authors.get(seq) if seq is not None else None
-    return next((one for one in conversation.participants if one.key == wanted), conversation.contact)
+def _answered_person(head: Head, conversation: Conversation) -> Person:
+    """The customer who wrote the answered message; the case's contact where the agent answers no customer's."""
+    mail = _answered_mail(head, conversation)
+    author = _author_of(mail, conversation) if mail is not None else None
+    return author or conversation.contact
+
+
+def _answered_mail(head: Head, conversation: Conversation) -> Any:
+    """The nearest mail to the team that the agent refers to: who writes after their own reply means it, too."""
+    inbound = {row.sent_id: row for row in conversation.rows if row.direction == "inbound" and row.sent_id}
+    return next((inbound[text] for text in referred_ids(head) if text in inbound), None)
+
+
+def _author_of(mail: Any, conversation: Conversation) -> Person | None:
+    """Who takes part, or did when their mail joined; None of a third party, a bounce, and where nobody is named."""
+    key = key_of(mail.author_address)
+    inside = next((one for one in conversation.participants if one.key == key), None)
+    if inside is None and mail.author_address and mail.proof in _JOINED:
+        return Person(mail.author_name, mail.author_address, key)
+    return inside
 
 
 def _thread_named_by(office: Office, address: Address, now: datetime) -> str | None:

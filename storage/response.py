@@ -133,6 +133,9 @@ R554_LINE_TOO_LONG = Response(554, "5.6.0", "A line of the content is too long, 
 R554_NO_AUTHOR = Response(
     554, "5.7.1", "This mail names no author who could be answered, add a recipient"
 )  # RFC 3463 §3.8
+R554_TAKES_NO_PART = Response(
+    554, "5.7.1", "Whoever wrote the mail that you answer takes no part in the case, write to them by their own address"
+)  # RFC 3463 §3.8
 R554_NOT_A_REPLY = Response(
     554, "5.7.1", "This is not a reply to a case you may answer, answer the mail of the case itself"
 )  # RFC 3463 §3.8

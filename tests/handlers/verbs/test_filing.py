@@ -19,6 +19,7 @@ from storage.address import parse
 from storage.case_values import Handling
 from storage.content import packed
 from storage.desk_values import Contact, Desk
+from storage.response import R554_TAKES_NO_PART
 from storage.states import Move
 from storage.threads import ThreadRace
 from storage.trace import facts_of
@@ -107,10 +108,23 @@ def test_a_third_party_who_is_let_in_gains_nothing_but_a_place_in_the_agents_cop
     copy = world.sent("copy")[-1]
     to = field(copy, "reply-to")
     answer = mail("ann.doe@private.example", to=to, in_reply_to=field(copy, "message-id"), body="Hello")
-    assert isinstance(world.reply(answer, to), str)
+    assert world.reply(answer, to) == R554_TAKES_NO_PART  # it would quote to Carl what Mallory wrote
+    to = field(world.sent("copy")[0], "reply-to")
+    assert isinstance(world.reply(mail("ann.doe@private.example", to=to), to), str)
     reply = world.sent("reply")[-1]
     assert reply.to == [CARL]
     assert b"evil.example" not in reply.octets
+
+
+def test_an_agent_who_means_the_third_party_writes_to_them_by_their_own_address(world: World) -> None:
+    world.apply(desk(threads="open"))
+    first = world.carl()
+    world.carl(customer_address(first.token), author=MALLORY)
+    copy = world.sent("copy")[-1]
+    answer = mail("ann.doe@private.example", to="mal@evil.example", in_reply_to=field(copy, "message-id"))
+    assert isinstance(world.reply(answer, "mal@evil.example"), str)
+    assert world.sent("reply")[-1].to == ["mal@evil.example"]
+    assert CARL.encode() not in world.sent("reply")[-1].octets
 
 
 def test_the_rules_are_those_of_the_cases_address_and_not_of_the_door_that_a_mail_chose(world: World) -> None:
