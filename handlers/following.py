@@ -16,7 +16,7 @@ from storage.address import key_of
 from storage.case_values import ENDED_KINDS
 from storage.database import Unit
 from storage.refiling import Elsewhere
-from storage.threads import Link
+from storage.threads import Link, Proof
 
 
 def goes_on(unit: Unit, case: Any, work: Work) -> bool:
@@ -35,22 +35,46 @@ def is_over(case: Any, work: Work) -> bool:
     return bool(work.row.received_at > case.ended_at + timedelta(days=_reopen_days(case, work)))
 
 
+def lets_in(case: Any, work: Work) -> bool:
+    """Whether a customer's mail of this proof may join at the address of that case (handlers/proof.py)."""
+    is_strict = work.office.handling_at(case.routing_address).threads == "strict"
+    return work.row.proof == Proof.PROVEN.value or (work.row.proof == Proof.LIKELY.value and not is_strict)
+
+
 def _reopen_days(case: Any, work: Work) -> int:
     address = work.office.routing_addresses.get(key_of(case.routing_address))
     return work.office.desk.handling_of(address.value if address is not None else None).reopen_days or 0
 
 
 def _elsewhere(unit: Unit, case: Any, work: Work) -> Elsewhere:
-    """The thread that goes on; one whose case has ended for good too has another after it, or gets one."""
+    """The thread that goes on; one whose case has ended for good too has another after it, or gets one.
+
+    Whoever was brought into the old thread meanwhile, by this mail or by an agent's reply, comes along.
+    """
     at = work.row.thread_id
     while (after := threads.following(unit, at)) is not None:
+        threads.bring_along(unit, at, after)
         at = after
         its_case = cases.of_thread(unit, at)
-        if its_case is None or not is_over(its_case, work):
-            return Elsewhere(at, threads.token_of(unit, at), _note(case, work, "goes on in the case after it"))
+        if its_case is not None and is_over(its_case, work):
+            continue
+        if its_case is not None and not lets_in(its_case, work):
+            return _beside(unit, at, case, work)
+        return Elsewhere(at, threads.token_of(unit, at), _note(case, work, "goes on in the case after it"))
     token = tokens.new_thread_id(work.office.keys)
     new = threads.follow(unit, at, token, work.now)
     return Elsewhere(new, token, _note(case, work, "begins a case after it"), at, Link.FOLLOWS)
+
+
+def _beside(unit: Unit, at: int, case: Any, work: Work) -> Elsewhere:
+    """The case that goes on came in by an address that asks for proof: one of the author alone, linked to it."""
+    token = tokens.new_thread_id(work.office.keys)
+    new = threads.make(unit, token, work.now)
+    key = key_of(work.row.author_address)
+    own = [one for one in threads.participants(unit, work.row.thread_id, "customer") if one.key == key]
+    threads.add_participants(unit, new, "customer", own)
+    note = _note(case, work, 'begins a case beside the one after it (threads = "strict" asks for proof)')
+    return Elsewhere(new, token, note, at, Link.POSSIBLY_BELONGS_TO)
 
 
 def _note(case: Any, work: Work, what: str) -> tuple[str, str, str]:

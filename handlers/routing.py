@@ -29,7 +29,7 @@ from handlers.acting import casegate
 from handlers.office import Office
 from handlers.opening import open_case
 from handlers.work import Work
-from storage import cases, files, messages, refined
+from storage import cases, files, messages, refined, threads
 from storage.case_values import ENDED_KINDS
 from storage.cases import Event
 from storage.database import Unit
@@ -107,9 +107,9 @@ def _answer(unit: Unit, case: Any, work: Work, *, is_new: bool) -> None:
 
 
 def _case_of(unit: Unit, thread_id: int) -> Any:
-    """The case of a thread, locked: nobody ends it while a mail is worked."""
-    case = cases.of_thread(unit, thread_id)
-    return cases.lock(unit, case.id) if case is not None else None
+    """The case of a thread, locked: nobody ends it while a mail is worked. Threads are locked before cases."""
+    case_id = threads.lock_following(unit, thread_id)
+    return cases.lock(unit, case_id) if case_id is not None else None
 
 
 def _refined(unit: Unit, work: Work) -> Work:

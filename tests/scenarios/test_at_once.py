@@ -4,16 +4,20 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
-from handlers import changing
+from handlers import changing, following
 from handlers.acting import casegate
+from handlers.changes import merging
 from storage import cases
 from storage.states import Move
+from tests.handlers.changes.hands import Hands
 from tests.support.office import World, customer_address, mail, sign
+from tests.support.waiting import wait_until
 
 MAILS = 4
 
@@ -53,6 +57,52 @@ def test_whoever_ends_a_case_while_its_mail_is_worked_leaves_the_mail_in_it(offi
         assert (office.message(one).state, office.message(one).case.number) == ("routed", 1)
         statuses = [detail["after"] for _, kind, detail in office.case(1).events if kind == "status"]
         assert statuses[-1] == office.case(1).status
+
+
+@pytest.mark.postgres
+def test_a_merge_waits_for_a_late_mail_and_neither_is_torn(
+    postgres_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job holds all threads that go on before it holds a case, as whoever merges does (decision 0031)."""
+    office = Hands(postgres_store)
+    token = office.carl().token
+    for number in (1, 2):
+        end(office, number)
+        office.clock.advance(31 * 86_400)
+        late = accept(office, token)
+        if number == 1:
+            office.route()
+    asked, is_over = Event(), following.is_over
+
+    def wait_for_the_merge(case: Any, work: Any) -> bool:
+        asked.set()
+        wait_until(lambda: waiting(office), "the merge waits")
+        return is_over(case, work)
+
+    monkeypatch.setattr(following, "is_over", wait_for_the_merge)
+    with ThreadPoolExecutor(2) as pool:
+        job = pool.submit(office.work_one, late)
+        assert asked.wait(60)
+        merged = pool.submit(merge, office)
+        assert job.result(60) is False
+        merged.result(60)
+    monkeypatch.undo()
+    office.route()
+    assert office.message(late).case.number == 3
+    office.close()
+
+
+def merge(office: Hands) -> None:
+    """Once: whoever is the victim of a deadlock fails."""
+    with office.database.move(Move.CHANGE) as unit:
+        merging.merge(unit, office.office.desk, (2, 1), office.by, is_sure=True)
+
+
+def waiting(office: World) -> bool:
+    """Whether anybody waits for a lock of the database."""
+    with office.database.read() as unit:
+        rows = unit.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        return bool(rows.scalar_one())
 
 
 def accept(office: World, token: str) -> str:
