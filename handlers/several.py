@@ -2,27 +2,30 @@
 """One mail to the addresses of several teams: they watch its case, or each gets a case of its own (several_addresses).
 
 Enters: the mail's case and its job. Leaves: watchers; or, for each other team, the mail a second time in a thread of
-theirs, as if its author had sent it to them alone. What is in a case only grows by its people's mail: machines and
-strangers bring no team to a case that exists.
+theirs, as if its author had sent it to them alone: whether it joins the case that they have of the matter is asked
+anew. What is in a case only grows by its people's mail: machines and strangers bring no team to a case that exists.
 """
 
 import json
 from typing import Any
 
-from handlers import persons, tokens
+from handlers import following, persons, tokens
 from handlers.acting import casegate
 from handlers.office import Office
 from handlers.opening import open_case
 from handlers.work import Work
-from storage import case_teams, cases, refiling, threads
+from storage import case_teams, cases, filing, refiling, threads
 from storage.address import key_of
+from storage.case_teams import Theirs
 from storage.cases import Event
 from storage.database import Unit
 from storage.messages import to_json
 from storage.refiling import Elsewhere
-from storage.threads import Link
+from storage.threads import Link, Proof
 
 Recipients = list[dict[str, Any]]
+
+_SECOND = "second"  # what the trace says of it
 
 
 def tell_others(unit: Unit, case: Any, work: Work, *, is_new: bool) -> None:
@@ -37,8 +40,10 @@ def tell_others(unit: Unit, case: Any, work: Work, *, is_new: bool) -> None:
 
 
 def is_second(row: Any) -> bool:
-    """Whether this is what another team got of a mail: its author has had all answers by the first."""
-    return bool(row.link_kind == Link.SAME_MAIL.value)
+    """Whether this is what another team got of a mail, wherever it went since: the first has had all answers."""
+    if f'"{_SECOND}"' not in row.trace:
+        return False
+    return any(note[:2] == ["case", _SECOND] for note in json.loads(row.trace)["notes"])
 
 
 def _others(case: Any, work: Work) -> dict[int, Recipients]:
@@ -66,38 +71,63 @@ def _let_watch(unit: Unit, case: Any, work: Work, team_id: int) -> None:
 
 
 def _file_with(unit: Unit, case: Any, work: Work, other: tuple[int, Recipients]) -> None:
-    """The mail in the case that the team has of this matter, or in a new one; a job routes it there.
-
-    The new case is made at once: the next mail of the thread finds it.
-    """
+    """The mail in the case that the team has of this matter, or in a new one; a job routes it there."""
     team_id, recipients = other
-    theirs = case_teams.beside(unit, case.id, team_id)
-    if theirs is not None:
-        thread_id = threads.by_token(unit, theirs.thread_token)
-        if thread_id is not None and _takes_part(unit, thread_id, key_of(work.row.author_address)):
-            _add(unit, work, (thread_id, theirs.thread_token), recipients)
-            return
+    known = case_teams.of_matter(unit, case.id, team_id)
+    if any(one.case.id == case.id for one in known):
+        return  # theirs was merged into this one: the mail is there already
+    mine = [one for one in known if persons.customer_wrote(work) and _takes_part(unit, one.thread_id, work)]
+    welcome = [one for one in mine if following.lets_in(one.case, work)]
+    if welcome:
+        running = [one for one in welcome if not following.is_over(one.case, work)]
+        _join(unit, case, work, (running or welcome)[0], recipients)
+    elif mine:  # they ask for proof of which there is not enough: the author's own case, beside theirs
+        _begin(unit, work, recipients, (mine[0].thread_id, Link.POSSIBLY_BELONGS_TO), {key_of(work.row.author_address)})
+    else:
+        _begin(unit, work, recipients, (work.row.thread_id, Link.SAME_MAIL), _named(work.row))
+
+
+def _join(unit: Unit, case: Any, work: Work, theirs: Theirs, recipients: Recipients) -> None:
+    """Whom a proven author copies belongs to their case as well, and the two stand beside each other."""
+    if work.row.proof == Proof.PROVEN.value:
+        threads.add_participants(unit, theirs.thread_id, "customer", _people(unit, work.row, _named(work.row)))
+    place = theirs.thread_id, threads.token_of(unit, theirs.thread_id)
+    _add(unit, work, place, recipients, (work.row.thread_id, Link.SAME_MAIL))
+    if case_teams.link(unit, case.id, theirs.case.id):
+        for one, number in ((case, theirs.case.number), (theirs.case, case.number)):
+            told: dict[str, object] = {"kind": Link.SAME_MAIL.value, "number": number}
+            cases.add_event(unit, one.id, Event(casegate(work.now).actor, "linked", told), work.now)
+
+
+def _begin(unit: Unit, work: Work, recipients: Recipients, beside: tuple[int, Link], people: set[str]) -> None:
+    """A case of theirs, made at once: the next mail of the thread finds it."""
     token = tokens.new_thread_id(work.office.keys)
     thread_id = threads.make(unit, token, work.now)
-    threads.add_participants(unit, thread_id, "customer", _people(unit, work.row))
-    row = _add(unit, work, (thread_id, token), recipients)
-    open_case(unit, row, work.office, work.now)
+    threads.add_participants(unit, thread_id, "customer", _people(unit, work.row, people))
+    open_case(unit, _add(unit, work, (thread_id, token), recipients, beside), work.office, work.now)
 
 
-def _add(unit: Unit, work: Work, place: tuple[int, str], recipients: Recipients) -> Any:
+def _add(unit: Unit, work: Work, place: tuple[int, str], recipients: Recipients, beside: tuple[int, Link]) -> Any:
     named = ", ".join(str(one["address"]) for one in recipients)
-    note = ("case", "second", f'several_addresses = "linked_cases" of the desk: message {work.row.id}, for {named}')
+    note = ("case", _SECOND, f'several_addresses = "linked_cases" of the desk: message {work.row.id}, for {named}')
     silent = [{name: value for name, value in one.items() if name != "notify"} for one in recipients]
     made = (tokens.new_name(work.now), work.now, to_json(silent))
-    return refiling.add(unit, work.row, Elsewhere(*place, note, work.row.thread_id, Link.SAME_MAIL), made)
+    return refiling.add(unit, work.row, Elsewhere(*place, note, *beside), made)
 
 
-def _takes_part(unit: Unit, thread_id: int, key: str) -> bool:
-    return key in {one.key for one in threads.participants(unit, thread_id, "customer")}
+def _takes_part(unit: Unit, thread_id: int, work: Work) -> bool:
+    """Under this address, or if it is proven under another one of theirs."""
+    key = key_of(work.row.author_address)
+    others = filing.same_person(unit, key) if work.row.proof == Proof.PROVEN.value else []
+    return bool(threads.with_any(unit, [thread_id], [key, *others]))
 
 
-def _people(unit: Unit, row: Any) -> list[threads.Person]:
-    """Those of the thread who write or get this mail."""
+def _named(row: Any) -> set[str]:
+    """Those who write or get this mail."""
     named = {key_of(address) for _, address in json.loads(row.to_) + json.loads(row.cc)}
-    named.add(key_of(row.author_address))
-    return [one for one in threads.participants(unit, row.thread_id, "customer") if one.key in named]
+    return {*named, key_of(row.author_address)}
+
+
+def _people(unit: Unit, row: Any, keys: set[str]) -> list[threads.Person]:
+    """These of the mail's thread."""
+    return [one for one in threads.participants(unit, row.thread_id, "customer") if one.key in keys]
