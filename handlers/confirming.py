@@ -59,7 +59,7 @@ def _wished(row: Any) -> list[dict[str, Any]]:
 
 
 def _is_authors_own(work: Work) -> bool:
-    """Whether the report goes to nobody but a proven author of the thread; a null reverse-path gets none (RFC 5321 §4.5.5)."""
+    """Whether the report goes to nobody but a proven author of the thread (RFC 5321 §4.5.5: never to a null one)."""
     row = work.row
     is_same = bool(row.reverse_path) and row.reverse_path.lower() == row.author_address.lower()
     return is_same and persons.takes_part(row) and json.loads(row.authentication).get("aligned") is True

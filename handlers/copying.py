@@ -11,7 +11,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from handlers import message_ids, tokens
+from handlers import message_ids, persons, tokens
 from handlers.authentication_results import forged_spans
 from handlers.classification import Class
 from handlers.copies import CopyPlan, agent_copy
@@ -25,7 +25,6 @@ from storage.address import BadAddress, parse
 from storage.cases import Event, add_event
 from storage.database import Unit
 from storage.outbox import Outgoing
-from storage.threads import Proof
 
 AGENT_ADDRESS_LIFE = timedelta(days=365)
 
@@ -87,16 +86,11 @@ def _readdressed(section: bytes, case: Any, work: Work) -> bytes:
     """Whom an agent's Reply-All may hold: not a customer's own reply address, nor whom a guest names."""
     team = work.office.desk.teams.get(case.team_id)
     shown = mailbox_octets(Mailbox(team.value.display_name, team.value.sender)) if team is not None else KEEP
-    head, is_guests = scan(section), _is_guests(work.row)
+    head, is_guests = scan(section), persons.is_guests(work.row)
     fields = [_field(head, field, shown, work, is_guests=is_guests) for field in head.fields]
     if is_guests:
         fields.append(fold(b"To", shown if team is not None else _NOBODY))
     return b"".join(fields) + b"\r\n"
-
-
-def _is_guests(row: Any) -> bool:
-    """Whether it joined a thread in which its author takes no part: a third party who was let in, or a bounce."""
-    return row.proof == Proof.THIRD_PARTY.value and row.linked_thread_id is None
 
 
 def _field(head: Head, field: Field, shown: bytes, work: Work, *, is_guests: bool) -> bytes:

@@ -4,12 +4,13 @@
 The customers' side knows their own mails by their own ids and our replies by ours; an agent's side knows the customers'
 mails by the ids of their copies and their own replies by the ids their client gave. No id crosses over. An id that is
 not ASCII is left out: few servers take such a header section (RFC 6532). So is that of a mail whose author takes no
-part: a third party who was let in, or a mail system, is none of the customers.
+part or is nobody: a third party who was let in, or a mail system under whatever name, is none of the customers.
 """
 
 from collections.abc import Collection, Iterable
 from typing import Protocol
 
+from handlers import persons
 from storage.address import key_of
 
 MAX_REFERENCES = 20  # the root and the nearest ones (RFC 5322 §3.6.4)
@@ -22,6 +23,8 @@ class Carried(Protocol):
     direction: str
     own_id: str
     author_address: str
+    proof: str
+    linked_thread_id: int | None
     kind: str | None
     agent_id: int | None
     sent_id: str | None
@@ -32,7 +35,7 @@ def customers_side(rows: Iterable[Carried], people: Collection[str]) -> dict[int
     side: dict[int, str] = {}
     for row in rows:
         if row.direction == "inbound":
-            known = row.own_id if not row.author_address or key_of(row.author_address) in people else None
+            known = row.own_id if key_of(row.author_address) in people and not persons.is_guests(row) else None
         else:
             known = row.sent_id if row.kind == "reply" else None
         if known and known.isascii():

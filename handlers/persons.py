@@ -7,6 +7,7 @@ from typing import Any
 from handlers.classification import AUTOMATIC, Class
 from handlers.refining import is_surely_automatic
 from handlers.work import Work
+from storage.threads import Proof
 
 _CUSTOMERS = frozenset({"proven", "likely"})
 PEOPLE = frozenset({Class.PERSON.value, Class.LIST.value, Class.CALENDAR.value})
@@ -21,6 +22,11 @@ def customer_wrote(work: Work) -> bool:
 def takes_part(row: Any) -> bool:
     """Whether its author was found to be of its thread."""
     return row.proof in _CUSTOMERS
+
+
+def is_guests(row: Any) -> bool:
+    """Whether it joined a thread in which its author takes no part: a third party who was let in, or a bounce."""
+    return row.proof == Proof.THIRD_PARTY.value and row.linked_thread_id is None
 
 
 def may_be_a_persons(work: Work) -> bool:

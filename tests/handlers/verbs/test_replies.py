@@ -236,6 +236,27 @@ def test_the_customers_side_and_the_agents_side_each_see_one_thread(world: World
     assert field(world.sent("reply")[-1], "in-reply-to") == f"<{first.message_id}>"
 
 
+@pytest.mark.parametrize(
+    "author", ["mailer-daemon@evil.example", "a@evil.example, b@evil.example", f"Carl <{CARL}>", ""]
+)
+def test_no_id_that_a_bounce_chose_reaches_a_customer(world: World, author: str) -> None:
+    first, copy = opened(world)
+    world.reply(answer(copy), to_of(copy))
+    ours = world.sent("reply")[-1]
+    report = "--b\r\n\r\nNo.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n--b--"
+    chosen = {"message_id": "<call-me-on-555@evil.example>", "in_reply_to": "<or-on-556@evil.example>"}
+    kind = {"content_type": 'multipart/report; report-type=delivery-status; boundary="b"'}
+    found = world.receive(mail(author, report, **chosen, **kind), ours.reverse_path, sender=None)
+    assert found.case.number == 1
+    second = world.carl(in_reply_to=field(ours, "message-id"))
+    (copy,) = (one for one in world.sent("copy") if one.message_seq == second.seq)
+    world.reply(answer(copy, message_id="<ann2@canary-host.example>"), to_of(copy))
+    (last,) = (one for one in world.sent("reply") if one.id != ours.id)
+    known = [f"<{first.message_id}>", field(ours, "message-id"), f"<{second.message_id}>"]
+    assert field(last, "references").split() == known
+    assert b"evil.example" not in last.octets
+
+
 def to_of_reply(reply: object) -> str:
     return field(reply, "reply-to").strip("<>")
 
