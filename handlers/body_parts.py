@@ -5,7 +5,6 @@ Enters: the parts. Leaves: three lists, each in the order of the mail. Of altern
 text and the page for the HTML; what stands beside them belongs to both. Every leaf is in some list: nothing vanishes.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from handlers.mime_parts import Part
@@ -13,7 +12,15 @@ from handlers.mime_parts import Part
 PAGE = "text/html"
 _SHOWN = ("text/plain", PAGE)
 # Text that people can read, but that programs offer as a file: shown where there is nothing else.
-_READABLE = ("text/enriched", "text/richtext", "text/markdown", "text/x-markdown", "text/x-amp-html", "text/watch-html")
+_READABLE = (
+    *_SHOWN,
+    "text/enriched",
+    "text/richtext",
+    "text/markdown",
+    "text/x-markdown",
+    "text/x-amp-html",
+    "text/watch-html",
+)
 _MEDIA = ("image/", "audio/", "video/")
 
 
@@ -32,22 +39,22 @@ def bodies(parts: tuple[Part, ...]) -> Bodies:
     for part in parts:
         children.setdefault(part.parent, []).append(part)
     found = Bodies()
-    _sort(found, children, children[None], "mixed", is_alternative=False)
+    _sort(found, children, None, is_alternative=False)
     if not found.text:
         found.text = [part for part in found.files if part.about.type in _READABLE and not _is_file(part)][:1]
     return found
 
 
-def _sort(
-    found: Bodies, children: dict[int | None, list[Part]], parts: Iterable[Part], kind: str, *, is_alternative: bool
-) -> None:
+def _sort(found: Bodies, children: dict[int | None, list[Part]], above: Part | None, *, is_alternative: bool) -> None:
     before = len(found.text), len(found.html)
-    for place, part in enumerate(parts):
+    kind = above.about.type.partition("/")[2] if above is not None else "mixed"
+    below = children[above.number if above is not None else None]
+    root = _root(above, below) if above is not None and kind == "related" else below[0]
+    for part in below:
         if not part.is_leaf:
-            below = part.about.type.partition("/")[2]
-            nested = is_alternative or below == "alternative"
-            _sort(found, children, children[part.number], below, is_alternative=nested)
-        elif not _is_shown(part, place, kind):
+            nested = is_alternative or part.about.type == "multipart/alternative"
+            _sort(found, children, part, is_alternative=nested)
+        elif not _is_shown(part, kind, is_root=part is root):
             found.files.append(part)
         elif is_alternative:
             (found.html if part.about.type == PAGE else found.text).append(part)
@@ -56,6 +63,14 @@ def _sort(
             found.html.append(part)
     if kind == "alternative":
         _complete(found, *before)
+
+
+def _root(above: Part, below: list[Part]) -> Part:
+    """What the others belong to: the part that `start` names, else the first, else the first that has words."""
+    start = above.about.start
+    able = [part for part in below if not part.is_leaf or (part.about.type in _SHOWN and not _is_file(part))]
+    named = (part for part in able if start and part.about.content_id == start)
+    return next(named, able[0] if able else below[0])
 
 
 def _complete(found: Bodies, texts: int, pages: int) -> None:
@@ -67,13 +82,13 @@ def _complete(found: Bodies, texts: int, pages: int) -> None:
         found.html += text
 
 
-def _is_shown(part: Part, place: int, kind: str) -> bool:
+def _is_shown(part: Part, kind: str, *, is_root: bool) -> bool:
     """A multipart in which no part was found is text too, for it must show something."""
     if part.about.type.startswith("multipart/"):
         return True
     if part.about.type not in _SHOWN or _is_file(part):
         return False
-    return place == 0 or not (kind == "related" or part.about.name)
+    return is_root or not (kind == "related" or part.about.name)
 
 
 def _is_file(part: Part) -> bool:

@@ -21,11 +21,20 @@ _TYPE = re.compile(rb"\s*([\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127})")
 _PARAMETER = re.compile(
     rb';\s*+([^\s=;"*]++)(\*\d{1,3}+)?(\*)?\s*+=\s*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"?|([^;\s]*+))', re.DOTALL
 )
+# A name wherever it stands outside of quotes; without quotes it ends before a semicolon or the next parameter.
+_NAME, _FILE_NAME = (
+    re.compile(
+        rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|(?<![\w*-])(?i:' + name + rb")(?:(?P<star>\*)|\s*+=\s*+"
+        rb'(?:"(?P<quoted>[^"\\]*+(?:\\.[^"\\]*+)*+)"?|(?P<bare>(?:(?!\s[A-Za-z][\w*-]{0,30}=)[^;"])*+))(?P<end>))',
+        re.DOTALL,
+    )
+    for name in (b"name", b"filename")
+)
 _BOUNDARY = re.compile(rb'(?i)(?<![\w*-])boundary\s*+=\s*+(?:"([^"]{1,250}+)"|([^\s;"]{1,250}+))')
 _UNSAFE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
-_DEVICE = re.compile(r"(?i)(?:con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(?:\.|$)")
+_DEVICE = re.compile(r"(?i)(?:con|prn|aux|nul|(?:com|lpt)[\d¹²³]|conin\$|conout\$) *(?:\.|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,7 @@ class Description:
     location: str = ""
     is_delsp: bool = False
     method: str = ""
+    start: str = ""
 
 
 def fields(section: bytes) -> Iterator[tuple[str, bytes]]:
@@ -61,7 +71,9 @@ def describe(section: bytes, default_type: str = "text/plain") -> Description:
     media_type, parameters = _media_type(values.get("content-type", b""), default_type)
     shown = values.get("content-disposition", b"")
     disposition, _, _ = shown.partition(b";")
-    named = parameters_of(shown).get("filename") or parameters.get("name", "")
+    if b"=" in disposition:  # the word was forgotten; RFC 2183 §2.8: what is not known is an attachment
+        disposition = b"attachment"
+    named = _named(_FILE_NAME, shown) or _named(_NAME, values.get("content-type", b""))
     return Description(
         type=media_type,
         charset=parameters.get("charset", "").strip().lower(),
@@ -74,7 +86,23 @@ def describe(section: bytes, default_type: str = "text/plain") -> Description:
         location=re.sub(r"\s", "", _word(values.get("content-location", b""), keep_case=True)),  # RFC 2557 §4.4.1
         is_delsp=parameters.get("delsp", "").strip().lower() == "yes",
         method=safe_name(parameters.get("method", "")).lower(),
+        start=parameters.get("start", "").strip("<> "),  # RFC 2387 §3.2
     )
+
+
+def _named(place: re.Pattern[bytes], value: bytes) -> str:
+    """The name as it was meant: blanks, a comment or no semicolon before it, single quotes, a path of Windows."""
+    places = [one for one in place.finditer(value) if one["star"] or one["end"] is not None]
+    found = places[0] if places else None
+    if found is None or any(one["star"] for one in places):
+        known = parameters_of(value if value.startswith(b";") else b";" + value.partition(b";")[2])
+        return known.get("filename" if place is _FILE_NAME else "name", "")
+    quoted, bare = found["quoted"], found["bare"].strip() if found["bare"] is not None else b""
+    if quoted is not None:
+        bare = re.sub(rb'\\(["\\])', rb"\1", quoted)
+    elif len(bare) > 1 and bare.startswith(b"'") and bare.endswith(b"'"):
+        bare = bare[1:-1]
+    return bare.decode("utf-8", "surrogateescape")
 
 
 def _boundary(media_type: str, parameters: dict[str, str], value: bytes) -> bytes:

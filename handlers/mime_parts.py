@@ -13,8 +13,10 @@ from encodings import normalize_encoding
 from encodings.aliases import aliases
 from typing import NamedTuple
 
+from handlers import uuencoding
 from handlers.mime_fields import Description, describe
 
+UUENCODED = ("uuencode", "x-uuencode", "x-uue", "uue")
 MAX_DEPTH = 50
 MAX_PARTS = 500
 MAX_BOUNDARY_OCTETS = 256  # RFC 2046 §5.1.1 allows 70; some clients write more
@@ -76,6 +78,9 @@ def decode_octets(body: bytes, encoding: str) -> bytes:
         return b"".join(map(_base64, re.split(b"=+", body.translate(None, _NOT_BASE64))))
     if encoding == "quoted-printable":
         return a2b_qp(body)
+    if encoding in UUENCODED:
+        decoder = uuencoding.Decoder()
+        return decoder.feed(body) + decoder.finish()
     return body
 
 
@@ -173,8 +178,9 @@ class _Scan:
                 return at, end
             if content.startswith(b"--", at) and self._delimiter(at, end) is not None:
                 return at, at
-            if not is_mail and _FIELD_START.match(content, at, end) is None:
-                return at, at  # a part without the blank line: its text must not be lost
+            is_lost = not is_mail or (at == 0 and not content.startswith((b"From ", b">From ")))
+            if is_lost and _FIELD_START.match(content, at, end) is None:
+                return at, at  # a part without the blank line, or a mail without fields: its text must not be lost
             at = end
         return at, at
 

@@ -12,7 +12,8 @@ from binascii import a2b_base64, a2b_qp
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
-from handlers.mime_parts import Span
+from handlers.mime_parts import UUENCODED, Span
+from handlers.uuencoding import Decoder
 
 RUN_OCTETS = 128 * 1024  # of a run; a header section of a part beyond it is read as far as here
 LAST_OCTETS = 4  # the line end before a delimiter, and two more
@@ -81,6 +82,7 @@ class Hashing:
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
         self._held = b""
+        self._lines_of_uu = Decoder()
         self._digest = hashlib.sha256()
         self.size, self.first = 0, b""
 
@@ -91,7 +93,10 @@ class Hashing:
 
     def finish(self) -> str:
         """The SHA-256 of the decoded octets."""
-        self._take(_base64(self._held) if self._encoding == "base64" else a2b_qp(self._held))
+        if self._encoding in UUENCODED:
+            self._take(self._lines_of_uu.finish())
+        else:
+            self._take(_base64(self._held) if self._encoding == "base64" else a2b_qp(self._held))
         return self._digest.hexdigest()
 
     def _take(self, decoded: bytes) -> None:
@@ -105,6 +110,8 @@ class Hashing:
             return self._base64_runs(octets)
         if self._encoding == "quoted-printable":
             return (a2b_qp(self._lines(octets)),)
+        if self._encoding in UUENCODED:
+            return (self._lines_of_uu.feed(octets),)
         return (octets,)
 
     def _base64_runs(self, octets: bytes) -> Iterator[bytes]:

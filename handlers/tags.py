@@ -22,7 +22,7 @@ _TAG = re.compile(
 
 
 def scanned(page: str, silent: Collection[str] = SILENT) -> Iterator[tuple[str, re.Match[str] | None]]:
-    """(words, tag behind them): `name`, `close` "/" of an end tag, `end` empty when cut off, `open` a quote unclosed."""
+    """(words, tag behind them): `name`, `close` "/" of an end tag, `end` empty when cut off, `open` a lone quote."""
     at, never_closed = 0, set[str]()
     while (tag := _TAG.search(page, at)) is not None:
         yield page[at : tag.start()], tag if tag["name"] else None

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from handlers.mime_fields import describe, safe_name
 from handlers.mime_parts import MAX_DEPTH, MAX_PARTS, decode, is_whole, parts, text, to_text
+from handlers.reading import read
 
 MIXED = (
     b'Content-Type: multipart/mixed; boundary="a b"\r\n\r\npreamble\r\n--a b\r\n\r\nfirst\r\n--a b  \r\n'
@@ -187,3 +188,70 @@ def test_a_nasty_megabyte_costs_about_what_plain_text_costs(name):
         return time.process_time() - start
 
     assert cost(NASTY[name]) < 10 * cost(plain) + 0.5
+
+
+NAMES = [
+    # blanks without quotes, and what follows without a semicolon
+    (b"Content-Type: a/b; name=my long file.pdf", "my long file.pdf"),
+    (b"Content-Type: a/b; name=my file.pdf charset=utf-8", "my file.pdf"),
+    # other quotes
+    (b"Content-Disposition: attachment; filename='my file.pdf'", "my file.pdf"),
+    # encoded words without quotes
+    (b"Content-Type: a/b; name==?UTF-8?Q?=C3=BC?= =?UTF-8?Q?.pdf?=", "ü.pdf"),
+    # a comment before it, and no semicolon
+    (b'Content-Type: a/b (hi); (c) name="a.pdf" (x)', "a.pdf"),
+    (b'Content-Type: a/b name="a.pdf"', "a.pdf"),
+    # the word is missing
+    (b"Content-Disposition: filename=a.png", "a.png"),
+    (b"Content-Disposition: ; filename=a.png", "a.png"),
+    # a path, and quotes within
+    (rb'Content-Type: a/b; name="C:\temp\a.pdf"', "a.pdf"),
+    (rb'Content-Type: a/b; name="a\"b.pdf"', 'a"b.pdf'),
+    # no name within the value of another parameter
+    (b'Content-Type: a/b; x="; name=a.pdf"', ""),
+    # the form of RFC 2231 goes before
+    (b"Content-Disposition: attachment; filename=\"a.txt\"; filename*=UTF-8''%C3%BC.txt", "ü.txt"),
+    # devices of Windows
+    ("Content-Type: a/b; name=COM¹.txt".encode(), "_COM¹.txt"),
+]
+
+
+@pytest.mark.parametrize(("field", "name"), NAMES)
+def test_names_are_read_as_they_were_meant(field, name):
+    assert describe(field + b"\r\n").name == name
+
+
+def test_a_mail_without_fields_keeps_its_first_line():
+    assert text(b"Dear all\r\n\r\nmore", parts(b"Dear all\r\n\r\nmore")[0]) == "Dear all\n\nmore"
+
+
+@pytest.mark.parametrize("encoding", [b"x-uuencode", b"uuencode"])
+def test_uuencoded_parts_are_decoded(encoding):
+    content = b"Content-Transfer-Encoding: " + encoding + b"\r\n\r\nhi\r\nbegin 644 a\r\n#0V%T\r\n`\r\nend\r\nbye\r\n"
+    assert decode(content, parts(content)[0]) == b"Cat"
+
+
+def related(parameters, *below):
+    head = b"Content-Type: multipart/related; boundary=b" + parameters + b"\r\n\r\n"
+    return head + b"".join(b"--b\r\n" + one + b"\r\n" for one in below) + b"--b--\r\n"
+
+
+IMAGE = b"Content-Type: image/png\r\nContent-ID: <i>\r\n\r\nx"
+PAGE = b"Content-Type: text/html\r\nContent-ID: <root>\r\n\r\n<p>page"
+RELATED = [
+    # RFC 2387 §3.2: start names the root
+    (related(b'; start="<root>"', IMAGE, PAGE), "page"),
+    (related(b'; start="<root>"', b"Content-Type: text/plain\r\n\r\nother", PAGE), "page"),
+    # it names nothing, or what has no words: the first that has some
+    (related(b'; start="<i>"', IMAGE, PAGE), "page"),
+    (related(b"", IMAGE, PAGE), "page"),
+    (related(b"", IMAGE, b"Content-Type: text/plain\r\n\r\nwords"), "words"),
+    # a named text is shown where there is no other
+    (b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: a/b\r\n\r\nx\r\n--b\r\n"
+     b"Content-Type: text/plain; name=a.txt\r\n\r\nwords\r\n--b--\r\n", "words"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "words"), RELATED)
+def test_what_belongs_together_shows_its_words(content, words):
+    assert read(content).text.strip() == words
