@@ -23,15 +23,16 @@ from storage.desk import AgentRow
 from storage.outbox import Outgoing
 
 
-def brief(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
-    """Write it into the outbox."""
+def brief(unit: Unit, which: tuple[Any, int], agent_id: int, work: Work) -> None:
+    """Write it into the outbox; `which` is the case that was made, and the number of the one that has it now."""
+    case, number = which
     agent = work.office.desk.agent_by_id(agent_id)
     if agent is None:
         return
     keys, token = work.office.keys, case.thread_token
     name = tokens.new_name(work.now)
     message_id = tokens.message_id(keys, token, name)
-    content = _section(case, agent, message_id, work) + text_part(_words(unit, case, work))
+    content = _section((case, number), agent, message_id, work) + text_part(_words(unit, case, work))
     outbox.put(
         unit,
         Outgoing(
@@ -51,7 +52,8 @@ def brief(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
     )
 
 
-def _section(case: Any, agent: AgentRow, message_id: str, work: Work) -> bytes:
+def _section(which: tuple[Any, int], agent: AgentRow, message_id: str, work: Work) -> bytes:
+    case, number = which
     keys, token = work.office.keys, case.thread_token
     until = work.now + AGENT_ADDRESS_LIFE
     reply_to = tokens.reply_address(keys, token, agent.value.address.key, tokens.Role.AGENT, until)
@@ -67,7 +69,7 @@ def _section(case: Any, agent: AgentRow, message_id: str, work: Work) -> bytes:
             fold(b"Message-ID", bracketed(message_id)),
             loop_mark(message_id),
             fold(b"X-Casegate-Thread", token.encode()),
-            fold(b"X-Casegate-Case", work.office.desk.sections.cases.label(case.number).encode()),
+            fold(b"X-Casegate-Case", work.office.desk.sections.cases.label(number).encode()),
             fold(b"X-Casegate-Author", case.contact_address.encode()),
             b"MIME-Version: 1.0\r\n",
         )

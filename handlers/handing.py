@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An agent new to a case gets all of the customer's mail that they have not had, and of a case made by hand its text.
+"""An agent new to a case gets all of the customer's mail that they have not had, and of cases made by hand the text.
 
 Enters: a case that has a new owner. Leaves: copies in the outbox. Whoever changes owners without a signer leaves a
 mark in the case (`copies_due_at`), in the same transaction; the sweep then comes here, which is the move `hand`.
@@ -11,7 +11,7 @@ from typing import Any
 
 from handlers import briefing, copying, received
 from handlers.work import Work
-from storage import cases, content, messages
+from storage import case_changes, cases, content, messages
 from storage.database import Unit
 from storage.states import MessageState
 
@@ -28,10 +28,10 @@ def hand_over(unit: Unit, case_id: int, work: Work) -> bool:
 
 
 def give_all(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
-    """Copies of what the agent has not had; doing it twice is harmless."""
+    """Copies of what the agent has not had, each in its own thread; doing it twice is harmless."""
     has = cases.copied_to(unit, case.id, agent_id)
-    if case.source == "hand" and None not in has:
-        briefing.brief(unit, case, agent_id, work)
+    for made in case_changes.untold(unit, case.id, agent_id):
+        briefing.brief(unit, (made, case.number), agent_id, work)
     for thread_id in cases.threads_of(unit, case.id):
         for row in messages.of_thread(unit, thread_id):
             if row.direction == "inbound" and row.state == MessageState.ROUTED.value and row.seq not in has:

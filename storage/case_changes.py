@@ -117,6 +117,20 @@ def contact_of(unit: Unit, here: Any, token: str) -> str:
     return str(unit.execute(rows).scalar() or "")
 
 
+def untold(unit: Unit, case_id: int, agent_id: int) -> Rows:
+    """The cases made by hand whose first thread is in this case, and whose text this agent has not had."""
+    told = select(outbox.c.thread_id).where(
+        outbox.c.kind == "copy",
+        outbox.c.agent_id == agent_id,
+        outbox.c.message_seq.is_(None),
+        outbox.c.thread_id == thread.c.id,
+    )
+    rows = select(case).join(thread, thread.c.token == case.c.thread_token)
+    return unit.execute(
+        rows.where(thread.c.case_id == case_id, case.c.source == "hand", ~told.exists()).order_by(case.c.id)
+    ).all()
+
+
 def began_with(unit: Unit, token: str) -> str:
     """The contact of the case that began with this thread, wherever the thread is now; nothing where none did."""
     return str(unit.execute(select(case.c.contact_address).where(case.c.thread_token == token)).scalar() or "")

@@ -205,3 +205,41 @@ def test_the_text_of_a_case_made_by_hand_leads_to_its_own_conversation(hands: Ha
     octets = mail(str(ANN), to=field(brief, "reply-to"), in_reply_to=field(brief, "message-id"))
     assert isinstance(hands.reply(octets, field(brief, "reply-to")), str)
     assert hands.sent("reply")[-1].to == [DORA]
+
+
+def made_by_hand(hands: Hands, customer: str, owner: str) -> int:
+    """A case that an agent opened for a customer, and that this one has; its number."""
+    making = Making("support@firm.example", Person("", customer, customer), "Press hums", f"For {customer}.")
+    with hands.database.move(Move.EDIT) as unit:
+        number = int(by_hand.make(unit, hands.office.desk, tokens.new_thread_id(KEYS), making, hands.by).number)
+    give(hands, number, owner)
+    return number
+
+
+def give(hands: Hands, number: int, owner: str) -> None:
+    with hands.database.move(Move.EDIT) as unit:
+        wanted = {"owner_id": hands.office.desk.agents[owner].id, "queue": None, "copies_due_at": hands.now}
+        changing.change(unit, hands.office.desk, case_changes.by_number(unit, number), wanted, hands.by)
+    hands.sweep()
+
+
+def briefs(hands: Hands, owner: str) -> list[tuple[str, bytes]]:
+    """Of which customer this agent was told by a case's text, and what."""
+    mine = [one for one in hands.sent("copy") if one.agent_id == hands.office.desk.agents[owner].id]
+    return [(field(one, "x-casegate-author"), one.octets.rpartition(b"\r\n\r\n")[2].strip()) for one in mine]
+
+
+def test_whoever_owns_merged_cases_has_the_text_of_each_once(hands: Hands):
+    numbers = made_by_hand(hands, CARL, "ann"), made_by_hand(hands, DORA, "bob")
+    carls, doras = (CARL, f"For {CARL}.".encode()), (DORA, f"For {DORA}.".encode())
+    assert (briefs(hands, "ann"), briefs(hands, "bob")) == ([carls], [doras])
+    hands.merge(numbers[1], numbers[0], is_sure=True)
+    assert briefs(hands, "ann") == [carls, doras]
+    give(hands, numbers[0], "bob")
+    give(hands, numbers[0], "ann")
+    assert (briefs(hands, "ann"), briefs(hands, "bob")) == ([carls, doras], [doras, carls])
+    doras_brief = [one for one in hands.sent("copy") if field(one, "x-casegate-author") == DORA][-1]
+    assert field(doras_brief, "x-casegate-case") == str(numbers[0])
+    octets = mail(str(ANN), to=field(doras_brief, "reply-to"), in_reply_to=field(doras_brief, "message-id"))
+    assert isinstance(hands.reply(octets, field(doras_brief, "reply-to")), str)
+    assert hands.sent("reply")[-1].to == [DORA]
