@@ -8,11 +8,11 @@ winmail.dat holds stands behind it in the list, and its text where the mail has 
 
 import html as entities
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import islice
 
-from handlers import rtf, tnef
+from handlers import rtf, tnef, uuencoding
 from handlers.body_parts import PAGE, Bodies, bodies, is_media
 from handlers.charsets import characters
 from handlers.enriched import plain
@@ -26,6 +26,7 @@ from handlers.tags import scanned
 
 MAX_TEXT_CHARACTERS = 500_000
 MAX_PACKED = 20  # winmail.dats of a mail that are opened
+MAX_INLINE = 200
 MAX_UNPACKED = 200  # files in them
 
 _LINES = {"br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "ul", "ol", "table", "blockquote", "pre", "hr"}
@@ -95,7 +96,8 @@ def read(content: bytes, budget: Budget | None = None) -> Reading:
 def files(content: bytes, found: Bodies | None = None) -> Iterator[File]:
     """Every attachment with its octets, one after the other."""
     packed = unpacked = 0
-    for part in (found or bodies(parts(content))).files:
+    found = found or bodies(parts(content))
+    for part in found.files:
         octets = decode(content, part)
         yield File(_about(part, octets), octets, part.about.charset, part.about.method)
         if _is_tnef(part) and packed < MAX_PACKED:
@@ -103,6 +105,16 @@ def files(content: bytes, found: Bodies | None = None) -> Iterator[File]:
             for one in islice(tnef.files(octets), MAX_UNPACKED - unpacked):
                 unpacked += 1
                 yield _unpacked(part.about.name, one)
+    for part in found.text:
+        if part.about.type == "text/plain":
+            yield from inline(decode(content, part))
+
+
+def inline(octets: bytes) -> Iterator[File]:
+    """The files that stand in a text, uuencoded."""
+    for name, within in islice(uuencoding.files(octets), MAX_INLINE):
+        about = _unpacked("", tnef.PackedFile(name, "", within)).about
+        yield File(replace(about, within=""), within)
 
 
 def _about(part: Part, octets: bytes) -> Attachment:
@@ -142,6 +154,7 @@ def is_packed(about: Description) -> bool:
 def _characters(content: bytes, part: Part) -> str:
     """A text leaf as characters, line ends LF, without NUL and lone surrogates (dependencies G19)."""
     octets = decode(content, part)
+    octets = uuencoding.without_files(octets) if part.about.type == "text/plain" else octets
     text = characters(octets, part.about.charset, is_page=part.about.type == PAGE)
     return scrub(text).replace("\r\n", "\n")
 

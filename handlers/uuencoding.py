@@ -7,6 +7,7 @@ or the files and the text without them. Never fails: a line that cannot be read 
 
 import re
 from binascii import Error, a2b_uu
+from collections.abc import Iterator
 
 LONGEST_LINE = 1_000
 
@@ -42,14 +43,10 @@ class Decoder:
         return b"" if self._is_done else _decoded(line)
 
 
-def files(octets: bytes) -> list[tuple[str, bytes]]:
+def files(octets: bytes) -> Iterator[tuple[str, bytes]]:
     """Name and octets of each file within a text."""
-    if b"begin " not in octets:
-        return []
-    return [
-        (one[1].strip().decode("utf-8", "surrogateescape"), b"".join(map(_decoded, one[2].splitlines())))
-        for one in _FILE.finditer(octets)
-    ]
+    for one in _FILE.finditer(octets) if b"begin " in octets else ():
+        yield one[1].strip().decode("utf-8", "surrogateescape"), b"".join(map(_decoded, one[2].splitlines()))
 
 
 def without_files(octets: bytes) -> bytes:
