@@ -13,7 +13,7 @@ from handlers import reading
 from handlers.body_parts import bodies
 from handlers.headers import Head
 from handlers.mime_fields import Description
-from handlers.mime_parts import Span, parts
+from handlers.mime_parts import Span, decode_octets, parts
 from handlers.piecewise import Hashing, Skeleton
 from handlers.reading import Attachment
 from handlers.sniffing import sniff
@@ -23,6 +23,7 @@ from storage.files import FileOfMail
 
 MAX_FILES = 200
 SMALL_OCTETS = 512 * 1024
+MAX_TEXT_OCTETS = 512 * 1024
 
 _TEXT = (b"text/plain", b"text/html")
 
@@ -48,9 +49,9 @@ def of_mail(look: Look, content_id: int, head: Head) -> tuple[Attachment, ...]:
 
 def of_whole(head: Head) -> tuple[FileOfMail, ...]:
     """The same of a mail that is all there: the content of `head` is the whole of it."""
-    if not _may_have_some(head):
-        return ()
     octets = head.content
+    if not _may_have_some(head) and b"\nbegin " not in octets:
+        return ()
     if len(octets) <= SMALL_OCTETS:
         return rows(_of_small(octets))
     return rows(tuple(islice(_of_large(lambda: content.chunks(octets)), MAX_FILES)))
@@ -85,10 +86,11 @@ def _of_large(pieces: Callable[[], Iterable[bytes]]) -> Iterator[Attachment]:
     octets = skeleton.finish()
     if skeleton.is_too_long:
         return
-    found = bodies(parts(octets)).files[:MAX_FILES]
-    places = [(skeleton.span(part.body), _part(part.header.of(octets), part.about)) for part in found]
-    _feed(pieces(), places)
-    for _, part in places:
+    found = bodies(parts(octets))
+    files = [(skeleton.span(one.body), _part(one.header.of(octets), one.about)) for one in found.files[:MAX_FILES]]
+    texts = [(skeleton.span(one.body), _Text(one.about)) for one in found.text if one.about.type == "text/plain"]
+    _feed(pieces(), sorted((*files, *texts), key=lambda place: place[0]))
+    for _, part in (*files, *texts):
         yield from part.found()
 
 
@@ -123,6 +125,19 @@ class _File:
         digest = self._hashing.finish()
         sniffed = sniff(self._hashing.first)
         yield Attachment(self._about.name, self._about.type, self._hashing.size, digest, sniffed)
+
+
+class _Text:
+    """A text, in which files may stand; a very long one is not looked into."""
+
+    def __init__(self, about: Description) -> None:
+        self._encoding, self._octets = about.encoding, bytearray()
+
+    def feed(self, octets: bytes) -> None:
+        self._octets += octets[: MAX_TEXT_OCTETS - len(self._octets)]
+
+    def found(self) -> Iterable[Attachment]:
+        return (file.about for file in reading.inline(decode_octets(bytes(self._octets), self._encoding)))
 
 
 class _Packed:

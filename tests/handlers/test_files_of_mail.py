@@ -41,6 +41,11 @@ MAILS = {
     + b"--b\r\n"
     + NAMED % (b"last", b"base64", b"AAAA"),
     "an attached mail": HEAD + b"--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\nHello\r\n--b--\r\n",
+    "a file in a text": HEAD
+    + b"--b\r\n\r\nHello\r\nbegin 644 a.txt\r\n#0V%T\r\n`\r\nend\r\n"
+    + b"--b\r\n"
+    + NAMED % (b"b", b"x-uuencode", b"begin 644 b\r\n#0V%T\r\n`\r\nend\r\n")
+    + b"--b--\r\n",
     "a large file between small ones": HEAD
     + b"--b\r\n"
     + NAMED % (b"one", b"base64", b"AAAA")
