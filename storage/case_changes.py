@@ -19,6 +19,7 @@ from storage.database import Unit
 from storage.messages import thread_stamp, to_json
 from storage.schema import message, message_key, outbox, outbox_recipient, thread
 from storage.schema_cases import case, case_change, case_link, case_member, case_watcher
+from storage.states import MessageState
 from storage.upsert import Upsert
 
 Rows = Sequence[Row[Any]]
@@ -37,7 +38,7 @@ class Trail:
 
     `threads` changed their case. `parts` are (thread taken from, thread of its own), `messages` (message, thread that
     it was in), `keys` (hash, author, thread that it led to), `statuses` (case, status before, status after), `last_seq`
-    the newest mail when it was made.
+    the newest mail when it was made, `on_way` older mail that no job had brought to its case yet.
     """
 
     threads: tuple[int, ...] = ()
@@ -48,6 +49,7 @@ class Trail:
     members: tuple[int, ...] = ()
     statuses: tuple[tuple[int, str, str], ...] = ()
     last_seq: int = 0
+    on_way: tuple[int, ...] = ()
 
     @property
     def own(self) -> tuple[int, ...]:
@@ -125,10 +127,9 @@ def untold(unit: Unit, case_id: int, agent_id: int) -> Rows:
         outbox.c.message_seq.is_(None),
         outbox.c.thread_id == thread.c.id,
     )
+    wanted = (thread.c.case_id == case_id, case.c.source == "hand", ~told.exists())
     rows = select(case).join(thread, thread.c.token == case.c.thread_token)
-    return unit.execute(
-        rows.where(thread.c.case_id == case_id, case.c.source == "hand", ~told.exists()).order_by(case.c.id)
-    ).all()
+    return unit.execute(rows.where(*wanted).order_by(case.c.id)).all()
 
 
 def began_with(unit: Unit, token: str) -> str:
@@ -141,11 +142,20 @@ def last_seq(unit: Unit) -> int:
     return int(unit.execute(select(func.max(message.c.seq))).scalar() or 0)
 
 
-def customers_mail_since(unit: Unit, thread_ids: Collection[int], seq: int) -> bool:
-    """Whether a participant has written into these threads since then."""
-    wanted = (message.c.thread_id.in_(thread_ids), message.c.seq > seq, message.c.direction == "inbound")
-    proven = message.c.proof.in_(("proven", "likely"))
-    return unit.execute(select(message.c.seq).where(*wanted, proven).limit(1)).first() is not None
+def on_way(unit: Unit, case_ids: Collection[int]) -> tuple[int, ...]:
+    """Mail of these cases that waits for a job."""
+    rows = select(message.c.seq).join(thread, thread.c.id == message.c.thread_id).where(thread.c.case_id.in_(case_ids))
+    waiting = (message.c.direction == "inbound", message.c.state == MessageState.ACCEPTED.value)
+    return tuple(unit.execute(rows.where(*waiting).order_by(message.c.seq)).scalars())
+
+
+def customers_mail_since(unit: Unit, thread_ids: Collection[int], trail: Trail) -> bool:
+    """Whether mail of a participant has come since the change: into these threads, or what went with the change."""
+    is_later = or_(message.c.seq > trail.last_seq, message.c.seq.in_(trail.on_way))
+    back = {seq for seq, _ in trail.messages}.intersection(trail.on_way)
+    here = or_(and_(message.c.thread_id.in_(thread_ids), is_later), message.c.seq.in_(back))
+    wanted = (here, message.c.direction == "inbound", message.c.proof.in_(("proven", "likely")))
+    return unit.execute(select(message.c.seq).where(*wanted).limit(1)).first() is not None
 
 
 # --- locks ------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ holds; who watches the first or is of its case team belongs to the second too. L
 they are and are shown with the second.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from handlers.acting import By
@@ -46,7 +47,8 @@ def _fault(unit: Unit, gone: Any, kept: Any, *, is_sure: bool) -> Refusal | None
 
 def _merge(unit: Unit, desk: Snapshot, pair: tuple[Any, Any], threads: tuple[int, ...], by: By) -> int:
     gone, kept = pair
-    before = Trail(threads=threads, last_seq=case_changes.last_seq(unit))
+    on_way = case_changes.on_way(unit, (gone.id, kept.id))
+    before = Trail(threads=threads, last_seq=case_changes.last_seq(unit), on_way=on_way)
     change_id = case_changes.write(unit, Change(0, MERGE, gone.id, kept.id, before), by.actor, by.now)
     case_changes.give_threads(unit, threads, kept.id)
     watchers, members = case_changes.add_people(unit, gone.id, kept.id)
@@ -57,7 +59,7 @@ def _merge(unit: Unit, desk: Snapshot, pair: tuple[Any, Any], threads: tuple[int
     woken = wake(unit, desk, gone, kept, by)
     closed = set_status(unit, desk, gone, MERGED, by)
     cases.write(unit, gone.id, {"merged_into_id": kept.id})
-    trail = Trail(threads, watchers=watchers, members=members, statuses=woken + closed, last_seq=before.last_seq)
+    trail = replace(before, watchers=watchers, members=members, statuses=woken + closed)
     case_changes.keep_trail(unit, change_id, trail)
     owe_copies(unit, kept.id, by)
     return change_id

@@ -106,7 +106,8 @@ def _strangers(unit: Unit, rows: Sequence[Any], source: Any, target: Any) -> str
 def _part(unit: Unit, office: Office, rows: Sequence[Any], ends: tuple[Any, Any], how: tuple[Wish, By]) -> Done:
     (source, target), by = ends, how[1]
     kind = SPLIT if target is None else MOVE
-    last = case_changes.last_seq(unit)
+    ends_before = [one.id for one in ends if one is not None]
+    last, on_way = case_changes.last_seq(unit), case_changes.on_way(unit, ends_before)
     places = list(dict.fromkeys(row.thread_id for row in rows))
     parts = tuple((place, _new_thread(unit, office, place, rows, by)) for place in places)
     keys = _take(unit, office, rows, parts)
@@ -114,7 +115,7 @@ def _part(unit: Unit, office: Office, rows: Sequence[Any], ends: tuple[Any, Any]
     if target is None:
         target = _new_case(unit, office, rows, (source, new[0]), how)
     case_changes.give_threads(unit, new, target.id)
-    trail = Trail((), parts, tuple((row.seq, row.thread_id) for row in rows), keys, last_seq=last)
+    trail = Trail((), parts, tuple((row.seq, row.thread_id) for row in rows), keys, last_seq=last, on_way=on_way)
     change_id = case_changes.write(unit, Change(0, kind, source.id, target.id, trail), by.actor, by.now)
     what = f"{by.actor} took it from case {source.number} to case {target.number} (change {change_id}, a {kind})"
     case_changes.note(unit, [row.seq for row in rows], what)

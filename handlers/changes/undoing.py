@@ -7,9 +7,11 @@ back with them; the mail that came to a case that was split off belongs to the o
 change that a later one stands on is refused, with the one to undo first. Doing it again is redoing it.
 """
 
+import json
+from dataclasses import replace
 from typing import Any
 
-from handlers.acting import By
+from handlers.acting import By, casegate
 from handlers.case_edits import Refusal
 from handlers.changes.common import Done, give_back_statuses, owe_copies, set_status, tell
 from handlers.changes.merging import MERGED
@@ -61,7 +63,7 @@ def _undo_merge(unit: Unit, desk: Snapshot, change: Change, pair: tuple[Any, Any
     case_changes.remove_people(unit, kept.id, change.trail)
     cases.write(unit, gone.id, {"merged_into_id": None})
     _tell(unit, change, pair, by)
-    give_back_statuses(unit, desk, change.trail.statuses, by)
+    _give_back(unit, desk, change, kept.id, by)
     _wake_by_mail(unit, desk, change, gone.id, by)
 
 
@@ -77,7 +79,7 @@ def _undo_parting(unit: Unit, desk: Snapshot, change: Change, pair: tuple[Any, A
     back = f"{by.actor} took it back to case {source.number} (change {change.id} is undone)"
     case_changes.note(unit, [seq for seq, _ in trail.messages], back)
     _tell(unit, change, pair, by)
-    give_back_statuses(unit, desk, trail.statuses, by)
+    _give_back(unit, desk, change, target.id, by)
     if change.kind == SPLIT:
         case_changes.remove_link(unit, source.id, target.id, ("split_to", "split_from"))
         set_status(unit, desk, target, MERGED, by)
@@ -90,13 +92,40 @@ def _tell(unit: Unit, change: Change, pair: tuple[Any, Any], by: By) -> None:
         tell(unit, one.id, "undone", {"change": change.id, "undone": change.kind, "number": other.number}, by)
 
 
+def _give_back(unit: Unit, desk: Snapshot, change: Change, left_id: int, by: By) -> None:
+    """Statuses as before; the case that mail leaves stays open where its own customer has written meanwhile."""
+    statuses = change.trail.statuses
+    case = cases.lock(unit, left_id)
+    theirs = replace(change.trail, messages=())  # what went is not its own
+    if case_changes.customers_mail_since(unit, cases.threads_of(unit, left_id), theirs):
+        statuses = tuple(one for one in statuses if one[0] != left_id)
+    elif case is not None and case.status_kind == "open":
+        before = _before_mail(unit, change, left_id)
+        if before:
+            set_status(unit, desk, case, before, by)
+    give_back_statuses(unit, desk, statuses, by)
+
+
+def _before_mail(unit: Unit, change: Change, case_id: int) -> str:
+    """The status before mail opened the case, where nothing else has changed it since; nothing where none did."""
+    events = cases.timeline(unit, case_id)
+    made = [one.id for one in events if one.kind in _MADE and json.loads(one.detail).get("change") == change.id]
+    since = [one for one in events if made and one.id > made[-1] and one.kind == "status"]
+    told = json.loads(since[-1].detail) if since else {}
+    is_by_mail = bool(since) and since[-1].actor == casegate(since[-1].at).actor and told["after"] == "open"
+    return str(told["before"]) if is_by_mail else ""
+
+
 def _wake_by_mail(unit: Unit, desk: Snapshot, change: Change, case_id: int, by: By) -> None:
     """What a customer wrote meanwhile waits for an answer where it is now."""
     case = cases.lock(unit, case_id)
     if case is None or case.status_kind in ("new", "open"):
         return
-    if case_changes.customers_mail_since(unit, change.trail.own, change.trail.last_seq):
+    if case_changes.customers_mail_since(unit, change.trail.own, change.trail):
         set_status(unit, desk, case, "open", by)
+
+
+_MADE = ("merged", "split_from", "moved_from")  # what the timeline of the case that got the mail says
 
 
 _UNDO = {MERGE: _undo_merge, SPLIT: _undo_parting, case_changes.MOVE: _undo_parting}
