@@ -111,6 +111,18 @@ def test_only_those_whose_mail_went_take_part_in_the_new_thread(hands: Hands):
     assert hands.answer(theirs).to == [DORA]
 
 
+def test_whom_a_reply_went_to_takes_part_where_the_reply_goes_though_it_names_them_nowhere(hands: Hands):
+    """What an agent answers to stands in the envelope: the mail itself names the address that they were given."""
+    first = hands.carl()
+    reply = hands.answer(first)
+    later = hands.respond(reply, CARL)
+    hands.split(1, hands.id_of(reply))
+    moved = hands.message(hands.id_of(reply))
+    assert moved.case.number == 2
+    assert hands.participants(moved.token) == {CARL}
+    assert hands.message(later.id).case.number == 1
+
+
 def test_an_answer_to_the_same_foreign_mail_comes_to_the_case_where_the_first_is(hands: Hands):
     first = hands.write(CARL)
     reply = hands.answer(first)
