@@ -50,7 +50,7 @@ class Incoming:
 
     `beyond` is the refusal of a mail that passes a limit; `destinations` are those that still take it, `refused` those
     that do not. `aligned`: somebody vouches for the author (handlers/results.py). `vouched`: it came the way that its
-    forwarded address has learnt, by a forwarder that serves nobody else.
+    forwarded address has learnt, by a forwarder that serves nobody else. `is_to_us`: not shown to be sent on by others.
     """
 
     id: str
@@ -75,6 +75,8 @@ class Incoming:
     refusal: Response | None = None
     refused: tuple[Refused, ...] = ()
     pointers: tuple[Pointer, ...] = ()
+    written: Head | None = None  # the fields that are the author's, where not all of them are (handlers/coverage.py)
+    is_to_us: bool = True
     stamp: bytes = b""
     left_out: tuple[Span, ...] = ()
     notes: tuple[Note, ...] = ()

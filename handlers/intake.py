@@ -107,15 +107,18 @@ def _header(mail: Incoming) -> Header:
 
 
 def _placing(mail: Incoming, office: Office, header: Header) -> Placing:
+    written = mail.written or mail.head
     return Placing(
         author=author_of(mail),
         pointers=mail.pointers,
-        own_key=key_of_mail(mail.head),
-        referred_keys=foreign_keys(mail.head, office),
-        copied=_copied(header, office),
+        own_key=key_of_mail(written),
+        referred_keys=foreign_keys(written, office) if mail.is_to_us else (),
+        copied=_copied(header if mail.written is None else _header(mail.but(head=written)), office)
+        if mail.is_to_us
+        else (),
         new_token=tokens.new_thread_id(office.keys),
         filing=_filing(mail, office),
-        hints=hint_keys(mail.head),
+        hints=hint_keys(mail.head if key_of_mail(written) else written) if mail.is_to_us else (),
     )
 
 
@@ -127,16 +130,12 @@ def _filing(mail: Incoming, office: Office) -> Filing:
     return Filing(
         by_address=office.handlings,
         desk=office.desk.handling_of(None),
-        here=tuple(dict.fromkeys(key for key in here if key in taking or not mail.verdicts)),
+        here=tuple(dict.fromkeys(key for key in here if key in taking or not mail.verdicts)) if mail.is_to_us else (),
         other_topic=other_topic(mail) if points and office.watches_topics else None,
+        is_inside=mail.author is not None and office.is_inside(mail.author.address.key),
     )
 
 
 def _copied(header: Header, office: Office) -> tuple[Person, ...]:
     """Those whom the author copies; our own addresses and the agents' are no customers."""
-    ours = office.inside
-    return tuple(
-        one
-        for one in (*header.to, *header.cc)[:MAX_COPIED]
-        if one.key not in ours and not one.key.endswith(f"@{office.keys.host}")
-    )
+    return tuple(one for one in (*header.to, *header.cc)[:MAX_COPIED] if not office.is_inside(one.key))

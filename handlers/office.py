@@ -10,7 +10,7 @@ from handlers.admission_policy import Effective, effective
 from handlers.inspection import Limits
 from handlers.subject import AuthenticationPolicy
 from handlers.tokens import Keys
-from storage.address import Address, key_of
+from storage.address import Address, key_of, untagged
 from storage.case_values import Handling
 from storage.desk import AddressRow, Snapshot
 from storage.desk_values import Policy
@@ -36,6 +36,18 @@ class Office:
         private = (key_of(text) for text in (*self.desk.private_addresses, *self.desk.past_addresses))
         senders = (row.value.sender.key for row in self.desk.teams.values())
         return frozenset((*self.routing_addresses, *private, *senders))
+
+    def is_inside(self, key: str) -> bool:
+        """Whether this key is one of our people or addresses, with a tag or without: none of them is a customer."""
+        return key in self.inside or untagged(key) in self.inside or key.endswith(f"@{self.keys.host}")
+
+    @cached_property
+    def _public(self) -> frozenset[str]:
+        return frozenset((*self.routing_addresses, *(row.value.sender.key for row in self.desk.teams.values())))
+
+    def is_public(self, address: Address) -> bool:
+        """Whether customers write to us at this address: one of the desk, tagged or not, or one of our own domain."""
+        return address.host == self.keys.host or bool({address.key, untagged(address.key)} & self._public)
 
     @cached_property
     def routing_addresses(self) -> Mapping[str, AddressRow]:

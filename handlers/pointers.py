@@ -14,8 +14,10 @@ from binascii import Error as BadBase64
 from handlers import first_words, shown_ids, tokens
 from handlers.arrival import Incoming, Note
 from handlers.classification import Class
+from handlers.coverage import UNPROVEN, UNSEEN, covered
 from handlers.destinations import Destination, Kind
 from handlers.headers import Head, decode_text, message_ids
+from handlers.identity import mailboxes
 from handlers.office import Office
 from handlers.topics import without_tags
 from storage.threads import Pointer, key_of
@@ -32,6 +34,39 @@ _BARE = re.compile(rb"(?:^|[\s,;])([^\s<>,;()\"]+@[^\s<>,;()\"]+)(?=$|[\s,;])")
 
 
 def find_pointers(mail: Incoming, office: Office) -> Incoming:
+    """Those that count: of a mail that only a signature vouches for not all do (decision 27)."""
+    found = covered(mail, office)
+    if found is None:
+        return _found(mail, office)
+    mail = mail.but(written=found.head, is_to_us=found.is_to_us)
+    if not found.is_to_us:
+        return _passed_on(mail, office)
+    own_key = key_of_mail(found.head)
+    if own_key is None:  # whoever sends it on may give it another id, and what is known would seem new
+        named = {one.address for name in (b"to", b"cc") for one in mailboxes(found.head, name)}
+        known = tuple(one for one in mail.destinations if one.address in named or not one.thread_id)
+        return _found(mail.but(head=found.head, destinations=known), office).but(
+            head=mail.head, destinations=mail.destinations
+        )
+    whole = _found(mail, office)  # a mail that we have stays where it is, whatever stands above it now
+    return whole.but(pointers=tuple(dict.fromkeys([Pointer(key=own_key, is_own=True), *whole.pointers])))
+
+
+def _passed_on(mail: Incoming, office: Office) -> Incoming:
+    """What others may have sent on points nowhere; by the learnt forwarder, as far as a mail does that nobody signed.
+
+    A bounce at our bounce address proves itself, and a mail that we have already meets itself.
+    """
+    found = _found(mail, office)
+    evidence = tuple(one for one in found.pointers if one.is_bounce or (one.evidence and mail.vouched))
+    if any(not one.is_bounce for one in evidence):
+        return found.noting("pointers", "not proven", UNPROVEN, pointers=evidence, aligned=False)
+    own_key = key_of_mail(mail.written) if mail.written is not None else None
+    own = (Pointer(key=own_key, is_own=True),) if own_key is not None else ()
+    return mail.noting("pointers", "not counted", UNSEEN, pointers=(*evidence, *own))
+
+
+def _found(mail: Incoming, office: Office) -> Incoming:
     """Gather them from envelope, header section and the opening of the body; each thread once is enough."""
     ids = _of_ids(mail.head, office)
     own_key = key_of_mail(mail.head)

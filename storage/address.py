@@ -65,6 +65,13 @@ class Address:
         return a_labels(self.domain)
 
 
+def untagged(key: str) -> str:
+    """The key of the mailbox that a tagged address leads to: "x" of "x+tag@host.example"."""
+    local, _, host = key.rpartition("@")
+    bare = local.partition("+")[0]
+    return f"{bare}@{host}" if bare and not local.startswith('"') else key
+
+
 def parse(text: str) -> Address:
     """Read one mailbox, without angle brackets; raises BadAddress."""
     local, at, domain = text.rpartition("@")
