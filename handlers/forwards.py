@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from handlers import reading
-from handlers.headers import decode_text, scan
+from handlers.headers import decode_text, message_ids, scan
 from handlers.identity import author
 from handlers.mime_parts import scrub
 from handlers.trimming.header_words import FROM, KIND_OF, SENT, SUBJECT
@@ -59,6 +59,7 @@ class Forward:
     text: str
     note: str
     is_attached: bool = False
+    message_id: str = ""  # of an attached mail
 
 
 def is_forward_subject(subject: str) -> bool:
@@ -106,6 +107,7 @@ def _attached(octets: bytes, note: str) -> Forward:
         text=read.text,
         note=note.strip(),
         is_attached=True,
+        message_id=next(iter(message_ids(head.first(b"message-id") or b"")), ""),
     )
 
 

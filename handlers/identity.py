@@ -73,6 +73,24 @@ def mailboxes(head: Head, name: bytes) -> tuple[Mailbox, ...]:
     return tuple(kept[:MAX_MAILBOXES])
 
 
+def whole_list(head: Head, name: bytes) -> tuple[Mailbox, ...] | None:
+    """The mailboxes of the only To or Cc field where every reader sees just these; None where that is not sure."""
+    value = head.first(name) or b""
+    if (
+        head.count(name) > 1
+        or len(value) > MAX_LIST_OCTETS
+        or _CONTROLS.search(value)
+        or b":" in _QUOTED.sub(b"", value)
+    ):
+        return None
+    found, defects = _read(value)
+    read = [_mailbox(*pair) for pair in found]
+    if defects or len(read) > MAX_MAILBOXES or (value and not read):
+        return None
+    kept = tuple(one for one in read if one is not None)
+    return kept if len(kept) == len(read) else None
+
+
 def claimed_author(head: Head) -> str:
     """What the topmost From field says, for display only."""
     return decode_text((head.first(b"from") or b"")[:MAX_AUTHOR_OCTETS])[:CLAIM_CHARACTERS]

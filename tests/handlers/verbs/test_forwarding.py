@@ -114,3 +114,44 @@ def test_a_customers_forward_is_the_customers_mail(world: World) -> None:
     found = world.carl(author="Eve <eve@other.example>", subject="Fwd: Broken tractor", body=BLOCK)
     assert found.case.contact_address == "eve@other.example"
     assert not known(world)
+
+
+def test_the_agents_own_id_stays_inside_also_where_it_names_them(world: World) -> None:
+    for number, own in enumerate(("<secret.ann@private.example>", f"<x.{ANN}>")):
+        passed_on(world, message_id=own)
+        copy = world.sent("copy")[-1]
+        back = {"to": field(copy, "reply-to"), "in_reply_to": field(copy, "message-id")}
+        assert isinstance(world.reply(mail(AUTHOR, "Hello.", **back), field(copy, "reply-to")), str)
+        assert b"private.example" not in world.sent("reply")[number].octets
+
+
+# What stands above the agent's signed mail when another sends it to us.
+ABOVE = {
+    "a second To": b"To: support@firm.example\r\n",
+    "many of To": b"To: " + b",\r\n ".join([b"support@firm.example"] * 200) + b"\r\n",
+    "a To beyond what is read": b"To: support@firm.example" + (b"\r\n " + b" " * 60) * 300 + b"\r\n",
+    "a Cc": b"Cc: support@firm.example\r\n",
+    "a second subject": b"Subject: Fwd: Broken tractor\r\n",
+    "another reading of the text": b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-7\r\n",
+}
+
+
+@pytest.mark.parametrize("name", ABOVE)
+@pytest.mark.parametrize("to", [str(SUPPORT), "Mallory <mallory@evil.example>"])
+def test_what_an_agent_wrote_is_not_made_a_forward_by_others(world: World, name: str, to: str) -> None:
+    octets = sign(mail(AUTHOR, BLOCK, subject="Fwd: Broken tractor", to=to), ANN.domain)
+    world.receive(ABOVE[name] + octets, str(SUPPORT), sender="eve@evil.example")
+    assert not known(world)
+
+
+def test_an_old_mail_of_the_agents_is_no_forward(world: World) -> None:
+    world.clock.advance(86_400 * 2)
+    passed_on(world)
+    assert not known(world)
+
+
+@pytest.mark.parametrize("who", ["support+x@firm.example", "ann.doe+x@private.example", "new@gw.example"])
+def test_an_address_of_ours_with_a_tag_is_no_customer(world: World, who: str) -> None:
+    found = passed_on(world, BLOCK.replace(CARL, who))
+    assert not known(world, who)
+    assert found.case.contact_address != who
