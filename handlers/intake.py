@@ -132,7 +132,6 @@ def _filing(mail: Incoming, office: Office) -> Filing:
         desk=office.desk.handling_of(None),
         here=tuple(dict.fromkeys(key for key in here if key in taking or not mail.verdicts)) if mail.is_to_us else (),
         other_topic=other_topic(mail) if points and office.watches_topics else None,
-        is_inside=mail.author is not None and mail.author.address.key in office.inside,
         is_inside=mail.author is not None and office.is_inside(mail.author.address.key),
     )
 
