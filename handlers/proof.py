@@ -10,6 +10,7 @@
 |             |                                                                            | open: joins, marked     |
 | unproven    | anything else                                                              | a new case, linked      |
 
+A proven author's first mail is proven. Where it points to nothing but threads of unproven mail it is linked to them.
 Strict or open is the address that the thread's case came in by (storage/filing.py). What joins but is about something
 else begins a case that follows, where that address wants it. A bounce to our signed bounce address joins as a third
 party's mail: it is marked, and changes no status. What was not looked at is not the same as not failed.
@@ -45,9 +46,9 @@ def _decide_aligned(candidates: Sequence[Candidate]) -> Decision:
         return Decision(Proof.THIRD_PARTY, join=welcome[0].thread_id, because=_ANOTHER + _OPEN)
     if holding:
         return _beside(holding, Proof.THIRD_PARTY, _ANOTHER)
-    if candidates:
-        return _beside(candidates, Proof.UNPROVEN, _A_STRANGER)
-    return Decision(Proof.PROVEN, because="the author is proven, and nothing in the mail points to a thread of ours")
+    if all(candidate.is_strangers for candidate in candidates):
+        return _beside(candidates, Proof.PROVEN, _FIRST + (_ONLY_STRANGERS if candidates else _NOTHING))
+    return _beside(candidates, Proof.UNPROVEN, _A_STRANGER)
 
 
 def _decide_likely(author: Author, known: Sequence[Candidate]) -> Decision:
@@ -89,6 +90,9 @@ def _takes_part(candidate: Candidate) -> str:
 
 _A_BOUNCE = "a bounce that came to our signed bounce address belongs to the mail it speaks of"
 _ANOTHER = "the author is proven and has seen a mail of ours, but takes no part"
+_FIRST = "the author is proven, and "
+_NOTHING = "nothing in the mail points to a thread of ours"
+_ONLY_STRANGERS = "the mail points to nothing but mail of which nothing proves the author"
 _A_STRANGER = "the author is proven, but takes no part, and a thread ID or a foreign id is no evidence"
 _NOT_PROVEN = "nothing proves the author"
 _VOUCHED = "the author takes part, answers a mail of ours, and came by the forwarder of the address"

@@ -78,11 +78,16 @@ def place(unit: Unit, arrival: Placeable, decide: Decide) -> Placed:
 
 def candidates(unit: Unit, placing: Placing) -> list[Candidate]:
     """The threads that the mail points to, or that its proven author needs not point to."""
-    found = threads.candidates(unit, placing.pointers, placing.author)
-    if found:
-        return filing.described(unit, filing.with_people(unit, found, placing.author), placing.filing)
-    own = filing.open_case(unit, placing.author, placing.filing)
-    return filing.described(unit, [own], placing.filing) if own is not None else []
+    found = filing.with_people(unit, threads.candidates(unit, placing.pointers, placing.author), placing.author)
+    if not _points(found):
+        own = filing.open_case(unit, placing.author, placing.filing)
+        found = [own, *(one for one in found if one.thread_id != own.thread_id)] if own is not None else found
+    return filing.described(unit, found, placing.filing)
+
+
+def _points(found: list[Candidate]) -> bool:
+    """Whether anything in the mail points to a thread that not just an unproven stranger wrote in."""
+    return any(one.participant or not one.is_strangers for one in found)
 
 
 def _remember(unit: Unit, arrival: Placeable, thread_id: int, made: tuple[Decision, list[Candidate]]) -> None:
@@ -101,7 +106,7 @@ def _remember(unit: Unit, arrival: Placeable, thread_id: int, made: tuple[Decisi
         return
     if elsewhere - {one.thread_id for one in found}:
         raise threads.ThreadRace
-    if proven and not filing.begin_at_door(unit, thread_id, author, placing.filing) and not found:
+    if proven and not filing.begin_at_door(unit, thread_id, author, placing.filing) and not _points(found):
         raise threads.ThreadRace
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, upda
 from storage.address import BadAddress, parse
 from storage.address import key_of as address_key
 from storage.database import Unit
-from storage.schema import author_domain, message_key, outbox, participant, thread, thread_alias
+from storage.schema import author_domain, message, message_key, outbox, participant, thread, thread_alias
 from storage.upsert import Upsert
 
 
@@ -98,7 +98,8 @@ class Candidate:
 
     `address` is the one whose rules hold for it, by its key, and `joins` its rule `threads`. `is_other_topic`: the mail
     is about something else, where that matters. `is_alternate`: the author takes part under another address of theirs;
-    `by_contact`: nothing in the mail points here but its author. `is_shown` is as in Pointer.
+    `by_contact`: nothing in the mail points here but its author. `is_shown` is as in Pointer. `is_strangers`: only the
+    Message-ID of an unproven mail points here, and nobody proven has written here.
     """
 
     thread_id: int
@@ -110,6 +111,7 @@ class Candidate:
     is_alternate: bool = False
     by_contact: bool = False
     is_shown: bool = False
+    is_strangers: bool = False
     joins: str = "standard"
 
 
@@ -125,6 +127,7 @@ class Decision:
 
 
 OtherTopic = Callable[[Sequence[str]], bool]  # whether a mail is about something else than these subjects
+_UNPROVEN = "?"  # before the id of an unproven mail that owns a key
 Decide = Callable[[Author, Sequence[Candidate], bool], Decision]  # the bool: the domain has passed aligned before
 
 _BY_TOKEN = select(thread.c.id).where(thread.c.token == bindparam("t"))
@@ -174,11 +177,13 @@ class _Seen:
     evidence: bool = False
     is_bounce: bool = False
     is_shown: bool = False
+    is_unproven: bool = True
 
-    def add(self, pointer: Pointer) -> None:
+    def add(self, pointer: Pointer, owner: str) -> None:
         self.evidence |= pointer.evidence
         self.is_bounce |= pointer.is_bounce
         self.is_shown |= pointer.is_shown
+        self.is_unproven &= owner.startswith(_UNPROVEN)
 
 
 def candidates(unit: Unit, pointers: Sequence[Pointer], author: Author) -> list[Candidate]:
@@ -186,15 +191,32 @@ def candidates(unit: Unit, pointers: Sequence[Pointer], author: Author) -> list[
     found: dict[int, _Seen] = {}
     moved = _where_mails_are(unit, pointers)
     for pointer in pointers:
-        for thread_id in _resolve(unit, pointer, author, moved):
-            found.setdefault(thread_id, _Seen()).add(pointer)
+        for thread_id, owner in _resolve(unit, pointer, author, moved):
+            found.setdefault(thread_id, _Seen()).add(pointer, owner)
     if not found:
         return []
     inside = with_any(unit, found, [author.person.key] if author.person is not None else [])
+    strange = _without_proof(unit, [thread_id for thread_id, seen in found.items() if seen.is_unproven])
     return [
-        Candidate(thread_id, seen.evidence, thread_id in inside, seen.is_bounce, is_shown=seen.is_shown)
+        Candidate(
+            thread_id,
+            seen.evidence,
+            thread_id in inside,
+            seen.is_bounce,
+            is_shown=seen.is_shown,
+            is_strangers=thread_id in strange,
+        )
         for thread_id, seen in found.items()
     ]
+
+
+def _without_proof(unit: Unit, found: Sequence[int]) -> frozenset[int]:
+    """Those of the threads in which no proven author has written."""
+    if not found:
+        return frozenset()
+    of_proven = (message.c.direction == "inbound") & (message.c.proof == Proof.PROVEN.value)
+    rows = unit.execute(select(message.c.thread_id).where(message.c.thread_id.in_(found), of_proven))
+    return frozenset(found) - frozenset(rows.scalars())
 
 
 def by_token(unit: Unit, token: str) -> int | None:
@@ -329,15 +351,16 @@ def _where_mails_are(unit: Unit, pointers: Iterable[Pointer]) -> dict[str, int]:
     return {**nearest, **rows}
 
 
-def _resolve(unit: Unit, pointer: Pointer, author: Author, moved: Mapping[str, int]) -> list[int]:
+def _resolve(unit: Unit, pointer: Pointer, author: Author, moved: Mapping[str, int]) -> list[tuple[int, str]]:
+    """Each thread, with the owner of the key that leads there."""
     if pointer.thread_token is not None:
         thread_id = moved.get(pointer.row or pointer.thread_token)
         if thread_id is None:
             thread_id = by_token(unit, pointer.thread_token)
-        return [] if thread_id is None else [thread_id]
+        return [] if thread_id is None else [(thread_id, "")]
     question = _BY_OWN_KEY if pointer.is_own else _BY_KEY
     rows = unit.execute(question, {"k": pointer.key, "a": author.person.key if author.person else ""})
-    return [row.thread_id for row in rows]
+    return [(row.thread_id, row.author) for row in rows]
 
 
 def with_any(unit: Unit, found: Iterable[int], people: Sequence[str]) -> frozenset[int]:
@@ -359,11 +382,11 @@ def _own_or_named() -> ColumnElement[bool]:
     return or_(message_key.c.author == bindparam("a"), message_key.c.names_message.is_(True))
 
 
-_BY_OWN_KEY = select(message_key.c.thread_id).where(
+_BY_OWN_KEY = select(message_key.c.thread_id, message_key.c.author).where(
     message_key.c.hash == bindparam("k"), message_key.c.author == bindparam("a")
 )
 _BY_KEY = (
-    select(message_key.c.thread_id)
+    select(message_key.c.thread_id, message_key.c.author)
     .where(and_(message_key.c.hash == bindparam("k"), _own_or_named()))
     .order_by((message_key.c.author == bindparam("a")).desc(), message_key.c.thread_id)
     .limit(5)

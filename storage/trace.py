@@ -49,8 +49,13 @@ def facts_of(trace: str) -> Facts | None:
 
 def _row(one: Candidate) -> str:
     flags = ",".join(_WORDS[flag] for flag in (one.evidence, one.participant, one.is_bounce))
-    found = ",".join(_WORDS[flag] for flag in (one.is_other_topic, one.is_alternate, one.by_contact))
+    found = ",".join(_WORDS[flag] for flag in _last_flags(one))
     return f"[{one.thread_id},{flags},{json.dumps(one.address)},{found}]"
+
+
+def _last_flags(one: Candidate) -> tuple[bool, ...]:
+    """In the order of Candidate, which is made anew of them."""
+    return one.is_other_topic, one.is_alternate, one.by_contact, one.is_shown, one.is_strangers
 
 
 _WORDS = {True: "true", False: "false", None: "null"}
