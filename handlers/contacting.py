@@ -28,7 +28,7 @@ def contact_of(unit: Unit, row: Any, office: Office) -> int | None:
         address = parse(row.author_address)
     except BadAddress:
         return None
-    if address.key in office.inside or row.classification not in PEOPLE:
+    if office.is_inside(address.key) or row.classification not in PEOPLE:
         found = contacts.by_key(unit, address.key)
         return int(found.id) if found is not None else None
     return contacts.of_author(unit, row.author_name, str(address))
