@@ -135,6 +135,7 @@ def fill(database: Database, mails: int) -> None:
     with database.move(Move.IMPORT) as unit:
         unit.execute(text("UPDATE counter SET value = :n WHERE name = 'case'"), {"n": cases})
         _tidy(unit)
+    database.checkpoint()  # the service's checkpointer does so all the time
 
 
 def _make(unit: Unit, tables: dict[str, dict[str, str]], span: tuple[int, int], given: dict[str, Any]) -> None:
