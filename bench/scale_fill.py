@@ -9,6 +9,7 @@ import hashlib
 import sys
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -121,7 +122,7 @@ def fill(database: Database, mails: int) -> None:
         "contacts": contacts,
         "teams": TEAMS,
         "agents": AGENTS,
-        "begin": "2026-01-05 10:00:00+00:00" if not database.is_sqlite else "2026-01-05 10:00:00.000000",
+        "begin": "2026-01-05 10:00:00.000000" if database.is_sqlite else datetime(2026, 1, 5, 10, tzinfo=UTC),
         "digest": hashlib.sha256(b"").digest(),
         "body": BODY,
         "authentication": AUTHENTICATION,
@@ -143,7 +144,7 @@ def _make(unit: Unit, tables: dict[str, dict[str, str]], span: tuple[int, int], 
     for table, columns in tables.items():
         numbers = "WITH RECURSIVE s(n) AS (SELECT :first UNION ALL SELECT n + 1 FROM s WHERE n < :last) SELECT n FROM s"
         if unit.dialect.name == "postgresql":
-            numbers = "SELECT n::bigint FROM generate_series(:first, :last) AS s(n)"
+            numbers = "SELECT n FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS s(n)"
         values = ", ".join(columns.values())
         asked = text(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM ({numbers}) AS numbers")
         used = {name: value for name, value in given.items() if f":{name}" in values}
@@ -156,7 +157,7 @@ def _learn_key_of(unit: Unit) -> None:
         unit.connection.driver_connection.create_function("key_of", 1, _key_of, deterministic=True)  # type: ignore[union-attr]
         return
     made = "substring(sha256(convert_to($1, 'UTF8')) from 1 for 16)"
-    unit.execute(text(f"CREATE OR REPLACE FUNCTION pg_temp.key_of(text) RETURNS bytea LANGUAGE sql AS 'SELECT {made}'"))
+    unit.execute(text(f"CREATE OR REPLACE FUNCTION key_of(text) RETURNS bytea LANGUAGE sql AS $$SELECT {made}$$"))
 
 
 def _key_of(message_id: str) -> bytes:
