@@ -24,7 +24,8 @@ Unit = Connection  # one unit of work; handlers pass it on and never look inside
 
 BUSY_TIMEOUT_MS = 10_000
 WAL_PRESSURE_OCTETS = 64 * 1024 * 1024  # above it the checkpointer stops the writers for a moment
-MAPPED_OCTETS = 2**31 - 65_536  # what SQLite maps at most; a look-up in a large store is a third cheaper by it
+# What SQLite maps at most, for readers: a look-up in a large store is a third cheaper; a writer pays at each commit.
+MAPPED_OCTETS = 2**31 - 65_536
 CHECKPOINT_PATIENCE_S = 0.25  # how long the writers wait for a reader of old pages before they go on
 
 _ILL_SQLSTATES = ("08", "40001", "40P01", "53", "55P03", "57P")  # connection, conflict, resources, lock, shutdown
@@ -176,7 +177,7 @@ def _pragmas(raw: Any, *, query_only: bool) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         "wal_autocheckpoint=0",
-        f"mmap_size={MAPPED_OCTETS}",
+        f"mmap_size={MAPPED_OCTETS if query_only else 0}",
         f"query_only={'ON' if query_only else 'OFF'}",
     ):
         raw.execute(f"PRAGMA {pragma}").fetchall()
