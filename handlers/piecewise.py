@@ -8,7 +8,7 @@ whole, and keeps size, SHA-256 and the first octets. Neither fails; both are lin
 
 import hashlib
 import re
-from binascii import a2b_base64, a2b_qp
+from binascii import a2b_qp
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
@@ -131,17 +131,3 @@ class Hashing:
             end = sign if sign >= 0 else len(held)
         self._held = held[end:]
         return held[:end]
-
-
-def of_span(pieces: Iterable[bytes], span: Span) -> Iterator[bytes]:
-    """What lies in a span of a mail."""
-    at = 0
-    for piece in pieces:
-        if at < span.end and at + len(piece) > span.start:
-            yield piece[max(span.start - at, 0) : span.end - at]
-        at += len(piece)
-
-
-def _base64(run: bytes) -> bytes:
-    usable = run[: len(run) - 1] if len(run) % 4 == 1 else run
-    return a2b_base64(usable + b"=" * (-len(usable) % 4))
