@@ -8,7 +8,7 @@ whole, and keeps size, SHA-256 and the first octets. Neither fails; both are lin
 
 import hashlib
 import re
-from binascii import a2b_qp
+from binascii import a2b_base64, a2b_qp
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
@@ -131,3 +131,8 @@ class Hashing:
             end = sign if sign >= 0 else len(held)
         self._held = held[end:]
         return held[:end]
+
+
+def _base64(run: bytes) -> bytes:
+    usable = run[: len(run) - 1] if len(run) % 4 == 1 else run
+    return a2b_base64(usable + b"=" * (-len(usable) % 4))
