@@ -38,9 +38,11 @@ def listed(unit: Unit, rows: Sequence[Any], prefix: str, now: Any) -> list[Item]
     """Cases without their long parts."""
     ids = [row.id for row in rows]
     members, links = case_views.members(unit, ids), case_views.links(unit, ids)
+    watchers = case_views.watchers(unit, ids)
     known = contacts.known(unit, [row.contact_address for row in rows if row.source == "import"])
     items = [_item(row, prefix, now) | _joined(row.id, members, links) for row in rows]
     for row, item in zip(rows, items, strict=True):
+        item["watchers"] = watchers.get(row.id, [])
         if row.source == "import":  # nobody looked at what vouched for its author
             item["contact_verified"] = row.contact_id is not None and key_of(row.contact_address) in known
     return items
@@ -52,7 +54,6 @@ def whole(unit: Unit, row: Any, prefix: str, now: Any) -> Item:
     files = case_parts.files_of_mail(unit, row.id)
     return item | {
         "mail": [_mail(one, files) for one in case_views.mail_of(unit, row.id)],
-        "watchers": case_parts.watchers(unit, row.id),
         "members": [{"login": one.login, "role": one.role} for one in case_parts.members(unit, row.id)],
         **_story(unit, row.id),
     }

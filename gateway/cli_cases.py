@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verbs that show cases: `case list` with its views, and `case show`. Other rooms add theirs to the group."""
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 from gateway import case_page
 from gateway.cli_case_number import CASE
 from gateway.cli_operator import NotFound, Operator
-from gateway.cli_output import print_json, print_list, rows_wanted, with_json, with_limit
+from gateway.cli_output import Item, print_json, print_list, rows_wanted, with_json, with_limit
 from gateway.clock import SystemClock
 from storage import case_views, sections
 from storage.address import key_of
@@ -49,7 +50,7 @@ def case_list(operator: Operator, /, as_json: bool, limit: int | None, **asked: 
         wanted = Asked(_view(unit, asked), now, asked["me"], asked["merged"])
         rows = case_views.found(unit, wanted, rows_wanted(limit, as_json=as_json))
         items = case_page.listed(unit, rows, _prefix(unit), now)
-    print_list(items, _COLUMNS, as_json=as_json, limit=limit)
+    print_list(items, _columns(items, wanted.view), as_json=as_json, limit=limit)
 
 
 @case.command(name="show")
@@ -71,6 +72,13 @@ def case_show(operator: Operator, number: int, as_json: bool) -> None:
 
 
 VERBS = (case,)
+
+
+def _columns(items: Sequence[Item], view: View) -> tuple[str, ...]:
+    """Where a team asks for its cases, those that it only watches say so."""
+    if view.teams and any(item["team"] not in view.teams for item in items):
+        return (*_COLUMNS[:-1], "watchers", _COLUMNS[-1])
+    return _COLUMNS
 
 
 def _prefix(unit: Unit) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What hangs on one case, as it is shown: watchers, case team, comments and files. Only reads."""
+"""What hangs on one case, as it is shown: case team, comments and files. Only reads."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,16 +8,10 @@ from sqlalchemy import select
 
 from storage.database import Unit
 from storage.schema import message, thread
-from storage.schema_cases import case_member, case_watcher, comment, comment_file, file, message_file
-from storage.schema_desk import agent, team
+from storage.schema_cases import case_member, comment, comment_file, file, message_file
+from storage.schema_desk import agent
 
 Rows = Sequence[Any]
-
-
-def watchers(unit: Unit, case_id: int) -> list[str]:
-    """The names of the teams that watch it."""
-    rows = select(team.c.name).join(case_watcher, case_watcher.c.team_id == team.c.id)
-    return list(unit.execute(rows.where(case_watcher.c.case_id == case_id).order_by(team.c.name)).scalars())
 
 
 def members(unit: Unit, case_id: int) -> Rows:

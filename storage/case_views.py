@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lists of cases: by a view of the desk or by the same filters given by hand. Only reads.
 
-Newest first by number. Each filter that is given must hold; of its values one is enough.
+Newest first by number. Each filter that is given must hold; of its values one is enough. A team has the cases that are
+its own and those that it watches.
 """
 
 from collections import defaultdict
@@ -16,7 +17,7 @@ from storage.case_values import LIVE_KINDS, PRIORITIES, STATUS_KINDS, View
 from storage.cases import FALLBACK_QUEUE
 from storage.database import Unit
 from storage.schema import message, thread
-from storage.schema_cases import case, case_link, case_tag
+from storage.schema_cases import case, case_link, case_tag, case_watcher
 from storage.schema_desk import account, account_domain, agent, contact, contact_address, team
 
 Rows = Sequence[Row[Any]]
@@ -39,7 +40,24 @@ def found(unit: Unit, asked: Asked, limit: int) -> Rows:
     wanted = [one for one in _conditions(unit, asked) if one is not None]
     if not asked.with_merged:
         wanted.append(case.c.merged_into_id.is_(None))
-    return unit.execute(shown().where(*wanted).order_by(case.c.number.desc()).limit(limit)).all()
+    cases = shown().where(*wanted).limit(limit)
+    if not asked.view.teams:
+        return unit.execute(cases.order_by(case.c.number.desc())).all()
+    teams = unit.execute(select(team.c.id).where(team.c.name.in_(asked.view.teams))).scalars().all()
+    own = unit.execute(cases.where(case.c.team_id.in_(teams)).order_by(case.c.number.desc())).all()
+    rows = {row.id: row for row in (*own, *_watched(unit, cases, teams))}
+    return sorted(rows.values(), key=lambda row: -row.number)[:limit]
+
+
+def _watched(unit: Unit, cases: Select[Any], teams: Sequence[int]) -> list[Row[Any]]:
+    """The newest of other teams that these watch.
+
+    One question for each team, in the order of its index: an "or" beside the team's own would have the store look at
+    all of them. Cases are made in the order of their numbers.
+    """
+    watched = cases.join(case_watcher, case_watcher.c.case_id == case.c.id).order_by(case_watcher.c.case_id.desc())
+    others = watched.where(case.c.team_id.not_in(teams))
+    return [row for one in teams for row in unit.execute(others.where(case_watcher.c.team_id == one))]
 
 
 def unknown(unit: Unit, view: View, statuses: Collection[str]) -> str | None:
@@ -121,6 +139,22 @@ def links(unit: Unit, case_ids: Sequence[int]) -> Mapping[int, list[tuple[str, i
     return gathered
 
 
+def watchers(unit: Unit, case_ids: Sequence[int]) -> Mapping[int, list[str]]:
+    """The names of the teams that watch each case, which is another team's."""
+    gathered: dict[int, list[str]] = defaultdict(list)
+    for some in _portions(case_ids):
+        rows = unit.execute(
+            select(case_watcher.c.case_id, team.c.name)
+            .join(team, team.c.id == case_watcher.c.team_id)
+            .join(case, case.c.id == case_watcher.c.case_id)
+            .where(case_watcher.c.case_id.in_(some), case.c.team_id != case_watcher.c.team_id)
+            .order_by(team.c.name)
+        )
+        for row in rows:
+            gathered[row.case_id].append(row.name)
+    return gathered
+
+
 def mail_of(unit: Unit, case_id: int) -> Rows:
     """Every message of the case in the order of acceptance, with the thread ID it belongs to."""
     return unit.execute(
@@ -140,7 +174,6 @@ def _conditions(unit: Unit, asked: Asked) -> list[ColumnElement[bool] | None]:
     return [
         _with_status(view.statuses),
         _one_of(view.priorities, case.c.priority),
-        _of_teams(unit, view.teams),
         _one_of(view.queues, case.c.queue),
         _owned(unit, view.owners, asked.me),
         _tagged(view.tags),
@@ -152,12 +185,6 @@ def _conditions(unit: Unit, asked: Asked) -> list[ColumnElement[bool] | None]:
 
 def _one_of(values: Sequence[str], column: Any) -> ColumnElement[bool] | None:
     return column.in_(values) if values else None
-
-
-def _of_teams(unit: Unit, names: Sequence[str]) -> ColumnElement[bool] | None:
-    if not names:
-        return None
-    return case.c.team_id.in_(unit.execute(select(team.c.id).where(team.c.name.in_(names))).scalars().all())
 
 
 def _with_status(names: Sequence[str]) -> ColumnElement[bool] | None:

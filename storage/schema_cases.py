@@ -109,6 +109,7 @@ case_watcher = Table(
     metadata,
     Column("case_id", Id, ForeignKey("case_.id"), primary_key=True),
     Column("team_id", Id, ForeignKey("team.id"), primary_key=True),
+    Index("ix_case_watcher_team_id", "team_id", "case_id"),
 )
 
 # The case team: agents with a role that the desk names.

@@ -31,6 +31,7 @@ FROZEN = {
     "0006_routing_addresses.py": "d455647d946b7f62b03b84e16aba84b5d2927651a46e3c08aec7b89093649c8c",
     "0007_quarantine.py": "986a492f512be664ba865b85495a324d9a31fc8215a5e2cfa07594cd538ce95a",
     "0008_cases.py": "d656b26493e1e5c8a9f1aa4abc1fda1318297a1ac588280ced34c7fb9eb5eae4",
+    "0009_watched_cases.py": "e41b0226022f58d92603082cc32f1871c7ba82f429c918ef124ba5d786e459be",
 }
 
 FIRST_ROWS = (
@@ -123,14 +124,14 @@ def test_a_store_of_a_newer_program_is_refused_with_what_to_do(database: Databas
 def test_a_store_without_version_that_is_not_empty_waits_for_the_operator(database: Database) -> None:
     with database.alone(), database.engine.begin() as connection:
         connection.execute(text("DELETE FROM alembic_version"))
-    with pytest.raises(migrate.SchemaOutdated, match=r"version None, this program needs 0008: run casegate migrate"):
+    with pytest.raises(migrate.SchemaOutdated, match=r"version None, this program needs 0009: run casegate migrate"):
         migrate.ready(database)
 
 
 def test_upgrading_tells_before_and_after(connect: Callable[[], Database]) -> None:
     fresh = connect()
-    assert migrate.upgrade(fresh) == (None, "0008")
-    assert migrate.upgrade(fresh) == ("0008", "0008")
+    assert migrate.upgrade(fresh) == (None, "0009")
+    assert migrate.upgrade(fresh) == ("0009", "0009")
 
 
 def test_mail_of_the_first_version_is_kept_and_has_asked_for_nothing(connect: Callable[[], Database]) -> None:
@@ -138,7 +139,7 @@ def test_mail_of_the_first_version_is_kept_and_has_asked_for_nothing(connect: Ca
     _set_up_as_first_released(old)
     with pytest.raises(migrate.SchemaOutdated, match="run casegate migrate"):
         migrate.ready(old)
-    assert migrate.upgrade(old) == ("0001", "0008")
+    assert migrate.upgrade(old) == ("0001", "0009")
     with old.read() as unit:
         row = unit.execute(select(schema.message)).one()
         assert (row.id, row.ret, row.envid) == ("m1", "", "")

@@ -13,7 +13,11 @@ from storage.desk_values import Contact
 from storage.states import Move
 from tests.support.office import CARL, DESK, World, mail, sign
 
-VIEWS = (View("urgent", statuses=("new", "open"), priorities=("urgent",)), View("mine", owners=("me",)))
+VIEWS = (
+    View("urgent", statuses=("new", "open"), priorities=("urgent",)),
+    View("mine", owners=("me",)),
+    View("sales", teams=("sales",)),
+)
 
 
 @pytest.fixture
@@ -76,7 +80,7 @@ def test_a_list_shows_what_was_asked_for(installation, four_cases: World, words,
 def test_an_unknown_view_names_those_that_there_are(installation, four_cases: World):
     result = installation.call("case", "list", "--view", "mien")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "mine, urgent" in result.stderr
+    assert "mine, sales, urgent" in result.stderr
 
 
 # Words that name nothing: an empty list would look like no cases.
@@ -126,3 +130,60 @@ def test_a_line_of_the_thread_says_who_wrote_when_to_whom_about_what(installatio
     (line,) = installation.json("case", "show", "1")["mail"]
     assert (line["from"], line["to"], line["cc"]) == ("carl@customer.example", ["support@firm.example"], [])
     assert (line["subject"], line["direction"], line["proof"], line["files"]) == ("One", "inbound", "proven", [])
+
+
+@pytest.fixture
+def watched_cases(four_cases: World) -> World:
+    """5: Carl's, to both teams, which sales watches; 6: the same from sales' side; 7: sales' alone."""
+    both = ("support@firm.example", "sales@firm.example")
+    four_cases.carl(*both, subject="Five")
+    four_cases.carl(*both[::-1], subject="Six")
+    four_cases.carl(both[1], subject="Seven")
+    return four_cases
+
+
+# What was asked, and the numbers of the cases that are shown: a team has what it watches beside its own.
+WATCHED = [
+    (("--team", "sales"), [7, 6, 5, 2]),
+    (("--team", "support"), [6, 5, 4, 3, 1]),
+    (("--team", "sales", "--team", "support"), [7, 6, 5, 4, 3, 2, 1]),
+    (("--team", "sales", "--limit", "3"), [7, 6, 5]),
+    (("--team", "sales", "--owner", "bob"), [7, 6, 2]),  # the other filters hold for these too
+    (("--team", "sales", "--queue", "support"), [5]),
+    (("--view", "sales"), [7, 6, 5, 2]),
+]
+
+
+@pytest.mark.parametrize(("words", "numbers"), WATCHED)
+def test_a_team_finds_the_cases_that_it_watches(installation, watched_cases: World, words, numbers):
+    assert [one["number"] for one in installation.json("case", "list", *words)] == numbers
+
+
+def test_a_list_and_a_page_tell_what_is_only_watched(installation, watched_cases: World):
+    listed = {one["number"]: (one["team"], one["watchers"]) for one in installation.json("case", "list")}
+    assert (listed[5], listed[6], listed[7]) == (
+        ("support", ["sales"]),
+        ("sales", ["support"]),
+        ("sales", []),
+    )
+    assert installation.json("case", "show", "5")["watchers"] == ["sales"]
+    table = installation.out("case", "list", "--team", "sales").splitlines()
+    at = table[0].index("WATCHERS")
+    assert [line[at:].split()[0] for line in table[1:-1]] == ["-", "support", "sales", "-"]
+    assert all(cells(line) <= 80 for line in table)
+    assert "WATCHERS" not in installation.out("case", "list", "--team", "sales", "--contact", "vera@known.example")
+
+
+def test_a_team_that_got_the_case_watches_it_no_more(installation, watched_cases: World):
+    installation.out("case", "assign", "5", "--team", "sales")
+    (five,) = [one for one in installation.json("case", "list", "--team", "sales") if one["number"] == 5]
+    assert (five["team"], five["watchers"]) == ("sales", [])
+    assert 5 not in [one["number"] for one in installation.json("case", "list", "--team", "support")]
+
+
+def test_later_mail_of_a_watched_case_stands_in_it(installation, watched_cases: World):
+    first = installation.json("case", "show", "5")
+    watched_cases.carl(subject=f"Re: [{first['thread_id']}] Five")
+    (five,) = [one for one in installation.json("case", "list", "--team", "sales") if one["number"] == 5]
+    assert len(five["messages"]) == 2
+    assert installation.json("case", "show", "5")["mail"][-1]["id"] == five["messages"][-1]
