@@ -42,6 +42,7 @@ from storage.case_values import (
     ROWS,
     STATUS_KINDS,
     TELLING_FIELDS,
+    WATCHED,
     Account,
     CaseField,
     CaseSettings,
@@ -253,6 +254,8 @@ def _references_of_views(desk: Desk) -> Iterator[tuple[Place, str, str, set[str]
         wanted = {"priority": set(PRIORITIES), "status": statuses, "target": targets}.get(telling.field)
         if wanted and telling.becomes:
             yield ("tell", index, "becomes"), telling.becomes, telling.field, wanted
+        if telling.field == WATCHED and telling.becomes:
+            yield ("tell", index, "becomes"), telling.becomes, "team", teams
 
 
 def taken_words(desk: Desk) -> Iterator[tuple[Place, str]]:

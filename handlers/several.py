@@ -9,7 +9,7 @@ anew. What is in a case only grows by its people's mail: machines and strangers 
 import json
 from typing import Any
 
-from handlers import following, persons, tokens
+from handlers import following, persons, telling, tokens
 from handlers.acting import casegate
 from handlers.office import Office
 from handlers.opening import open_case
@@ -65,9 +65,10 @@ def _team_of(recipient: dict[str, Any], office: Office) -> int | None:
 
 def _let_watch(unit: Unit, case: Any, work: Work, team_id: int) -> None:
     if case_teams.watch(unit, case.id, team_id):
-        team, actor = work.office.desk.teams[team_id], casegate(work.now).actor
-        told: dict[str, object] = {"team": team.value.name, "message": work.row.id}
-        cases.add_event(unit, case.id, Event(actor, "watched", told), work.now)
+        name, by = work.office.desk.teams[team_id].value.name, casegate(work.now)
+        told: dict[str, object] = {"team": name, "message": work.row.id}
+        cases.add_event(unit, case.id, Event(by.actor, "watched", told), by.now)
+        telling.watched(unit, work.office.desk, case, name, by)
 
 
 def _file_with(unit: Unit, case: Any, work: Work, other: tuple[int, Recipients]) -> None:

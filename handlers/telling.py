@@ -6,47 +6,53 @@ Enters: a case before and after. Leaves: a note for each agent, in the same unit
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from handlers.acting import By
 from storage import members
-from storage.case_values import TELLING_FIELDS, Telling
+from storage.case_values import TELLING_FIELDS, WATCHED, Telling
 from storage.database import Unit
 from storage.desk import Snapshot
+
+Change = dict[str, object]
 
 
 def follow(unit: Unit, desk: Snapshot, before: Any, after: Any, by: By) -> None:
     """Note for each agent whom a rule names what they are to be told."""
-    if desk.sections.tellings:
-        _note(unit, desk, before, after, by)
+    _note(unit, desk, after, lambda telling: _change(desk, telling, before, after), by)
 
 
 def begun(unit: Unit, desk: Snapshot, case: Any, by: By) -> None:
     """The same of a new case: it becomes all that it begins with."""
-    if desk.sections.tellings:
-        _note(unit, desk, None, case, by)
+    _note(unit, desk, case, lambda telling: _change(desk, telling, None, case), by)
 
 
-def _note(unit: Unit, desk: Snapshot, before: Any, after: Any, by: By) -> None:
-    told: dict[int, list[dict[str, object]]] = {}
+def watched(unit: Unit, desk: Snapshot, case: Any, team: str, by: By) -> None:
+    """The same of a case that this team begins to watch."""
+    change: Change = {"field": WATCHED, "before": "", "after": team}
+    _note(unit, desk, case, lambda one: change if one.field == WATCHED and one.becomes in ("", team) else None, by)
+
+
+def _note(unit: Unit, desk: Snapshot, case: Any, news: Callable[[Telling], Change | None], by: By) -> None:
+    told: dict[int, list[Change]] = {}
     roles: dict[int, str] | None = None
     for telling in dict.fromkeys(desk.sections.tellings):
-        change = _change(desk, telling, before, after)
+        change = news(telling)
         if change is None:
             continue
         if roles is None:
-            roles = members.roles(unit, after.id)
+            roles = members.roles(unit, case.id)
         for agent_id in _whom(desk, telling, roles, by):
             changes = told.setdefault(agent_id, [])
             if change not in changes:
                 changes.append(change)
     for agent_id, changes in told.items():
         detail: dict[str, object] = {"actor": by.actor, "reason": by.because, "changes": changes}
-        members.notify(unit, after.id, agent_id, detail, by.now)
+        members.notify(unit, case.id, agent_id, detail, by.now)
 
 
-def _change(desk: Snapshot, telling: Telling, before: Any, after: Any) -> dict[str, object] | None:
+def _change(desk: Snapshot, telling: Telling, before: Any, after: Any) -> Change | None:
     """What this rule has to tell; a new case is told of only by a rule that says what it waits for."""
     old, new = (_value(desk, one, telling.field) if one is not None else "" for one in (before, after))
     if old == new or (before is None and not telling.becomes):
@@ -77,6 +83,8 @@ def _value(desk: Snapshot, case: Any, field: str) -> str:
     if field == "team":
         team = desk.teams.get(case.team_id)
         return team.value.name if team is not None else ""
+    if field == WATCHED:
+        return ""  # told where it happens
     if field in TELLING_FIELDS:
         return str(getattr(case, field) or "")
     return str(json.loads(case.fields).get(field, ""))

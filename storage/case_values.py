@@ -199,7 +199,8 @@ class CaseTeam:
 
 
 # What a rule of [[tell]] may name beside the desk's own fields.
-TELLING_FIELDS = ("status", "priority", "owner", "team", "queue", "outcome", "subject", "target", "missed")
+WATCHED = "watched"  # becomes the name of a team
+TELLING_FIELDS = ("status", "priority", "owner", "team", "queue", "outcome", "subject", "target", "missed", WATCHED)
 MISSED = FIRST_RESPONSE, RESOLUTION = ("first_response", "resolution")  # what "missed" may become
 
 

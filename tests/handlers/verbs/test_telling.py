@@ -9,6 +9,7 @@ import pytest
 from handlers import ageing, changing, teaming, telling_mail
 from handlers.acting import By, casegate
 from storage import cases, members
+from storage.address import Address
 from storage.case_values import CaseField, CaseSettings, CaseTeam, Role, Sections, Status, Target, Telling
 from storage.states import Move
 from tests.support.office import ANN, BOB, CARL, DESK, World, field, mail, verifies
@@ -178,6 +179,20 @@ def test_a_missed_target_is_told(office: World, becomes: str, count: int) -> Non
     with office.database.move(Move.AGE) as unit:
         ageing.age(unit, office.office.desk, office.case(1).row.id, office.now)
     assert ["missed: - -> first_response" in one.octets.decode() for one in told(office)] == [True] * count
+
+
+# Which team a rule waits for, and who is told when sales begins to watch a case of support's.
+@pytest.mark.parametrize(("becomes", "whom"), [("", [BOB]), ("sales", [BOB]), ("support", [])])
+def test_a_team_that_begins_to_watch_is_told_once(office: World, becomes: str, whom: list[Address]) -> None:
+    office.apply(replace(DESK, sections=with_rules(Telling("watched", becomes, agents=("bob",)))))
+    both = ("support@firm.example", "sales@firm.example")
+    first = office.carl(*both, subject="Printer on fire")
+    notices = told(office)
+    assert [one.to for one in notices] == [[str(one)] for one in whom]
+    assert [field(one, "subject") for one in notices] == ["Case FS-1: watched sales: Printer on fire"] * len(whom)
+    office.carl(*both, subject="Re: Printer on fire", in_reply_to=f"<{first.message_id}>")
+    change(office, 1, priority="low")
+    assert told(office) == []
 
 
 def test_what_an_agent_is_told_comes_back_as_no_mail_and_reaches_no_customer(office: World) -> None:
