@@ -12,6 +12,7 @@ from typing import Any
 
 from handlers import intake
 from handlers.arrival import Incoming, Note
+from handlers.ways import ABOUT_ADDRESSES
 from storage.response import Response
 
 RESULTS = ("spf", "helo", "dmarc", "arc", "iprev", "upstream")
@@ -51,6 +52,8 @@ def then(row: Any, notes: Sequence[Note], thread: Judgement) -> Judgement:
 
 def _class_then(row: Any, notes: Sequence[Note]) -> str:
     """The class at the arrival; the job may have read more of the content since (handlers/refining.py)."""
+    if row.classification in {one.value for one in ABOUT_ADDRESSES}:  # which the job leaves as it is
+        return str(row.classification)
     return next((one.decided for one in notes if one.step == "classification"), str(row.classification))
 
 

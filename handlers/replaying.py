@@ -24,6 +24,7 @@ from handlers.office import Lookups, Office
 from handlers.policy import Bench, judge
 from handlers.ports import Answer, Found, Question
 from handlers.rates import OVER_RATE, AsThen, counted_at
+from handlers.ways import ABOUT_ADDRESSES
 from storage.address import parse, tolerated
 from storage.envelope import Envelope, Session, Wish
 from storage.filing import CONTACT, NEW_CASE, Filing
@@ -156,6 +157,8 @@ def _thread_then(row: Any, facts: Facts | None, place: Place) -> Judgement:
 def _thread_now(row: Any, mail: Incoming, facts: Facts | None, place: Place) -> Judgement:
     """Decided by the facts of then; a mail that was kept out of the threads is looked at as if it were let in now."""
     was_decided = row.thread_id is not None
+    if mail.classification in ABOUT_ADDRESSES:  # which belongs to no thread
+        return Judgement()
     if mail.refusal is not None or mail.disposition != "accept" or (facts is None and was_decided):
         return Judgement()
     placing = intake.placing(mail, place.office)

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +13,10 @@ from handlers.replaying import Place, replay
 from storage import content, listing
 from storage.address import parse
 from storage.desk_values import Policy, RoutingAddress
+from tests.handlers.verbs.test_confirmations import AUTHORS, GOOGLE, sample
 from tests.handlers.verbs.test_releasing import release
-from tests.support.office import DESK, SUPPORT, Lookups, World, mail
+from tests.support.forwarding import INTAKE_ADDRESS, Yard
+from tests.support.office import DESK, SUPPORT, Lookups, World, mail, sign
 
 BUSY, EVE = "busy@firm.example", "eve@evil.example"
 
@@ -66,3 +69,13 @@ def test_without_the_rate_the_mail_would_have_been_taken(world: World) -> None:
     message_id = world.accept(from_eve(), BUSY, str(SUPPORT), sender=EVE)
     with_rate(world, Policy(rate_author="1/h"))
     assert differences(world, message_id) == [(f"for {BUSY}", "quarantine", "accept")]
+
+
+def test_what_is_about_an_address_is_so_again_and_belongs_to_no_thread(tmp_path: Path) -> None:
+    yard = Yard(f"sqlite:///{tmp_path}/casegate.db")
+    octets = yard.send()
+    asked = (sign(sample("google-en"), GOOGLE), INTAKE_ADDRESS, AUTHORS[GOOGLE])
+    told = [yard.back(octets), yard.receive(asked[0], asked[1], sender=asked[2])]
+    assert [one.classification for one in told] == ["probe", "forwarding"]
+    assert [differences(yard, one.id) for one in told] == [[], []]
+    yard.close()
