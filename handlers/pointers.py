@@ -38,6 +38,8 @@ def find_pointers(mail: Incoming, office: Office) -> Incoming:
     found = covered(mail, office)
     if found is None:
         return _found(mail, office)
+    if found.dispute:
+        return _found(mail, office).noting("pointers", "not proven", found.dispute, aligned=False)
     mail = mail.but(written=found.head, is_to_us=found.is_to_us)
     if not found.is_to_us:
         return _passed_on(mail, office)

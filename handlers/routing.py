@@ -22,6 +22,7 @@ from handlers import (
     handing,
     persons,
     probes,
+    repeated,
     reported,
     several,
 )
@@ -51,6 +52,10 @@ def route(unit: Unit, work: Work) -> bool:
     work = _refined(unit, work)
     case = _case_of(unit, row.thread_id)
     is_new = case is None
+    if case is not None and repeated.is_told(unit, case, work):
+        files.index(unit, row.seq, files_of_mail.rows(work.mail.files))
+        messages.finish(unit, row.seq, MessageState.ROUTED)
+        return True
     if case is not None and following.goes_on(unit, case, work):
         return False
     if case is None:

@@ -8,6 +8,10 @@ from unittest.mock import patch
 import dkim
 import pytest
 
+from handlers import changing
+from handlers.acting import casegate
+from storage import cases
+from storage.states import Move
 from tests.support.dkim import private_pem
 from tests.support.office import BEGINNING, CARL, SUPPORT, World, customer_address, mail
 
@@ -50,7 +54,8 @@ def test_a_private_mail_that_was_sent_on_joins_no_case(world: World, name: str, 
     assert found.case.number != first.case.number
     assert world.participants(first.token) == {CARL}
     assert world.participants(found.token) == {CARL}
-    assert any(one[:2] == ["pointers", "not counted"] for one in json.loads(found.trace)["notes"])
+    said = "not proven" if name == "a second subject with the thread ID" else "not counted"
+    assert any(one[:2] == ["pointers", said] for one in json.loads(found.trace)["notes"])
 
 
 def test_what_was_written_to_us_brings_those_whom_the_signature_covers_and_no_other(world: World) -> None:
@@ -75,3 +80,62 @@ def test_an_id_that_is_not_signed_lends_nothing_to_what_stands_above(world: Worl
     found = sent_on(world, f"Message-ID: <new@evil.example>\r\nX-Casegate-Thread: {secret.token}\r\n", octets)
     assert found.case.number != secret.case.number
     assert world.participants(secret.token) == {CARL}
+
+
+def solve(world: World, number: int) -> None:
+    with world.database.move(Move.EDIT) as unit:
+        changing.change(unit, world.office.desk, cases.lock(unit, number), {"status": "solved"}, casegate(world.now))
+    world.clock.advance(1)
+
+
+@pytest.mark.parametrize("to", [SUPPORT, "sales@firm.example", "signed address"])
+@pytest.mark.parametrize("above", ["", "Received: from x by y; Sun, 22 Nov 2026 12:00:00 +0000\r\n"])
+def test_a_mail_that_we_have_opens_no_case_again_and_goes_to_nobody(world: World, to: str, above: str) -> None:
+    octets = signed(mail())
+    first = world.receive(octets)
+    solve(world, 1)
+    sent = len(world.sent())
+    again = sent_on(world, above, octets, customer_address(first.token) if to == "signed address" else str(to))
+    assert (again.case.number, again.state, world.case(1).status, len(world.sent())) == (1, "routed", "solved", sent)
+    assert world.case(1).events[-1] == ("casegate", "repeated", {"message": again.id, "of": first.id})
+    assert not [one for one in world.case(1).events if one[1] == "watched"]
+
+
+def test_nor_does_it_begin_a_case_after_one_that_ended_long_ago(world: World) -> None:
+    octets = signed(mail())
+    world.receive(octets)
+    solve(world, 1)
+    world.clock.advance(400 * 86_400)
+    assert sent_on(world, "", octets).case.number == 1
+
+
+def test_an_agent_who_comes_later_gets_the_mail_once(world: World) -> None:
+    world.presence("ann", "away")
+    octets = signed(mail())
+    first = world.receive(octets)
+    sent_on(world, "", octets)
+    world.presence("ann", "available")
+    second = world.carl(x_casegate_thread=first.token)
+    assert [one.message_seq for one in world.sent("copy")] == [first.seq, second.seq]
+
+
+def test_by_another_way_to_an_address_that_its_author_names_it_brings_the_team(world: World) -> None:
+    octets = signed(mail(to="support@firm.example, sales@firm.example"))
+    world.receive(octets, "support@firm.example")
+    world.receive(octets, "sales@firm.example")
+    assert [one[2]["team"] for one in world.case(1).events if one[1] == "watched"] == ["sales"]
+    assert sent_on(world, "", octets, "sales@firm.example").case.number == 1
+    assert world.case(1).events[-1][1] == "repeated"
+
+
+# Each changes what is shown, or how the text is read, and the signature still verifies.
+@pytest.mark.parametrize(
+    "above",
+    ["Subject: You owe us money", 'Content-Type: text/html; charset="utf-7"', "Date: Thu, 1 Jan 2026 00:00:00 +0000"],
+)
+def test_what_stands_above_a_field_that_is_signed_makes_a_mail_nobodys(world: World, above: str) -> None:
+    first = world.carl()
+    octets = signed(mail(in_reply_to=f"<{first.message_id}>", content_type="text/plain"), (*ORDINARY, b"content-type"))
+    found = sent_on(world, f"{above}\r\n", octets)
+    assert (found.case.number, found.proof, world.case(1).links) == (2, "unproven", [("possibly_belongs_to", 2)])
+    assert world.receive(octets).case.number == 1
