@@ -22,6 +22,7 @@ from tests.support.dns import DnsZone
 from tests.support.fake_mx import FakeMx
 from tests.support.postgres_server import PostgresServer, binaries
 from tests.support.smtp_client import Disconnected, RawClient, stuffed
+from tests.support.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parent.parent
 CONTENT = b"From: a@far.example\r\nSubject: dots\r\n\r\n.one\r\n..two\r\nend\r\n"
@@ -29,7 +30,8 @@ CONTENT = b"From: a@far.example\r\nSubject: dots\r\n\r\n.one\r\n..two\r\nend\r\n
 
 def _resolver(zone: DnsZone) -> dns.resolver.Resolver:
     resolver = dns.resolver.Resolver(configure=False)
-    resolver.nameservers, resolver.port, resolver.lifetime = ["127.0.0.1"], zone.port, 5.0
+    resolver.nameservers, resolver.port = ["127.0.0.1"], zone.port
+    resolver.timeout = resolver.lifetime = PATIENCE_S
     return resolver
 
 
@@ -77,7 +79,7 @@ def test_a_dns_timeout_is_silence_and_a_zone_changes_while_it_is_served(dns_zone
     dns_zone.set("x.example", "TXT", {"rcode": "TIMEOUT"})
     dns_zone.set("y.example", "TXT", ["heard"])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
-        asker.settimeout(60)
+        asker.settimeout(PATIENCE_S)
         for name in ("x.example", "y.example"):
             asker.sendto(dns.message.make_query(name, "TXT").to_wire(), ("127.0.0.1", dns_zone.port))
         first = dns.message.from_wire(asker.recv(512))

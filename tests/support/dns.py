@@ -3,8 +3,8 @@
 
 The zone is name -> type -> list of strings in presentation form; instead of a list, or of the whole entry of a name,
 `{"rcode": "NXDOMAIN" | "NODATA" | "SERVFAIL" | "TIMEOUT"}` scripts that outcome. TIMEOUT gets no answer at all,
-GARBAGE and WRONG_ID one that is none. An absent name is NXDOMAIN, a name without the asked type is NODATA, a CNAME is
-followed. `delay_s` holds every answer back.
+GARBAGE and WRONG_ID one that is none, HELD a SERVFAIL that waits for `release()`. An absent name is NXDOMAIN, a name
+without the asked type is NODATA, a CNAME is followed. `delay_s` holds every answer back.
 """
 
 import socketserver
@@ -44,6 +44,7 @@ class DnsZone:
         self._lock = threading.Lock()
         self._zone: dict[str, dict] = {}
         self.delay_s = 0.0
+        self._released = threading.Event()
         self.queries: Counter[tuple[str, str]] = Counter()
         self.update(zone or {})
         self._servers = _open(self)
@@ -71,10 +72,15 @@ class DnsZone:
                 self._zone.get(_key(name), {}).pop(kind, None)
 
     def clear(self) -> None:
-        """Forget every name and every count."""
+        """Forget every name and every count, and hold anew."""
         with self._lock:
+            self._released.clear()
             self._zone.clear()
             self.queries.clear()
+
+    def release(self) -> None:
+        """Let go of what is held."""
+        self._released.set()
 
     @property
     def total(self) -> int:
@@ -83,9 +89,17 @@ class DnsZone:
 
     def close(self) -> None:
         """Stop listening."""
+        self.release()
         for server in self._servers:
             server.shutdown()
             server.server_close()
+
+    def is_silent(self, name: str, kind: str) -> bool:
+        """Whether a question gets no answer, or none that is one."""
+        with self._lock:
+            entry = self._zone.get(_key(name), {})
+        records = entry if "rcode" in entry else entry.get(kind)
+        return isinstance(records, Mapping) and records["rcode"] in ("TIMEOUT", "GARBAGE", "WRONG_ID")
 
     def respond(self, packet: bytes, *, limit: int | None) -> bytes | None:
         """The answer to one packet, cut with TC above `limit` octets; None is silence."""
@@ -98,6 +112,9 @@ class DnsZone:
             rcode = self._fill(answer, name, kind)
         if self.delay_s:
             time.sleep(self.delay_s)
+        if rcode == "HELD":
+            self._released.wait()
+            rcode = "SERVFAIL"
         if rcode == "TIMEOUT":
             return None
         if rcode == "GARBAGE":

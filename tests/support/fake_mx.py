@@ -13,7 +13,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-IDLE_S = 30
+from tests.support.waiting import PATIENCE_S
+
 LINE_OCTETS = 1_000_000
 
 
@@ -69,7 +70,7 @@ class FakeMx:
         with self._changed:
             self._losses = mails
 
-    def wait_for(self, mails: int, timeout: float = 30.0) -> list[Mail]:
+    def wait_for(self, mails: int, timeout: float = PATIENCE_S) -> list[Mail]:
         """Wait until so many mails came; fails with AssertionError after the deadline."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self.mails) >= mails, timeout):
@@ -112,7 +113,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class _Session(socketserver.StreamRequestHandler):
-    timeout = IDLE_S
+    timeout = PATIENCE_S
 
     def setup(self) -> None:
         super().setup()

@@ -114,7 +114,8 @@ class Installation:
             "server": {"name": NAME, "state_dir": str(directory)},
             "database": {"url": self.database_url},
             "queue": {"redis_url": redis_url, "sweep_period": "1s"},
-            "dns": {"nameservers": list(nameservers), "timeout": "1s"},
+            "dns": {"nameservers": list(nameservers), "timeout": "1m"},
+            "authentication": {"timeout": "1m"},
             "tls": {"certificate": str(tls.certificate), "key": str(tls.key)},
             "mx": {"listen": [f"127.0.0.1:{self.mx_port}"]},
             "submission": {

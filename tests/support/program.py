@@ -15,10 +15,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tests.support.waiting import PATIENCE_S
 from tests.support.zygote import Forked, zygote
-
-START_S = 60.0
-STOP_S = 60.0  # serve gives its processes 45 seconds
 
 # What systemd does for a socket unit (sd_listen_fds(3)): descriptors from 3 on, and the id that only the child knows.
 _HAND_OVER = """
@@ -122,7 +120,7 @@ class Program:
         with self._news:
             return [line for line in self.log if len(line.split()) < 2 or line.split()[1] not in ("info", "warning")]
 
-    def wait_for_line(self, words: str, count: int = 1, timeout_s: float = START_S) -> str:
+    def wait_for_line(self, words: str, count: int = 1, timeout_s: float = PATIENCE_S) -> str:
         """Wait until so many log lines hold these words; the last of them. Fails when the program ends before."""
 
         def found() -> list[str]:
@@ -143,7 +141,7 @@ class Program:
         self._process.send_signal(signum)
         return self.wait()
 
-    def wait(self, timeout_s: float = STOP_S) -> int:
+    def wait(self, timeout_s: float = PATIENCE_S) -> int:
         """Wait until it has ended by itself; returns its exit status."""
         try:
             status = self._process.wait(timeout_s)
@@ -166,5 +164,5 @@ class Program:
         return self._process.poll() is None
 
     def _close(self) -> None:
-        self._reader.join(STOP_S)
+        self._reader.join(PATIENCE_S)
         self._said.close()

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-START_S = 60  # a shared machine may be slow; a healthy server needs a second
+from tests.support.waiting import PATIENCE_S
 
 
 class Service:
@@ -50,7 +50,7 @@ class Service:
         lines.put(None)
 
     def _await_ready(self, lines: "queue.Queue[str | None]") -> None:
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -64,8 +64,8 @@ class Service:
 
     def _end(self) -> None:
         if self._process is not None:
-            self._process.wait(30)
-            self._reader.join(30)
+            self._process.wait(PATIENCE_S)
+            self._reader.join(PATIENCE_S)
             self._process.stdout.close()
             self._process = None
 

@@ -13,7 +13,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-TIMEOUT_S = 20.0
+from tests.support.waiting import PATIENCE_S
+
 LINE_OCTETS = 8192
 
 
@@ -58,7 +59,7 @@ class RawClient:
         tls: ssl.SSLContext | None = None,
         server_name: str = "localhost",
         proxy: tuple[str, int] | None = None,
-        timeout: float = TIMEOUT_S,
+        timeout: float = PATIENCE_S,
     ) -> None:
         host, port = address.rsplit(":", 1) if isinstance(address, str) else address
         self._server_name, self._timeout, self._buffer = server_name, timeout, b""

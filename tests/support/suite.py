@@ -25,6 +25,8 @@ from gateway.mx import MxReceiver
 from gateway.outer import Outer
 from gateway.reception import Reception
 from gateway.roles import mx_settings
+from handlers.ports import Answer as DnsAnswer
+from handlers.ports import Question
 from storage import content, desk, listing, messages, migrate
 from storage.commit_group import GroupCommitter
 from storage.database import Database
@@ -35,6 +37,7 @@ from tests.support.dns import DnsZone
 from tests.support.installation import toml
 from tests.support.office import DESK, HOST, KEYS
 from tests.support.smtp_client import Answer, RawClient
+from tests.support.waiting import PATIENCE_S
 
 SUPPORT = "support@firm.example"
 PEER, HELO, REVERSE_PATH = "192.0.2.200", "helo.example", "x@y.example"
@@ -50,13 +53,38 @@ class _NoBell:
         """Nothing is waiting."""
 
 
+class _Resolver:
+    """The resolver of the program: of a name that the zone is silent about it soon despairs, of no other."""
+
+    def __init__(self, zone: DnsZone, silence_s: float) -> None:
+        self._zone = zone
+        self._soon, self._late = (DnsResolver((zone.address,), wait_s, 0) for wait_s in (silence_s, PATIENCE_S))
+
+    def known(self, question: Question) -> None:
+        """Nothing is kept."""
+
+    async def ask(self, question: Question) -> DnsAnswer:
+        """What the zone says."""
+        is_silent = self._zone.is_silent(question.name, question.kind)
+        return await (self._soon if is_silent else self._late).ask(question)
+
+
 class Suite:
-    """The listener; `config` holds tables of the configuration by section, e.g. authentication={"arc": True}."""
+    """The listener, which waits `silence_s` for a name that DNS is silent about.
+
+    `config` holds tables of the configuration by section, e.g. authentication={"arc": True}.
+    """
 
     def __init__(
-        self, directory: Path, zone: DnsZone, *, desk_value: object = DESK, **config: Mapping[str, object]
+        self,
+        directory: Path,
+        zone: DnsZone,
+        *,
+        desk_value: object = DESK,
+        silence_s: float = 1.0,
+        **config: Mapping[str, object],
     ) -> None:
-        self.zone, self.clock = zone, FakeClock()
+        self.zone, self.clock, self._silence_s = zone, FakeClock(), silence_s
         self.config = configuration.load(_written(directory, zone, config), {})
         self.database = Database(self.config.database.url)
         migrate.ready(self.database)
@@ -67,7 +95,7 @@ class Suite:
         self._ready, self._stop = threading.Event(), asyncio.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="suite")
         self._thread.start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(PATIENCE_S)
 
     def __enter__(self) -> "Suite":
         return self
@@ -83,9 +111,8 @@ class Suite:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        dns_s, checks_s = self.config.dns.timeout, self.config.authentication.timeout
-        self.resolver = DnsResolver((self.zone.address,), dns_s.total_seconds(), cached_answers=0)
-        outer = Outer(self.resolver, self.clock, checks_s.total_seconds())
+        resolver, checks_s = _Resolver(self.zone, self._silence_s), self.config.authentication.timeout
+        outer = Outer(resolver, self.clock, checks_s.total_seconds())
         committer = GroupCommitter(self.database)
         reception = Reception(self.config, KEYS, self.database)
         self.receiver = MxReceiver(reception, self.database, committer, _NoBell(), outer)
@@ -161,16 +188,16 @@ def _line(answer: Answer) -> str:
 
 
 def _written(directory: Path, zone: DnsZone, config: Mapping[str, Mapping[str, object]]) -> Path:
-    """The configuration file: short times for DNS, long sessions, and what the suite asks for."""
+    """The configuration file: time for DNS, long sessions, and what the suite asks for."""
     tables: dict[str, Mapping[str, object]] = {
         "server": {"name": HOST, "state_dir": str(directory)},
         "database": {"url": f"sqlite:///{directory}/casegate.db"},
         "queue": {"redis_url": ""},
-        "dns": {"nameservers": [zone.address], "timeout": "1s"},
+        "dns": {"nameservers": [zone.address]},
         "mx": {"listen": ["127.0.0.1:25"], "proxy_protocol_from": ["127.0.0.1"]},
         "limits": {"greet_delay": "0ms", "max_errors": 1000},
         "policy": {"mode": "annotate"},
-        "authentication": {"timeout": "4s"},
+        "authentication": {"timeout": "1m"},
     }
     for section, keys in config.items():
         tables[section] = {**tables.get(section, {}), **keys}

@@ -13,6 +13,7 @@ import dns.resolver
 import pytest
 
 from tests.support.dns import DnsZone
+from tests.support.waiting import PATIENCE_S
 
 OPENDKIM = shutil.which("opendkim") or next((path for path in ("/usr/sbin/opendkim",) if Path(path).exists()), None)
 _RESULT = re.compile(r"dkim=(\w+)[^;]*? header\.d=(\S+)")
@@ -23,6 +24,7 @@ def key_text(zone: DnsZone, name: str) -> bytes:
     """The TXT record at a name, asked over the wire; empty where there is none."""
     resolver = dns.resolver.Resolver(configure=False)
     resolver.nameservers, resolver.port = ["127.0.0.1"], zone.port
+    resolver.timeout = resolver.lifetime = PATIENCE_S
     try:
         return b"".join(resolver.resolve(name.rstrip("."), "TXT")[0].strings)
     except dns.exception.DNSException:
@@ -60,7 +62,7 @@ def passes_opendkim(content: bytes, zone: DnsZone) -> list[str]:
         table.write_text(keys)
         conf.write_text(f"Mode v\nSyslog no\nTestPublicKeys {table}\n")
         command = [OPENDKIM, "-x", str(conf), "-t", str(mail), "-vv"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     # It prints the Authentication-Results field that it would insert, one dkim= for each signature.
     return [domain for result, domain in _RESULT.findall(done.stdout) if result == "pass"]

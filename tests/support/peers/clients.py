@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from tests.support.waiting import PATIENCE_S
+
 SCRIPT = Path(__file__).with_name("nodemailer.js")
 NODE_PATH = "/usr/share/nodejs:/usr/lib/nodejs"  # where Debian puts modules; other builds of node do not look there
-LIMIT_S = 60
+LIMIT_S = round(PATIENCE_S)
 
 
 class Tls(Enum):
@@ -106,7 +108,7 @@ def msmtp(call: Call) -> Outcome:
     }
     words = [f"--{name}={value}" for name, value in options.items()]
     command = ["msmtp", "--file=/dev/null", "--host=localhost", f"--port={call.port}", *words]
-    command += [f"--from={call.reverse_path}", "--domain=msmtp.example", "--timeout=30", "--debug", "--"]
+    command += [f"--from={call.reverse_path}", "--domain=msmtp.example", f"--timeout={LIMIT_S}", "--debug", "--"]
     return _run([*command, *call.recipients], call.content.replace(b"\r\n", b"\n"))
 
 

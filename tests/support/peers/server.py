@@ -21,7 +21,6 @@ PLAIN, HOME, HANDOVER = "plain.example", "home.example", "handover.example"
 PLAIN_ADDRESS = "127.0.0.2"
 LMTP_SOCKET = "/run/casegate-lmtp"
 OCTETS = 40_000_000
-SLOW_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Server(ABC):
 
     def hand_in(self, content: bytes, *commands: str) -> None:
         """The same with the commands of the envelope as they are."""
-        with RawClient(("127.0.0.1", self.port), timeout=SLOW_S) as client:
+        with RawClient(("127.0.0.1", self.port)) as client:
             client.ehlo()
             for line in commands:
                 answer = client.command(line)
