@@ -11,7 +11,9 @@ from typing import Any
 
 import click
 
-from gateway.cli_output import Item, instant, optional, plain, print_fields, print_text
+from gateway.cli_output import Item, instant, optional, plain, print_text, print_whole
+from gateway.units import show_size
+from handlers.admission_policy import DEFAULT
 from handlers.probes import shown
 from storage.case_values import DEFAULT_HANDLING, Handling
 from storage.ways import Passage, confirmations_of, of_row
@@ -22,6 +24,7 @@ PAGE = (
     "team",
     "alias_of",
     "aliases",
+    "policy",
     "cases",
     "verified",
     "way",
@@ -63,6 +66,15 @@ def _cases_words(held: Any) -> str:
     return ", ".join(f"{name} {plain(value)}" for name, value in held.items() if value != usual[name])
 
 
+def _policy_words(one: Item) -> str:
+    """Who may write, in any case, and what else is not the default."""
+    usual = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(DEFAULT).items()}
+    said = {name: one[name] for name in usual if name == "accept_from" or one[name] != usual[name]}
+    if "max_size" in said:
+        said["max_size"] = show_size(int(plain(said["max_size"])))
+    return ", ".join(f"{name} {plain(value)}" for name, value in said.items())
+
+
 def row(one: Item) -> Item:
     """The same for a table of 80 columns: `below` says the rest."""
     address = str(one["address"])
@@ -98,14 +110,16 @@ def details(row: Any, probe: Any) -> Item:
 
 def print_page(one: Item, row: Any) -> None:
     """For people; what is long is wrapped."""
-    shown_ = {**one, "cases": _cases_words(one["cases"]), "alarm": ""}
-    print_fields(shown_, [name for name in PAGE if name not in ("found", "alarm")])
+    shown_ = {**one, "policy": _policy_words(one), "cases": _cases_words(one["cases"]) or "as everywhere"}
+    print_whole(shown_, [name for name in PAGE if name not in ("found", "alarm")])
     if one["found"]:
         print_text(f"\n{one['found']}")
     if one["alarm"]:
         print_text(f"\nALARM: {one['alarm']}")
     if row is None:
         return
+    if one.get("probe"):
+        print_text(f"\n{_probe_words(one['probe'])}")
     way = of_row(row)
     if way.learnt is not None:
         click.echo("\nLearnt when it was verified:")
@@ -120,6 +134,14 @@ def print_page(one: Item, row: Any) -> None:
         print_text(f"  code {asked.code or '-'}")
         if asked.link:
             print_text(f"  {asked.link}")
+
+
+def _probe_words(one: Any) -> str:
+    """How the newest probe stands."""
+    if one["state"] == "sent":
+        return f"The newest probe left at {one['sent_at']} and is not back yet."
+    said = f": {one['said']}" if one["said"] else ""
+    return f"The newest probe left at {one['sent_at']} and is {one['state']} since {one['ended_at']}{said}."
 
 
 def _probe(row: Any) -> Item:

@@ -92,7 +92,7 @@ def address_add(operator: Operator, text: str, team: str, acknowledge: str, word
     wanted = parse(text)
     with operator.store() as database:
         with database.move(Move.ADDRESS) as unit:
-            _refuse_taken(unit, wanted)
+            _refuse_taken(unit, wanted, operator.config().server.name)
             ways.drop_alias(unit, wanted.key)
             if not addresses.add(unit, RoutingAddress(wanted, team, word, acknowledge)):
                 raise NotFound(f"no team {team!r}: see casegate team list")
@@ -136,10 +136,15 @@ def address_alias(operator: Operator, old: str, new: str) -> None:
         found = desk.snapshot(unit)
         if present.key not in found.addresses:
             raise NotFound(f"no routing address {new!r}: see casegate address list")
-        _refuse_useless(found, past)
+        _refuse_useless(found, past, operator.config().server.name)
+        will_be = found.is_in_use(found.addresses[present.key], found.ways.get(past.key))
+        if not will_be and _takes_mail(found, past):
+            raise click.UsageError(f"{past} takes mail and {present} does not yet: casegate address verify {present}")
         source = addresses.retire(unit, past.key)
         ways.put_alias(unit, past.key, str(past), present.key, "command")
     print_text(f"alias {past}: leads to {present}{_in_file(source)}")
+    if not will_be:
+        print_text(f"it takes no mail until {present} is verified: casegate address verify {present}")
 
 
 @address.command(name="remove")
@@ -186,20 +191,31 @@ def _key(one: Mapping[str, Any]) -> str:
     return parse(str(one["address"])).key
 
 
-def _refuse_taken(unit: Unit, wanted: Address) -> None:
+def _takes_mail(found: Snapshot, wanted: Address) -> bool:
+    """Whether mail for an address, or for an old one, is taken at present."""
+    row = found.addresses.get(wanted.key) or found.aliases.get(wanted.key)
+    return row is not None and found.is_in_use(row, found.ways.get(wanted.key))
+
+
+def _refuse_taken(unit: Unit, wanted: Address, host: str) -> None:
     """An address that takes mail already; or a private one, whose copies would come back as customers' mail."""
     found = desk.snapshot(unit)
     if wanted.key in found.addresses:
         raise click.UsageError(f"{wanted} is a routing address already: casegate address show {wanted}")
-    _refuse_useless(found, wanted)
+    _refuse_useless(found, wanted, host)
 
 
-def _refuse_useless(found: Snapshot, wanted: Address) -> None:
+def _refuse_useless(found: Snapshot, wanted: Address, host: str) -> None:
     """What can be no public address, new or old."""
     if wanted.key in {parse(one).key for one in found.private_addresses}:
         raise click.UsageError(f"{wanted} is the private address of an agent")
     if wanted.domain.startswith("["):
         raise click.UsageError(f"{wanted}: an address of the desk has a domain, not a number")
+    told = next(
+        (one for one in found.ways.values() if one.intake and wanted.key == parse(f"{one.intake}@{host}").key), None
+    )
+    if told is not None:
+        raise click.UsageError(f"{wanted} is the hidden intake of {told.address}, which the public shall not know")
 
 
 def _require(unit: Unit, wanted: Address) -> None:

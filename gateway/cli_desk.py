@@ -9,7 +9,7 @@ import click
 
 from gateway import cli_records, desk_file, opening
 from gateway.cli_operator import NotFound, Operator
-from gateway.cli_output import Item, print_list, with_json
+from gateway.cli_output import Item, print_list, print_text, with_json
 from gateway.clock import SystemClock
 from gateway.passwords import hash_password
 from storage import desk
@@ -42,6 +42,8 @@ def apply(operator: Operator, file: Path, dry_run: bool) -> None:
     if not dry_run and any(change.startswith("team ") for change in changes):
         for line in cli_records.sender_records(installed, dkim_pem, wanted):
             click.echo(line)
+    if not dry_run:
+        _tell_unverified(operator)
 
 
 @click.command()
@@ -128,6 +130,16 @@ def _apply(database: Database, wanted: Desk, *, dry_run: bool) -> list[str]:
     except _DryRun:
         pass
     return changes
+
+
+def _tell_unverified(operator: Operator) -> None:
+    """What takes no mail yet, and what to do: nothing else would say so before customers do."""
+    with operator.store() as database, database.read() as unit:
+        found = desk.snapshot(unit)
+    for row in found.addresses.values():
+        if not found.is_in_use(row):
+            address = row.value.address
+            print_text(f"{address} takes no mail until it is verified: casegate address verify {address}")
 
 
 def _desk(operator: Operator) -> Desk:

@@ -84,6 +84,15 @@ def print_fields(item: Item, names: Sequence[str]) -> None:
         click.echo(f"{name:{width}}{_GAP}{_fit(plain(item[name]), COLUMNS - width - len(_GAP)).rstrip()}")
 
 
+def print_whole(item: Item, names: Sequence[str]) -> None:
+    """The same, wrapped where it is long."""
+    width = max(map(len, names))
+    for name in names:
+        front = f"{name:{width}}{_GAP}"
+        for line in wrapped(scrub(plain(item[name])), front, " " * len(front)):
+            click.echo(line)
+
+
 def print_text(text: str) -> None:
     """Words of a mail, wrapped, without what could steer the terminal."""
     for line in text.replace("\t", "    ").splitlines():

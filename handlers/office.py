@@ -85,8 +85,7 @@ class Office:
 
     def is_in_use(self, row: AddressRow, way: Way | None = None) -> bool:
         """Whether an address, and one that leads to it, is verified: by a word, by its own way or by this one."""
-        own = self.desk.ways.get(row.value.address.key)
-        return row.value.verified or any(one is not None and one.is_verified for one in (own, way))
+        return self.desk.is_in_use(row, way)
 
     @cached_property
     def policies(self) -> Mapping[str, Effective]:

@@ -155,7 +155,7 @@ def changes(way: Way, seen: Passage) -> list[str]:
     found = []
     if _matched(way, seen.host) is Match.OTHER:
         found.append(f"changed: it comes by {shown(seen.host)}, not by {shown(learnt.host)}")
-    if learnt.dkim == "pass" and seen.dkim != "pass":
+    if learnt.dkim == "pass" and seen.dkim not in ("pass", "temperror"):  # of which DNS says nothing
         found.append(f"changed: our DKIM signature does not survive any more ({seen.dkim})")
     if (seen.subject_before, seen.subject_after) != (learnt.subject_before, learnt.subject_after):
         tag = f"{seen.subject_before} {seen.subject_after}".strip()
@@ -292,7 +292,7 @@ def _learn(unit: Unit, way: Way, seen: Passage, one: Any, now: datetime) -> None
     value = replace(
         way,
         hosts=hosts,
-        learnt=seen if learns else _filled(way.learnt, seen.host, is_same_way=is_same_way),
+        learnt=seen if learns else _filled(way.learnt, seen, is_same_way=is_same_way),
         latest=seen,
         is_verified=True,
     )
@@ -322,11 +322,12 @@ def _is_replaced(one: Host, seen: Host) -> bool:
     return bool(seen.pool) and (one.pool == seen.pool or not one.is_sure)
 
 
-def _filled(learnt: Passage | None, seen: Host, *, is_same_way: bool) -> Passage | None:
-    """What was learnt, with the host's name and pool where DNS did not say them then."""
-    if learnt is None or learnt.host.is_sure or not (seen.is_sure and is_same_way):
+def _filled(learnt: Passage | None, seen: Passage, *, is_same_way: bool) -> Passage | None:
+    """What was learnt, with the host's name and pool, and how our signature fared, where DNS did not say so then."""
+    if learnt is None or not is_same_way:
         return learnt
-    return replace(learnt, host=seen)
+    host = learnt.host if learnt.host.is_sure or not seen.host.is_sure else seen.host
+    return replace(learnt, host=host, dkim=seen.dkim if learnt.dkim == "temperror" else learnt.dkim)
 
 
 def _stopped(way: Way) -> str:

@@ -78,6 +78,11 @@ class Snapshot:
         desks = self.sections.cases.handling.over(DEFAULT_HANDLING)
         return desks if address is None else address.handling.over(desks)
 
+    def is_in_use(self, row: AddressRow, way: Way | None = None) -> bool:
+        """Whether an address, and one that leads to it, is verified: by a word, by its own way or by this one."""
+        own = self.ways.get(row.value.address.key)
+        return row.value.verified or any(one is not None and one.is_verified for one in (own, way))
+
     def agent_by_id(self, agent_id: int | None) -> AgentRow | None:
         return next((row for row in self.agents.values() if row.id == agent_id), None)
 

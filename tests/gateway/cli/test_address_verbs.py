@@ -8,7 +8,7 @@ import pytest
 from storage import ways
 from storage.database import Database
 from storage.states import Move
-from tests.gateway.cli.conftest import Installation
+from tests.gateway.cli.conftest import DESK, Installation
 from tests.support.dns import DnsZone
 
 HOST_ADDRESS = "192.0.2.1"
@@ -171,6 +171,46 @@ def test_an_alias_is_shown_with_where_it_leads(asking: Installation):
     assert (one["address"], one["alias_of"], one["way"]) == ("old@firm.example", "support@firm.example", "alias")
     assert "support@firm.example" in asking.out("address", "show", "old@firm.example")
     assert "old@firm.example leads to support@firm.example" in asking.out("address", "list")
+
+
+def test_an_address_that_takes_mail_never_leads_to_one_that_takes_none(asking: Installation, dns_zone: DnsZone):
+    dns_zone.set("new.example", "MX", ["10 far.example"])
+    asking.out("address", "add", "help@new.example", "--team", "support")
+    asking.out("address", "alias", "old@firm.example", "support@firm.example")
+    for old in ("support@firm.example", "old@firm.example"):
+        line = asking.refused(2, "address", "alias", old, "help@new.example")
+        assert f"{old} takes mail and help@new.example does not yet: casegate address verify help@new.example" in line
+        assert shown(asking, old)["verified"]
+    printed = " ".join(asking.out("address", "alias", "older@firm.example", "help@new.example").split())
+    assert "it takes no mail until help@new.example is verified" in printed
+    asking.out("address", "verify", "help@new.example", "--word")
+    asking.out("address", "alias", "support@firm.example", "help@new.example")
+
+
+def test_the_hidden_intake_of_an_address_is_made_no_public_one(asking: Installation, dns_zone: DnsZone):
+    dns_zone.set("new.example", "MX", ["10 far.example"])
+    asking.out("address", "add", "help@new.example", "--team", "support")
+    intake = shown(asking, "help@new.example")["intake"]
+    for words in (("add", intake, "--team", "support"), ("alias", intake.upper(), "support@firm.example")):
+        assert "is the hidden intake of help@new.example" in asking.refused(2, "address", *words)
+
+
+def test_show_tells_a_person_the_whole_policy_and_how_the_newest_probe_stands(asking: Installation, dns_zone: DnsZone):
+    said = ('accept_from = "listed"', 'lists = ["partners"]', 'forbid_attachments = [".exe"]', 'max_size = "2MB"')
+    lists = '[[list]]\nname = "partners"\nentries = ["@partner.example"]\n'
+    keys = "\n".join((*said, 'others = "quarantine"', 'dmarc_reject = "quarantine"', 'rate_domain = "600/h"'))
+    asking.desk.write_text(DESK.replace("verified = true", keys) + lists)
+    assert "support@firm.example takes no mail until it is verified" in asking.out("apply", str(asking.desk))
+    dns_zone.set("firm.example", "MX", ["10 far.example"])
+    asking.call("address", "verify", "support@firm.example")
+    asking.call("address", "verify", "support@firm.example", "--wait", "0s")
+    printed = asking.out("address", "show", "support@firm.example")
+    assert max(map(len, printed.splitlines())) <= 80
+    words = " ".join(printed.split())
+    assert "accept_from listed, others quarantine, lists partners, dmarc_reject quarantine, max_size 2MB" in words
+    assert "forbid_attachments .exe, rate_domain 600/h" in words
+    assert "The newest probe left at" in words
+    assert "and is not back yet" in words
 
 
 def test_a_word_for_an_address_of_the_desk_file_says_that_apply_takes_it_back(asking: Installation):

@@ -120,6 +120,16 @@ def test_a_forwarder_that_dns_did_not_name_makes_no_mail_another_way(yard: Yard)
     assert said(judged(yard, MICROSOFT)) == ["unauthenticated"]
 
 
+def test_a_key_of_ours_that_dns_does_not_give_says_nothing_of_the_forward(yard: Yard):
+    yard.verified()
+    yard.missing.add("gw.example")
+    assert (yard.heartbeat(), yard.way().latest.dkim) == ("", "temperror")
+    yard.verified(octets=yard.send())
+    assert yard.way().learnt.dkim == "temperror"
+    yard.missing.clear()
+    assert (yard.heartbeat(), yard.way().learnt.dkim) == ("", "pass")
+
+
 def test_a_pool_is_known_by_its_address_while_dns_is_silent(yard: Yard):
     yard.verified(GOOGLE)
     yard.silent.add(GOOGLE)
