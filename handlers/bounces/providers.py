@@ -47,6 +47,15 @@ _GODADDY = {
     508: Reason.AUTHENTICATION,
     705: Reason.VIRUS,
 }
+_MICROSOFT = {
+    **dict.fromkeys((506, 507, 508, 510, 511, 512, 513), Reason.BLOCKED),
+    **dict.fromkeys((509, 515), Reason.AUTHENTICATION),
+    **dict.fromkeys((501, 502, 503, 750), Reason.SENDER_REFUSED),
+    **dict.fromkeys((705, 708), Reason.RATE),
+    504: Reason.USER_UNKNOWN,
+    505: Reason.FILTERED,
+    520: Reason.POLICY,
+}
 
 
 def _microsoft(code: str) -> Reason | None:
@@ -54,15 +63,9 @@ def _microsoft(code: str) -> Reason | None:
     subject, detail = code.split(".")[1], int(code.split(".")[2])
     if subject == "4":
         return {300: Reason.EXPIRED, 316: Reason.EXPIRED, 310: Reason.HOST_UNKNOWN, 312: Reason.NETWORK}.get(detail)
-    if detail in (506, 507, 508, 510, 511, 512, 513) or 606 <= detail <= 649 or 700 <= detail <= 749:
-        return Reason.BLOCKED
-    if detail in (509, 515):
-        return Reason.AUTHENTICATION
-    if detail in (501, 502, 503, 750):
-        return Reason.SENDER_REFUSED
-    return {504: Reason.USER_UNKNOWN, 505: Reason.FILTERED, 520: Reason.POLICY, 705: Reason.RATE, 708: Reason.RATE}.get(
-        detail
-    )
+    if detail in _MICROSOFT:
+        return _MICROSOFT[detail]
+    return Reason.BLOCKED if 606 <= detail <= 649 or 700 <= detail <= 749 else None
 
 
 _LISTS: tuple[tuple[re.Pattern[str], Callable[[str], Reason | None]], ...] = (

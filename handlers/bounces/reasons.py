@@ -95,24 +95,37 @@ _BY_STATUS = {
 }
 
 _WORDS: tuple[tuple[Reason, str], ...] = (
-    (Reason.BLOCKED, r"\bptr\b|reverse dns|service refuse"),
-    (Reason.SPAM, r"blacklisted url|blocked by (?:our|the) (?:\w+ ){0,2}(?:spam|bulk)"),
+    (Reason.FILTERED, r"blocked by (?:the |this )?(?:recipient|user|addressee)\b"),
+    (Reason.BLOCKED, r"\bptr\b|reverse dns|service refuse|ip name lookup|sender ip|sending ip"),
+    (
+        Reason.SPAM,
+        r"blacklisted url|blocked (?:by|for) (?:(?:our|the|policy:) )?(?:\w+ ){0,2}(?:spam|bulk|abuse)|no spam please|"
+        r"spam complaints|blocked by our filter|\buribl\b",
+    ),
     (Reason.POLICY, r"for policy reasons|policy violation|denied by policy|local policy|security policies"),
     (Reason.SYSTEM, r"procmail: |bin/procmail|couldn't create \"|command died|pipe to \||duplicated message-id"),
     (
         Reason.NOT_ACCEPTING,
-        r"null ?mx|no smtp service|doesn't receive e-?mail|malformed or unexpected name server reply|nullmx",
+        r"null ?mx|no smtp service|doesn't receive e-?mail|malformed or unexpected name server reply",
     ),
     (
         Reason.CONTENT,
         r"multiple [^.;]{0,60}(?:address|header)|messages with multiple|duplicate header|(?:not|non)[- ]compliant|"
         r"rfc ?5322|header (?:section )?is (?:missing|invalid)",
     ),
-    (Reason.NETWORK, r"dns error|not found[^;]{0,20}try again|name lookup failure|name server: [^;]{0,80}try again"),
+    (
+        Reason.NETWORK,
+        r"dns error|not found[^;]{0,20}try again|name lookup failure|name server: [^;]{0,80}try again|"
+        r"unrouteable mail domain|dns records for the destination",
+    ),
     (
         Reason.SENDER_REFUSED,
-        r"groups\.google\.com|group you tried to contact|sender (?:email )?address rejected|"
-        r"not a registered gateway user",
+        r"groups\.google\.com|group you tried to contact|sender (?:e-?mail )?address (?:rejected|has been black)|"
+        r"not a registered gateway user|(?:null|empty)(?: envelope)? senders?\b|(?:third-party|unsigned) dsn|"
+        r"bounce ?deny|returned mail not accepted|backscatter|\bbatv\b|\be2110\b|domain of sender|"
+        r"sender (?:domain )?is (?:empty|in my)|sender blacklisted|valid sender domain|from: domain is invalid|"
+        r"mail from not owned|senderfilter|secumail|does(?:n't| not) accept mail from|access to submit messages|"
+        r"delivery not authorized|your e-?mail address has been black|administrative prohibition|envelope blocked",
     ),
     (
         Reason.MOVED,
@@ -128,7 +141,7 @@ _WORDS: tuple[tuple[Reason, str], ...] = (
         r"exceed\w* [^.;]{0,30}quota|full mail ?box|mailbox[ _]?full|insufficient disk|exceeds allowed size|"
         r"exceeded storage|no space left|too much mail data|space has been used|too many messages on the server|"
         r"boite du destinataire pleine|over ?quota|overquota|mailbox size limit|"
-        r"not enough (?:storage |disk )?space|out of storage space|" + tongues.FULL,
+        r"not (?:enough|sufficient) (?:storage |disk )?space|out of storage space|" + tongues.FULL,
     ),
     (
         Reason.AUTHENTICATION,
@@ -136,7 +149,7 @@ _WORDS: tuple[tuple[Reason, str], ...] = (
         r"\bspf\b[^.;]{0,60}(?:fail|record|check|policy|pass|not|violat|allow)|fail\w* (?:the )?spf|"
         r"\bdkim\b[^.;]{0,50}(?:fail|not|pass|check|sign|invalid)|unauthenticated email|sender policy framework|"
         r"not authenticated with|(?:fails?|failed|did not pass|missing|lacks) (?:\w+ ){0,3}(?:spf|dkim)|"
-        r"(?:is )?not authorized (?:by|to use) [^.;]{0,40}spf|bad spf",
+        r"(?:is )?not authorized (?:by|to use) [^.;]{0,40}spf|bad spf|spf settings",
     ),
     (
         Reason.VIRUS,
@@ -158,21 +171,31 @@ _WORDS: tuple[tuple[Reason, str], ...] = (
         r"temporarily deferred due to|too many spam|suspicious (?:mail|traffic|activity)|"
         r"(?:helo|ehlo)[^.;]{0,40}(?:reject|invalid|refus|denied|mismatch|resol|not (?:found|allow))|"
         r"(?:bad|invalid) (?:helo|ehlo)|greylist|graylist|gray-list|smtp server of your isp|go away|open proxy|"
-        r"not currently accepting mail from|no access from mail server|too many unwanted|"
-        r"service not available, clos",
+        r"not (?:currently )?accepting mail from|no access from mail server|too many unwanted|"
+        r"service not available, clos|not accepting connections|\b[45]\d\d (?:[45]\.\d\.\d )?blocked\b|"
+        r"(?:bad|banned) ip\b|ip profile|remote ?host looks|requires? confirmation|confirm this mail server|"
+        r"listed as abusive|access from (?:ip|host)|\bip (?:address )?\S{1,40} (?:has been )?(?:reject|refus|denied)|"
+        r"by your ip\b|mail from [\d.]{7,15} refused|refused - see http|not allowed to connect|sending spam|"
+        r"unverifyable|host network not allowed|relay host name|cannot resolve your|no matches to nameserver|"
+        r"not passed validation",
     ),
     (
         Reason.SPAM,
         r"\bspam\b|\bspam[-_ ]|unsolicited|\bjunk mail|\bube\b|\buce\b|bulk mail|blacklisted url|"
         r"message content (?:rejected|refused)|content filter|phish|looks like (?:a )?spam|"
         r"rejected[^.;]{0,30}content|spamassassin|bayes|mail rejete|identified as spam|high probability of|"
-        r"score too high|considered (?:spam|unsolicited)|_506\b",
+        r"score too high|considered (?:spam|unsolicited)|_506\b|spamprofiler|bulk[ .-](?:e-?mail|advertising)|"
+        r"(?:banned|unacceptable|mail) content|recurrent pattern|anti-?spam|(?:mail|spam) score|"
+        r"has detected that this message is|spamming",
     ),
     (
         Reason.RELAYING,
         r"relay(?:ing)? (?:is )?(?:access )?(?:denied|not permitted|not allowed|prohibited|disallowed|attempt|"
         r"not supported)|relaying|not (?:a )?(?:permitted|allowed|configured) to relay|no relay|unable to relay|"
-        r"cannot relay|relay denied|is not (?:an? )?(?:local|hosted) domain|allowed rcpthosts|"
+        r"cannot relay|relay denied|as a relay|"
+        r"not local host|handle mail for|"
+        r"requires authentication when attempting to send|specified domain is not allowed|"
+        r"is not (?:an? )?(?:local|hosted) domain|allowed rcpthosts|"
         r"domain isn't in my list|not a gateway|insecure mail relay|we do not relay|open relay",
     ),
     (
@@ -184,24 +207,27 @@ _WORDS: tuple[tuple[Reason, str], ...] = (
     ),
     (
         Reason.NOT_ACCEPTING,
-        r"does(?:n't| not) (?:accept|receive) (?:any )?(?:e-?)?mail|null ?mx|mail receiving disabled|"
-        r"no mx record found|couldn't find a mail exchanger|couldn't find any host|"
+        r"does(?:n't| not) (?:accept|receive) (?:any )?(?:e-?)?mail(?! (?:from|with))|null ?mx|mail receiving disabled|"
+        r"no mx record found|couldn't find a mail exchanger|"
         r"no (?:valid )?mail (?:exchanger|server)|has no mx|host/domain does not|"
-        r"not accepting (?:mail|connections|network messages)|system not accepting|"
+        r"not accepting (?:mail|network messages)(?! (?:from|with))|system not accepting|"
         r"smtp protocol returned a permanent error|mx (?:record )?points to|no route for current request",
     ),
     (
         Reason.SUSPENDED,
         r"(?:account|mailbox|user|recipient|address)[^.;]{0,60}(?:suspend|disabled|inactive|locked|deactivat|"
         r"discontinued|expired|frozen|unavailable due|not active|closed|on hold)|is a deactivated|"
-        r"inactive (?:account|user|mailbox)|(?:disabled|suspended|locked) (?:account|user|mailbox|recipient)|"
-        r"temporarily locked|is disabled|not been logged",
+        r"inactive (?:account|user|mailbox)|(?:disabled|suspended|locked|archived|terminated) (?:account|user|mailbox|"
+        r"recipient)|temporar(?:il)?y locked|is disabled|not been logged|"
+        r"(?:user|account|mailbox|recipient|destinataire) (?:is |has been |est )?(?:terminated|archiv)|"
+        r"(?:is|has been) (?:\w+ )?suspended",
     ),
     (
         Reason.HOST_UNKNOWN,
         r"domain (?:name )?(?:does not exist|doesn't exist|is not reachable|must exist|not found)|"
         r"host (?:or domain name )?(?:unknown|unreachable|not found|\S{1,80} not found)|unknown (?:host|domain)|"
         r"name or service not known|no such (?:domain|host)|unrouteable|unroutable (?!sender)|nxdomain|"
+        r"couldn't find any host|does not appear to be registered|domain [^.;]{0,40}is unknown|"
         r"illegal host|non-?existent (?:domain|host)|bad destination (?:system|host)|invalid domain|"
         r"the account or domain may not exist|dns lookup failure|could not be resolved|"
         r"553 \S{1,80} does not exist|couldn't find any host named|"
@@ -212,10 +238,13 @@ _WORDS: tuple[tuple[Reason, str], ...] = (
         r"(?:user|recipient|mailbox|account|address(?:ee)?|local part|alias|mail ?drop|customer|person|inbox|"
         r"rcpt)[^.;]{0,80}?(?:unknown|does(?:n't| not| no) (?:exist|have an?)|"
         r"not (?:be )?(?:found|exist|known|listed|valid|ok|present|local|recogni|accepted|our)|invalid|inconnu|"
-        r"unavailable|non-?existent|no longer|isn't (?:a|in)|n'existe|unavaiable)|(?:unknown|invalid|no such|"
-        r"nonexistent|bad|illegal|undeliverable|not a (?:valid|known|local)|no) (?:local |final delivery |"
+        r"unavailable|non-? ?existent|no longer|isn't (?:a|in)|n'existe|unavaiable)|(?:unknown|invalid|no such|"
+        r"non-? ?existent|bad|illegal|undeliverable|not a (?:valid|known|local)|no) (?:local |final delivery |"
         r"virtual |or \w+ |destination |e-?mail |mailbox |rcpt |envelope )*(?:user|recipient|mailbox|account|"
         r"address|local[ -]part|alias|mail ?drop|person|destination|rcpt|customer|uid|userid)|"
+        r"no mail box|can't accept user|not an active address|not e-?mail address|recipient refuses to|"
+        r"envelope recipient (?:is|has)|recipients? (?:is|was|were) undeliver|badrecipientto|missing home dir|"
+        r"server rejected recipient|\bno \S{1,60} in (?:the )?(?:name )?directory|"
         r"this user doesn't have|not listed in|doesn't exist|does not exist|no one (?:with|at|by)|no mailbox|"
         r"not a (?:local|known|valid) |recipnotfound|recipientnotfound|no existe|"
         r"adresse (?:d au moins un )?destinataire|inconnu|nicht gefunden|unbekannt|sconosciuto|nie istnieje|"
@@ -246,13 +275,16 @@ _WORDS: tuple[tuple[Reason, str], ...] = (
         r"too many (?:connections|messages|recipients|concurrent|mails|emails|errors|invalid|hops from)|"
         r"rate limit|frequency limit|(?:connection|sending|message|mail|daily) (?:rate|limit)|throttl|"
         r"exceed\w* (?:the )?(?:rate|limit on|hourly|daily|maximum number)|limit exceeded|"
-        r"try again (?:in|after) \d|too (?:fast|frequent)|receiving limits",
+        r"try again (?:in|after) \d|too (?:fast|frequent)|receiving limits|too many (?:\w+ )?sessions|"
+        r"trop de connexions|again slower|at a rate that|exceeded the max",
     ),
     (
         Reason.POLICY,
         r"polic(?:y|ies)|not permitted|not authorized|not allowed|prohibited|security|potential|"
         r"unauthenticated senders|access denied|permission denied|forbidden|attachment|administrative|denied|"
-        r"violat|authentication required|must (?:authenticate|issue a starttls)",
+        r"violat|authentication (?:required|credentials|failure)|must (?:authenticate|issue a starttls)|members-only|"
+        r"closed (?:mailing )?list|organi[sz]ational settings|low priority|mass mailer|not subscribed|"
+        r"verification failure",
     ),
     (
         Reason.CONTENT,
@@ -266,13 +298,15 @@ _WORDS: tuple[tuple[Reason, str], ...] = (
         r"aborted after|unable to deliver (?:this )?(?:message )?after|delayed|connection refused|"
         r"could not find a gateway|cannot connect|couldn't connect|"
         r"connect(?:ion)? to \S{1,100} (?:failed|refused)|unable to connect|connection (?:failed|dropped)|"
-        r"socket error|no route to host|retry timeout",
+        r"socket error|retry timeout|attempts will continue|for a long time|not been collected|"
+        r"did(?: not|n't) respond|within the allowed",
     ),
     (
         Reason.NETWORK,
         r"too many hops|\bloops?\b|looping|lost connection|connection (?:reset|lost|closed)|name service error|"
         r"host name lookup|(?:dns|network|routing) (?:error|failure|problem|loop)|name server|temporary lookup|"
         r"try again|hop count|network (?:is )?(?:error|unreachable)|could(?:n't| not) (?:be )?resolve|maximum hop|"
+        r"no route to host|host is unreachable|unable to resolve|could not connect|"
         r"malformed or unexpected name server|lookup fail|no answer from host|starttls|"
         r"tls (?:is|required|handshake)",
     ),
@@ -282,7 +316,8 @@ _WORDS: tuple[tuple[Reason, str], ...] = (
         r"unavailable|refuse)|cannot (?:append|create|open)|can't (?:create|open|execute)|command (?:died|failed|"
         r"output|time)|pipe |procmail|x-unix|out of memory|insufficient system|resources? temporar|"
         r"service (?:currently |temporarily )?(?:unavailable|not available)|i/o error|disk (?:full|error)|"
-        r"maildrop|local delivery|unexpected|errno",
+        r"maildrop|local delivery|unexpected|errno|interrupted system|while being processed|"
+        r"queue file|no mdb|misconfigur",
     ),
 )
 _PATTERNS = tuple((reason, re.compile(words)) for reason, words in _WORDS)

@@ -60,9 +60,12 @@ _EXPLICIT = re.compile(  # words of the mail system itself, which has looked the
     r"000005c1|not present in directory|unable to deliver message to <|542 <?@>? rejected|"
     r"delivery error: dd this user|adresse (?:d au moins un )?destinataire invalide|user not known|"
     r"unknown local[- ]part|user unknown in|vdeliver|badrcptto|no mailbox here by that name|"
-    r"55[0134] (?:5\.\d\.\d )?(?:<?@>?:? )?no such (?:user|recipient|mailbox|account|person)|name was not found at"
+    r"55[0134] (?:5\.\d\.\d )?(?:<?@>?:? )?no such (?:user|recipient|mailbox|account|person)|name was not found at|"
+    r"\(user not found\)|invalid recipient: "
 )
-_TRANSLATED = re.compile(tongues.NOBODY)  # of the system that knows its users, whenever it found out
+_ALWAYS = re.compile(
+    tongues.NOBODY + r"|delivery error: dd "
+)  # of the system that knows its users, whenever it said so
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +217,7 @@ def _first(spoken: tuple[Reason, ...], status: str, near: str) -> Reason | None:
         return Reason.SENDER_REFUSED
     if first is not Reason.USER_UNKNOWN:
         return first
-    if command == "RCPT" or (command != "DATA" and _EXPLICIT.search(near)) or _TRANSLATED.search(near):
+    if command == "RCPT" or (command != "DATA" and _EXPLICIT.search(near)) or _ALWAYS.search(near):
         return Reason.USER_UNKNOWN
     if status[2:] == "2.1" and Reason.SUSPENDED in reasons.by_words(near):
         return Reason.SUSPENDED

@@ -176,6 +176,76 @@ NOTICES = [
         "아래 수신자에게 메일을 전달하지 못했습니다.\n수신자: kim@dest.example\n사유: 메일함 용량이 초과되었습니다.\n",
         ("kim@dest.example", "mailbox full", False),
     ),
+    # Dutch
+    (
+        DAEMON,
+        "Onbestelbaar: Offerte",
+        "Uw bericht kon niet worden bezorgd bij:\n\n<bob@dest.example>: mailbox is vol\n",
+        ("bob@dest.example", "mailbox full", False),
+    ),
+    # Swedish
+    (
+        DAEMON,
+        "Meddelandet kunde inte levereras",
+        "Ditt meddelande kunde inte levereras till mottagaren:\n\nbob@dest.example\n  Okänd användare\n",
+        ("bob@dest.example", "user unknown", True),
+    ),
+    # Danish
+    (
+        DAEMON,
+        "Meddelelsen kunne ikke leveres",
+        "Din meddelelse kunne ikke leveres til:\n\nModtager: bob@dest.example\nÅrsag: ukendt bruger\n",
+        ("bob@dest.example", "user unknown", True),
+    ),
+    # Finnish
+    (
+        DAEMON,
+        "Viestiä ei voitu toimittaa",
+        "Viestiä ei voitu toimittaa vastaanottajalle:\n\n<bob@dest.example>: tuntematon käyttäjä\n",
+        ("bob@dest.example", "user unknown", True),
+    ),
+    # Polish
+    (
+        DAEMON,
+        "Niedostarczona wiadomość",
+        "Wiadomość nie została dostarczona do odbiorcy:\n\nbob@dest.example\n  Skrzynka odbiorcy jest przepełniona\n",
+        ("bob@dest.example", "mailbox full", False),
+    ),
+    # Czech
+    (
+        DAEMON,
+        "Nedoručitelná zpráva",
+        "Zprávu se nepodařilo doručit příjemci:\n\n<bob@dest.example>: uživatel neexistuje\n",
+        ("bob@dest.example", "user unknown", True),
+    ),
+    # Hungarian
+    (
+        DAEMON,
+        "Kézbesíthetetlen levél",
+        "A levelet nem sikerült kézbesíteni.\n\nCímzett: bob@dest.example\nOk: ismeretlen felhasználó\n",
+        ("bob@dest.example", "user unknown", True),
+    ),
+    # Romanian
+    (
+        DAEMON,
+        "Mesajul nu a putut fi livrat",
+        "Mesajul nu a putut fi livrat.\n\nDestinatar: bob@dest.example\nMotiv: utilizator necunoscut\n",
+        ("bob@dest.example", "user unknown", True),
+    ),
+    # Turkish
+    (
+        DAEMON,
+        "İletiniz teslim edilemedi",
+        "İletiniz teslim edilemedi.\n\n<bob@dest.example>: kullanıcı bulunamadı\n",
+        ("bob@dest.example", "user unknown", True),
+    ),
+    # Ukrainian
+    (
+        DAEMON,
+        "Лист не доставлено",
+        "Не вдалося доставити лист одержувачу:\n\n<bob@dest.example>: скринька переповнена\n",
+        ("bob@dest.example", "mailbox full", False),
+    ),
     # Other words, other orders.
     (
         DAEMON,
