@@ -15,7 +15,7 @@ from pathlib import Path
 from bench import figures
 from bench.scale_fill import MAILS_A_CASE, fill
 from handlers.proof import decide
-from storage import case_views, messages, threads
+from storage import case_views, messages, pointing
 from storage.address import parse
 from storage.case_values import View
 from storage.case_views import Asked
@@ -99,7 +99,7 @@ def _look_up(store: Store, chance: random.Random) -> int:
         thread = (mail - 1) // MAILS_A_CASE + 1
         pointers = [Pointer(key=key_of(f"{mail}@bench.example")), Pointer(thread_token=f"T{thread}")]
         with store.database.read() as unit:
-            found = threads.candidates(unit, pointers, Author(_author(chance), aligned=True))
+            found = pointing.candidates(unit, pointers, Author(_author(chance), aligned=True))
         if [one.thread_id for one in found] != [thread]:
             raise AssertionError(f"mail {mail} is not found in its thread: {found}")
     return LOOK_UPS

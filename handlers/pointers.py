@@ -16,6 +16,7 @@ from handlers.arrival import Incoming, Note
 from handlers.classification import Class
 from handlers.coverage import UNPROVEN, UNSEEN, covered
 from handlers.destinations import Destination, Kind
+from handlers.dmarc_walk import is_within
 from handlers.headers import Head, decode_text, message_ids
 from handlers.identity import mailboxes
 from handlers.office import Office
@@ -25,6 +26,7 @@ from storage.threads import Pointer, key_of
 MAX_FIELDS = 3  # of one name
 MAX_OURS = 20
 MAX_FOREIGN = 20
+MAX_SIDES = 20  # of To, and of Cc
 MAX_SUBJECT_OCTETS = 2000
 INDEX_BASE_OCTETS, INDEX_STEP_OCTETS = 22, 5  # Outlook: what the first mail had, and what each answer adds
 MAX_INDEX_OCTETS = 2000
@@ -70,7 +72,7 @@ def _passed_on(mail: Incoming, office: Office) -> Incoming:
 
 def _found(mail: Incoming, office: Office) -> Incoming:
     """Gather them from envelope, header section and the opening of the body; each thread once is enough."""
-    ids = _of_ids(mail.head, office)
+    ids = _of_ids(mail, office)
     own_key = key_of_mail(mail.head)
     kinds = {
         "a signed address of ours": [_of_destination(mail, one) for one in mail.destinations if one.thread_id],
@@ -96,19 +98,32 @@ def _of_destination(mail: Incoming, one: Destination) -> Pointer:
     return Pointer(thread_token=one.thread_id, row=one.outbox_name, evidence=evidence, is_bounce=is_bounce)
 
 
-def _of_ids(head: Head, office: Office) -> list[Pointer]:
+def _of_ids(mail: Incoming, office: Office) -> list[Pointer]:
     """One for each id, the nearest mail first: the nearest ones and the root, of ours and of others."""
-    read = [(text, tokens.read_message_id(office.keys, text)) for text in referred_ids(head)]
+    read = [(text, tokens.read_message_id(office.keys, text)) for text in referred_ids(mail.head)]
     ours = _nearest_and_root([text for text, own in read if own is not None], MAX_OURS)
     foreign = _nearest_and_root([text for text, own in read if own is None], MAX_FOREIGN)
     kept = {*ours, *foreign}
+    sides = _sides(mail) if foreign else ()
     return [
-        Pointer(key=key_of(text))
+        Pointer(key=key_of(text), side=_side(text, sides))
         if own is None
         else Pointer(thread_token=own.thread_id, row=own.outbox_name, evidence=True)
         for text, own in read
         if text in kept
     ]
+
+
+def _sides(mail: Incoming) -> tuple[str, ...]:
+    """The domains of the author and of those whom the mail names: whose ids it may well refer to."""
+    named = [one.address.host for name in (b"to", b"cc") for one in mailboxes(mail.head, name)[:MAX_SIDES]]
+    return tuple(dict.fromkeys([*([mail.author.address.host] if mail.author is not None else []), *named]))
+
+
+def _side(message_id: str, sides: tuple[str, ...]) -> str:
+    """The domain among these that the id was made in, as it says itself; empty where it says nothing of that."""
+    host = message_id.rpartition("@")[2].lower()
+    return next((one for one in sides if is_within(host, one)), "")
 
 
 def _shown(mail: Incoming, office: Office) -> list[Pointer]:

@@ -10,7 +10,7 @@
 |             |                                                                            | open: joins, marked     |
 | unproven    | anything else                                                              | a new case, linked      |
 
-A proven author's first mail is proven. Where it points to nothing but threads of unproven mail it is linked to them.
+A proven author's first mail is proven. Where it points to nothing but ids that strangers used it is linked to theirs.
 Strict or open is the address that the thread's case came in by (storage/filing.py). What joins but is about something
 else begins a case that follows, where that address wants it. A bounce to our signed bounce address joins as a third
 party's mail: it is marked, and changes no status. What was not looked at is not the same as not failed.
@@ -92,7 +92,7 @@ _A_BOUNCE = "a bounce that came to our signed bounce address belongs to the mail
 _ANOTHER = "the author is proven and has seen a mail of ours, but takes no part"
 _FIRST = "the author is proven, and "
 _NOTHING = "nothing in the mail points to a thread of ours"
-_ONLY_STRANGERS = "the mail points to nothing but mail of which nothing proves the author"
+_ONLY_STRANGERS = "the mail points to nothing but ids used by mail that nothing proves, or by others than who made them"
 _A_STRANGER = "the author is proven, but takes no part, and a thread ID or a foreign id is no evidence"
 _NOT_PROVEN = "nothing proves the author"
 _VOUCHED = "the author takes part, answers a mail of ours, and came by the forwarder of the address"

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from storage import cases, contacts, content, files, import_doubles, threads
+from storage import cases, contacts, content, files, import_doubles, pointing, threads
 from storage.address import key_of
 from storage.case_values import ENDED_KINDS
 from storage.cases import Event, Opening
@@ -78,7 +78,7 @@ def _thread_of(unit: Unit, mail: Past) -> tuple[int | None, int | None]:
     if mail.own_key is not None:
         pointers.append(Pointer(key=mail.own_key, is_own=True))
     author = mail.header.author if mail.header.author.key else None
-    found = threads.candidates(unit, pointers, Author(author, aligned=True))
+    found = pointing.candidates(unit, pointers, Author(author, aligned=True))
     for candidate in found:
         if mail.is_ours or candidate.participant:
             return candidate.thread_id, None

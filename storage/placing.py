@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from storage import filing, threads, trace
+from storage import filing, pointing, threads, trace
 from storage.database import Unit
 from storage.filing import Filing
 from storage.threads import Author, Candidate, Decide, Decision, Person, Pointer, Proof
@@ -78,7 +78,7 @@ def place(unit: Unit, arrival: Placeable, decide: Decide) -> Placed:
 
 def candidates(unit: Unit, placing: Placing) -> list[Candidate]:
     """The threads that the mail points to, or that its proven author needs not point to."""
-    found = filing.with_people(unit, threads.candidates(unit, placing.pointers, placing.author), placing.author)
+    found = filing.with_people(unit, pointing.candidates(unit, placing.pointers, placing.author), placing.author)
     if not _points(found):
         own = filing.open_case(unit, placing.author, placing.filing)
         found = [own, *(one for one in found if one.thread_id != own.thread_id)] if own is not None else found

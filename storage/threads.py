@@ -7,17 +7,17 @@ one Message-ID meet in the unique key (hash, author): the later one fails with T
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 
 from storage.address import BadAddress, parse
 from storage.address import key_of as address_key
 from storage.database import Unit
-from storage.schema import author_domain, message, message_key, outbox, participant, thread, thread_alias
+from storage.schema import author_domain, message_key, outbox, participant, thread, thread_alias
 from storage.upsert import Upsert
 
 
@@ -65,7 +65,8 @@ class Pointer:
     report that came to our signed bounce address. `is_own` is the mail's own Message-ID, which leads only to a thread
     of the same proven author: a stranger who used it before them gains nothing. `row` is the name of the outbox row
     that one of ours was made for: it leads to where that mail is now, whatever thread it was written in. `is_shown`
-    stands in the subject or in a field of the header section, where the author may have put it.
+    stands in the subject or in a field of the header section, where the author may have put it. `side` is the domain of
+    the author, or of one whom the mail names, in which the id was made.
     """
 
     thread_token: str | None = None
@@ -75,6 +76,7 @@ class Pointer:
     is_bounce: bool = False
     is_own: bool = False
     is_shown: bool = False
+    side: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,8 @@ class Candidate:
 
     `address` is the one whose rules hold for it, by its key, and `joins` its rule `threads`. `is_other_topic`: the mail
     is about something else, where that matters. `is_alternate`: the author takes part under another address of theirs;
-    `by_contact`: nothing in the mail points here but its author. `is_shown` is as in Pointer. `is_strangers`: only the
-    Message-ID of an unproven mail points here, and nobody proven has written here.
+    `by_contact`: nothing in the mail points here but its author. `is_shown` is as in Pointer. `is_strangers`: only
+    Message-IDs point here, of unproven mail where nobody proven has written, or made in a domain of another's.
     """
 
     thread_id: int
@@ -127,7 +129,6 @@ class Decision:
 
 
 OtherTopic = Callable[[Sequence[str]], bool]  # whether a mail is about something else than these subjects
-_UNPROVEN = "?"  # before the id of an unproven mail that owns a key
 Decide = Callable[[Author, Sequence[Candidate], bool], Decision]  # the bool: the domain has passed aligned before
 
 _BY_TOKEN = select(thread.c.id).where(thread.c.token == bindparam("t"))
@@ -170,55 +171,6 @@ def _a_labels(domain: str) -> str:
         return domain
 
 
-@dataclass(slots=True)
-class _Seen:
-    """What the pointers to one thread come to."""
-
-    evidence: bool = False
-    is_bounce: bool = False
-    is_shown: bool = False
-    is_unproven: bool = True
-
-    def add(self, pointer: Pointer, owner: str) -> None:
-        self.evidence |= pointer.evidence
-        self.is_bounce |= pointer.is_bounce
-        self.is_shown |= pointer.is_shown
-        self.is_unproven &= owner.startswith(_UNPROVEN)
-
-
-def candidates(unit: Unit, pointers: Sequence[Pointer], author: Author) -> list[Candidate]:
-    """The threads that the pointers name, best pointer first, each once."""
-    found: dict[int, _Seen] = {}
-    moved = _where_mails_are(unit, pointers)
-    for pointer in pointers:
-        for thread_id, owner in _resolve(unit, pointer, author, moved):
-            found.setdefault(thread_id, _Seen()).add(pointer, owner)
-    if not found:
-        return []
-    inside = with_any(unit, found, [author.person.key] if author.person is not None else [])
-    strange = _without_proof(unit, [thread_id for thread_id, seen in found.items() if seen.is_unproven])
-    return [
-        Candidate(
-            thread_id,
-            seen.evidence,
-            thread_id in inside,
-            seen.is_bounce,
-            is_shown=seen.is_shown,
-            is_strangers=thread_id in strange,
-        )
-        for thread_id, seen in found.items()
-    ]
-
-
-def _without_proof(unit: Unit, found: Sequence[int]) -> frozenset[int]:
-    """Those of the threads in which no proven author has written."""
-    if not found:
-        return frozenset()
-    of_proven = (message.c.direction == "inbound") & (message.c.proof == Proof.PROVEN.value)
-    rows = unit.execute(select(message.c.thread_id).where(message.c.thread_id.in_(found), of_proven))
-    return frozenset(found) - frozenset(rows.scalars())
-
-
 def by_token(unit: Unit, token: str) -> int | None:
     """The thread with this ID, or with this old ID of it."""
     for question in (_BY_TOKEN, _BY_ALIAS):
@@ -228,10 +180,14 @@ def by_token(unit: Unit, token: str) -> int | None:
     return None
 
 
+def by_rows(unit: Unit, names: Sequence[str]) -> dict[str, int]:
+    """The thread that each outbox row's mail belongs to now; what is not kept is not there."""
+    return {row.name: int(row.thread_id) for row in unit.execute(_BY_ROWS, {"names": list(names)})}
+
+
 def by_row(unit: Unit, name: str) -> int | None:
-    """The thread that this outbox row's mail belongs to now; None where no such row is kept."""
-    row = unit.execute(_BY_ROWS, {"names": [name]}).first()
-    return int(row.thread_id) if row is not None else None
+    """The same of one row."""
+    return by_rows(unit, [name]).get(name)
 
 
 def token_of(unit: Unit, thread_id: int) -> str:
@@ -338,31 +294,6 @@ def remember_domain(unit: Unit, domain: str, now: datetime) -> None:
         _NEW_DOMAIN.write(unit, {"domain": domain, "first_aligned_at": now})
 
 
-def _where_mails_are(unit: Unit, pointers: Iterable[Pointer]) -> dict[str, int]:
-    """Each outbox row's name, and each thread ID that stands beside one, with the thread where that mail is now.
-
-    A signed address of the same thread goes where the nearest of its mails went: split and move take mails along.
-    """
-    named = {pointer.row: pointer.thread_token for pointer in pointers if pointer.row is not None}
-    if not named:
-        return {}
-    rows = {one.name: int(one.thread_id) for one in unit.execute(_BY_ROWS, {"names": list(named)})}
-    nearest = {token: rows[name] for name, token in reversed(named.items()) if name in rows and token is not None}
-    return {**nearest, **rows}
-
-
-def _resolve(unit: Unit, pointer: Pointer, author: Author, moved: Mapping[str, int]) -> list[tuple[int, str]]:
-    """Each thread, with the owner of the key that leads there."""
-    if pointer.thread_token is not None:
-        thread_id = moved.get(pointer.row or pointer.thread_token)
-        if thread_id is None:
-            thread_id = by_token(unit, pointer.thread_token)
-        return [] if thread_id is None else [(thread_id, "")]
-    question = _BY_OWN_KEY if pointer.is_own else _BY_KEY
-    rows = unit.execute(question, {"k": pointer.key, "a": author.person.key if author.person else ""})
-    return [(row.thread_id, row.author) for row in rows]
-
-
 def with_any(unit: Unit, found: Iterable[int], people: Sequence[str]) -> frozenset[int]:
     """Those of the threads in which one of these people takes part as a customer."""
     if not people:
@@ -375,19 +306,3 @@ def with_any(unit: Unit, found: Iterable[int], people: Sequence[str]) -> frozens
         )
     )
     return frozenset(rows.scalars())
-
-
-def _own_or_named() -> ColumnElement[bool]:
-    """A key counts for its own author at once; for others only once it names a mail that really came."""
-    return or_(message_key.c.author == bindparam("a"), message_key.c.names_message.is_(True))
-
-
-_BY_OWN_KEY = select(message_key.c.thread_id, message_key.c.author).where(
-    message_key.c.hash == bindparam("k"), message_key.c.author == bindparam("a")
-)
-_BY_KEY = (
-    select(message_key.c.thread_id, message_key.c.author)
-    .where(and_(message_key.c.hash == bindparam("k"), _own_or_named()))
-    .order_by((message_key.c.author == bindparam("a")).desc(), message_key.c.thread_id)
-    .limit(5)
-)

@@ -33,6 +33,11 @@ WHO = {
     "daemon": "Mail System <mailer-daemon@mx.remote.example>",
     "forger": "Carl Customer <mal@evil.example>",  # the name alone is Carl's
 }
+OUTSIDE = {  # ids of mail that has not come to us
+    "nothing of ours": "12345@elsewhere.example",
+    "nothing of carl's": "23456@mail.customer.example",
+    "nothing of dora's": "34567@other.example",
+}
 TOLD = frozenset({"bounced", "complained", "delay_reported", "delivery_reported", "watched"})
 REPORT = """--b
 
@@ -239,8 +244,8 @@ class Stage:
 
     def _id(self, ref: str) -> str:
         """The Message-ID under which the outside knows a mail."""
-        if ref == "nothing of ours":
-            return "12345@elsewhere.example"
+        if ref in OUTSIDE:
+            return OUTSIDE[ref]
         if self._is_inbound(ref):
             return str(self.world.message(self.ids[ref]).message_id)
         return field_of(self._sent(ref), "message-id").strip("<>")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, insert, select
 
-from storage import migrate, outbox, schema, threads
+from storage import migrate, outbox, pointing, schema, threads
 from storage.commit_group import GroupCommitter
 from storage.database import Database
 from storage.states import Move
@@ -149,7 +149,7 @@ def test_a_mail_of_ours_leads_to_where_it_is_now_and_its_thread_id_with_it(datab
         (Pointer("TOKEN-one", "forgotten", evidence=True),): [one.thread_id],
     }
     with database.read() as unit:
-        found = {pointers: threads.candidates(unit, pointers, author()) for pointers in rows}
+        found = {pointers: pointing.candidates(unit, pointers, author()) for pointers in rows}
         assert threads.by_row(unit, "moved") == two.thread_id
         assert threads.by_row(unit, "forgotten") is None
     assert {pointers: [one.thread_id for one in named] for pointers, named in found.items()} == rows
@@ -162,7 +162,7 @@ def test_an_agent_in_a_thread_is_no_customer_of_it(database: Database) -> None:
         threads.add_participants(unit, row.thread_id, "agent", [person("ann@private.example")])
         threads.add_participants(unit, row.thread_id, "agent", [person("ann@private.example")])
         pointer = Pointer(thread_token="TOKEN-one", evidence=True)
-        (found,) = threads.candidates(unit, [pointer], author("ann@private.example"))
+        (found,) = pointing.candidates(unit, [pointer], author("ann@private.example"))
         assert [one.key for one in threads.participants(unit, row.thread_id, "agent")] == ["ann@private.example"]
     assert not found.participant
 
@@ -191,8 +191,8 @@ def test_candidates_come_best_pointer_first_each_once_with_all_its_evidence(data
         Pointer(key=key_of("nobody")),
     ]
     with database.read() as unit:
-        found = threads.candidates(unit, pointers, author())
-        nobody = threads.candidates(unit, pointers, Author(None, aligned=False))
+        found = pointing.candidates(unit, pointers, author())
+        nobody = pointing.candidates(unit, pointers, Author(None, aligned=False))
     assert [(c.thread_id, c.evidence, c.participant) for c in found] == [
         (two.thread_id, True, True),
         (one.thread_id, False, True),
@@ -206,6 +206,6 @@ def test_a_message_id_that_many_use_names_five_threads_at_most_ones_own_first(da
     with database.move(Move.ACCEPT) as unit:
         mine = threads.make(unit, "MINE", NOW)
         assert not threads.add_keys(unit, mine, "carl@customer.example", X, ())
-        found = threads.candidates(unit, [Pointer(key=X)], author())
+        found = pointing.candidates(unit, [Pointer(key=X)], author())
     assert len(found) == 5
     assert found[0].thread_id == mine
