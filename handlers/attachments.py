@@ -83,8 +83,9 @@ class MimeFiles:
 
 def describe(section: bytes) -> File:
     """The types and all names of one part; where a field is there twice, both count."""
-    types: list[str] = []
-    found: dict[str, None] = dict.fromkeys(file_names(mime_fields.describe(section).name))  # what an agent is shown
+    about = mime_fields.describe(section)  # what an agent is shown
+    types = [about.type] if about.type != "text/plain" else []
+    found: dict[str, None] = dict.fromkeys(file_names(about.name))
     is_certain = True
     for name, value in fields(section):
         if name not in ("content-type", "content-disposition"):

@@ -55,7 +55,7 @@ def _sort(found: Bodies, children: dict[int | None, list[Part]], above: Part | N
             nested = is_alternative or part.about.type == "multipart/alternative"
             _sort(found, children, part, is_alternative=nested)
         elif not _is_shown(part, kind, is_root=part is root):
-            found.files.append(part)
+            found.files += [part] if _holds_something(part) else []
         elif is_alternative:
             (found.html if part.about.type == PAGE else found.text).append(part)
         else:
@@ -83,12 +83,14 @@ def _complete(found: Bodies, texts: int, pages: int) -> None:
 
 
 def _is_shown(part: Part, kind: str, *, is_root: bool) -> bool:
-    """A multipart in which no part was found is text too, for it must show something."""
-    if part.about.type.startswith("multipart/"):
-        return True
     if part.about.type not in _SHOWN or _is_file(part):
         return False
     return is_root or not (kind == "related" or part.about.name)
+
+
+def _holds_something(part: Part) -> bool:
+    """A multipart without any of its parts shows no words (RFC 2046 §5.1.1), so it is a file: nothing vanishes."""
+    return not part.about.type.startswith("multipart/") or part.body.end - part.body.start > len(b"\r\n")
 
 
 def _is_file(part: Part) -> bool:

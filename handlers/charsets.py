@@ -8,10 +8,13 @@ windows-1252), unless the octets prove it wrong; then their statistics decide. L
 
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
+from contextlib import suppress
 from encodings import normalize_encoding
 from encodings.aliases import aliases
 
 from chardetng_py import EncodingDetector
+
+from handlers.escapes import japanese
 
 GUESSED_OCTETS = 65_536
 META_OCTETS = 2048  # browsers look at 1024; Word writes long heads
@@ -24,7 +27,8 @@ _KNOWN -= {"base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "
 _MEANT = {
     **dict.fromkeys(("gb2312", "gbk", "x_gbk", "gb_2312_80", "euc_cn", "chinese", "cp936", "ms936"), "gb18030"),
     **dict.fromkeys(("shift_jis", "sjis", "x_sjis", "windows_31j", "ms_kanji", "csshiftjis", "s_jis"), "cp932"),
-    **dict.fromkeys(("euc_kr", "euckr", "ks_c_5601_1987", "ksc5601", "ks_c_5601", "korean", "x_windows_949"), "cp949"),
+    **dict.fromkeys(("euc_kr", "euckr", "ks_c_5601_1987", "ksc5601", "ks_c_5601", "korean", "windows_949"), "cp949"),
+    **dict.fromkeys(("ms949", "ksc_5601", "ks_c_5601_1989", "iso_ir_149"), "cp949"),
     **dict.fromkeys(("us_ascii", "ascii", "ansi_x3.4_1968", "646", "iso_646_us", "usascii"), "ascii"),
     **dict.fromkeys(("iso_8859_1", "iso8859_1", "latin_1", "latin1", "latin", "l1", "8859", "8859_1"), "cp1252"),
     **dict.fromkeys(("x_cp1252", "ansi", "windows_1252", "x_ansi", "iso_8859_1_windows_3.1_latin_1"), "cp1252"),
@@ -32,18 +36,23 @@ _MEANT = {
     **dict.fromkeys(("iso_8859_11", "iso8859_11", "tis_620", "windows_874", "thai"), "cp874"),
     **dict.fromkeys(("iso_8859_8_i", "iso_8859_8_e", "logical"), "iso8859_8"),
     **dict.fromkeys(("iso_8859_6_i", "iso_8859_6_e"), "iso8859_6"),
-    **dict.fromkeys(("big5", "x_x_big5", "cn_big5", "big5_hkscs"), "big5hkscs"),
-    **dict.fromkeys(("iso_2022_jp", "iso_2022_jp_1", "csiso2022jp", "x_iso_2022_jp"), "iso2022_jp_ext"),
+    **dict.fromkeys(("big5", "x_x_big5", "cn_big5", "big5_hkscs", "big5_eten", "windows_950"), "big5hkscs"),
+    **dict.fromkeys(("iso_2022_jp", "iso_2022_jp_1", "csiso2022jp", "iso_2022_jp_ms"), "iso2022_jp_ext"),
+    **dict.fromkeys(("cp50220", "cp50221", "cp50222"), "iso2022_jp_ext"),
+    **dict.fromkeys(("eucjp", "cp51932", "windows_51932"), "euc_jp"),
     **dict.fromkeys(("unicode_1_1_utf_7", "x_unicode_2_0_utf_7", "u7"), "utf_7"),
     **dict.fromkeys(("utf8", "utf_8_mb4", "utf8mb4", "unicode_1_1_utf_8", "x_unicode20utf8", "cp65001"), "utf_8"),
     **dict.fromkeys(("unicode", "ucs_2", "iso_10646_ucs_2", "csunicode"), "utf_16"),
-    **dict.fromkeys(("macintosh", "x_mac_roman", "mac"), "mac_roman"),
-    **dict.fromkeys(("x_mac_cyrillic", "x_mac_ukrainian"), "mac_cyrillic"),
+    **dict.fromkeys(("macintosh", "mac"), "mac_roman"),
+    **dict.fromkeys(("mac_ukrainian", "x_mac_ukrainian"), "mac_cyrillic"),
+    **dict.fromkeys(("mac_ce", "mac_centraleurroman", "mac_centraleurope"), "mac_latin2"),
     **dict.fromkeys(("koi8", "koi"), "koi8_r"),
-    **{f"x_cp{number}": f"cp{number}" for number in range(1250, 1259)},
+    "koi8_ru": "koi8_u",
+    **{f"8859_{number}": f"iso8859_{number}" for number in range(2, 17)},
     **{f"cp_{number}": f"cp{number}" for number in (437, 850, 866, *range(1250, 1259))},
     **{f"win_{number}": f"cp{number}" for number in range(1250, 1259)},
     **{f"win{number}": f"cp{number}" for number in range(1250, 1259)},
+    **{f"windows{number}": f"cp{number}" for number in range(1250, 1259)},
 }
 _BOMS = (
     *((BOM_UTF8, "utf_8_sig"), (BOM_UTF32_LE, "utf_32"), (BOM_UTF32_BE, "utf_32")),
@@ -55,6 +64,7 @@ _TO_DELETE = bytes(range(128)) + b"\x7f" * 128
 _PLAIN = bytes(range(33, 128))
 _WIDE = ("utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be")
 _SEVEN_BIT = ("utf_7", "hz")
+_EAST_ASIAN = ("gb18030", "big5hkscs", "cp950", "euc_jp", "cp932", "cp949")
 _OF_ONE_OCTET = re.compile(r"cp125\d|iso8859_\d+|mac_\w+|koi8_\w|cp8\d\d|cp437")
 
 
@@ -73,6 +83,7 @@ def characters(octets: bytes, declared: str = "", *, is_page: bool = False) -> s
 def meant(declared: str) -> str:
     """Python's name of the character set that is meant; empty for one that nobody knows."""
     name = normalize_encoding(declared.strip(" \t'\"")[:40]).lower()
+    name = next((one for one in (name, name.removeprefix("x_")) if one in _MEANT or one in _KNOWN), "")
     name = _MEANT.get(name) or _MEANT.get(aliases.get(name, ""), name)
     return aliases.get(name, name) if name in _KNOWN else ""
 
@@ -111,7 +122,7 @@ def _seven_bit(octets: bytes, name: str) -> str:
     try:
         return octets.decode(name if name.startswith("iso2022") else "iso2022_jp_ext")
     except ValueError:
-        return octets.decode("iso2022_jp_ext", "replace")
+        return japanese(octets)
 
 
 def _by_zeros(octets: bytes, name: str) -> str:
@@ -149,9 +160,12 @@ def _is_mostly_high(octets: bytes) -> bool:
 
 
 def _mended(octets: bytes, name: str) -> str:
-    """A few broken characters stay broken; where most are, the name is wrong."""
+    """A few broken characters stay broken; where most are, or another set of its kind fits, the name is wrong."""
     if name == "utf_7" and not octets.isascii():  # each octet that cannot be in it costs an exception
         return octets.translate(_TO_DELETE).decode(name, "replace").replace("\x7f", "\ufffd")
+    if name in _EAST_ASIAN and (other := guess(octets)) in _EAST_ASIAN:
+        with suppress(ValueError):
+            return octets.decode(other)
     text = octets.decode(name, "replace") if name in _KNOWN else ""
     broken = text.count("\ufffd")
     high = len(octets.translate(None, _HIGH))

@@ -4,6 +4,7 @@
 import re
 
 _COMMAND = re.compile(r"<<|<(/?)([A-Za-z0-9-]{1,60})>|\n+")
+_RICHTEXT = {"nl": "\n", "np": "\n", "lt": "<"}  # its forerunner (RFC 1341 §7.1.3)
 
 
 def plain(text: str) -> str:
@@ -14,6 +15,7 @@ def plain(text: str) -> str:
             kept.append(text[at : found.start()])
         at = found.end()
         if found[2] is not None:
+            kept += _RICHTEXT.get(found[2].lower(), ())
             in_parameter = not found[1] if found[2].lower() == "param" else in_parameter
         elif not in_parameter:
             kept.append("<" if found[0] == "<<" else "\n" * (len(found[0]) - 1) or " ")

@@ -37,7 +37,7 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_
 _CHARACTERS_OF_WORD = 200  # a longer ASCII phrase becomes encoded words, which fold anywhere
 _BREAK = re.compile(rb" (?=[^ \t])")
 
-_WORD = re.compile(rb"=\?([!-)+->@-~]{1,40}?)(?:\*[!->@-~]{0,20})?\?([bBqQ])\?([^?\r\n]*)\?=")
+_WORD = re.compile(rb"=\?([!-)+->@-~]{1,40}?)(?:\*[!->@-~]{0,20})?\?([bBqQ])\?((?:[^?\r\n]|\?(?=[?_ .,!]))*+)\?=")
 _PADDING = b"==="
 
 
@@ -191,8 +191,9 @@ def _octets(word: re.Match[bytes]) -> bytes:
     if word[2] in b"qQ":
         return a2b_qp(word[3], header=True)
     letters = word[3].translate(None, b" \t").rstrip(b"=")  # some programs fold within a word
+    letters = letters[: len(letters) - (len(letters) % 4 == 1)]  # or cut it
     try:
-        return b64decode(letters + _PADDING[: -len(letters) % 4])
+        return b64decode(letters + _PADDING[: -len(letters) % 4]) or (word[0] if word[3] else b"")
     except BadBase64:
         return word[0]
 

@@ -26,6 +26,9 @@ REMEMBERED_OCTETS = 256
 _Found = tuple[Sequence[tuple[str, str]], Sequence[dict[str, object]]]
 
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"|\[[^\[\]]*\]', re.DOTALL)
+_QUOTED_OR_SEMICOLON = re.compile(rb'"(?:[^"\\]|\\.)*"|;', re.DOTALL)
+_PLAIN = r"[^]\[\"<>@:;,()\\\udc80-\udcff]*"
+_IN_BRACKETS = re.compile(rf"{_PLAIN}\[{_PLAIN}\]{_PLAIN}")
 _SURROGATE_OF_ZERO = 0xDC00  # PEP 383: an octet that is no UTF-8 is this plus its value
 _STRAY = re.compile("[\udc80-\udcff]")
 _DISPUTABLE = re.compile(r"[@>\\]")
@@ -63,7 +66,7 @@ def mailboxes(head: Head, name: bytes) -> tuple[Mailbox, ...]:
     kept: list[Mailbox] = []
     budget = MAX_LIST_OCTETS
     for value in head.all(name):
-        found, defects = _read(_shortened(value, budget))
+        found, defects = _read(_as_list(_shortened(value, budget)))
         budget -= min(len(value), budget)
         disputed = {entry["address"] for defect in defects if not _is_harmless(defect) for entry in _candidates(defect)}
         read = (_mailbox(*pair) for pair in found if pair[1] not in disputed)
@@ -147,18 +150,29 @@ def _mailbox(name: str, address: str) -> Mailbox | None:
 
 
 def _is_harmless(defect: dict[str, object]) -> bool:
-    """Many programs write `a@b.example <a@b.example>`: a bare name that says the same address misleads nobody."""
+    """A name with no quotes that misleads nobody: the address again, or one with square brackets (`[Firm] Joe`)."""
     candidates = _candidates(defect)
-    return (
-        defect["reason"] == "invalid-display-name"
-        and len(candidates) == 1
-        and candidates[0]["display_name"].lower() == candidates[0]["address"].lower()
-    )
+    if defect["reason"] != "invalid-display-name" or len(candidates) != 1:
+        return False
+    name = candidates[0]["display_name"]
+    return _bare(name) == candidates[0]["address"].lower() or _IN_BRACKETS.fullmatch(name) is not None
+
+
+def _bare(name: str) -> str:
+    """Outlook writes 'a@b.example' <a@b.example>."""
+    return (name[1:-1] if len(name) > 1 and name[0] == name[-1] == "'" else name).lower()
 
 
 def _candidates(defect: dict[str, object]) -> list[dict[str, str]]:
     candidates: list[dict[str, str]] = defect["candidates"]  # type: ignore[assignment]
     return candidates
+
+
+def _as_list(value: bytes) -> bytes:
+    """Some programs part mailboxes by semicolons, as people see them, or lose the last bracket."""
+    if b";" in value and b":" not in (bare := _QUOTED.sub(b"", value)) and b"(" not in bare:
+        value = _QUOTED_OR_SEMICOLON.sub(lambda one: b"," if one[0] == b";" else one[0], value)
+    return value + b">" if value.rfind(b"<") > value.rfind(b">") else value
 
 
 def _shortened(value: bytes, octets: int) -> bytes:

@@ -30,6 +30,7 @@ _SAME_TO_ALL = re.compile(
     rb"|(?!')[^\s;\"()\\\x00-\x1f\x7f-\xff]{1,250})\s*+(?:;|$)"
 )
 _HOLDS_PARTS = re.compile(rb"(?i)(?<![\w./+-])(?:multipart|message)\s*(?:/|$)")
+_PLAIN_TYPE = re.compile(rb"(?i)(?:multipart|message)/[\w!#$&^.+-]{1,127}\s*+(?:;|$)")
 _IDENTITY = (b"", b"7bit", b"8bit", b"binary")
 _WAIT = -1
 
@@ -198,7 +199,7 @@ class MimeBounds:
 
 def _boundary(section: bytes) -> bytes:
     """What divides a multipart; nothing for a leaf."""
-    if b"multipart/" not in section.lower():
+    if b"multipart" not in section.lower():
         return b""
     about = describe(section)
     return about.boundary if about.type.startswith("multipart/") else b""
@@ -209,9 +210,10 @@ def _is_clear(section: bytes, about: Description) -> bool:
     types = [value for name, value in fields(section) if name == "content-type"]
     could_hold = any(_HOLDS_PARTS.search(value.partition(b";")[0]) is not None for value in types)
     is_multipart, is_mail = about.type.startswith("multipart/"), about.type in _MAILS
-    if _REPORTS.fullmatch(about.type) or not (could_hold or is_mail):
+    if _REPORTS.fullmatch(about.type) or not (could_hold or is_mail or is_multipart):
         return len(types) <= 1 or not could_hold
-    if len(types) > 1 or not (is_multipart or is_mail) or not _is_as_it_stands(section):
+    is_plain = len(types) <= 1 and all(_PLAIN_TYPE.match(value) is not None for value in types)
+    if not is_plain or not (is_multipart or is_mail) or not _is_as_it_stands(section):
         return False
     return is_mail or _is_divided_alike(types[0])
 

@@ -17,7 +17,9 @@ MAX_VALUE_OCTETS = 16_384  # of one structured field; what lies behind is not lo
 MAX_NAME_OCTETS = 255  # a file name on any file system
 
 _FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)
-_TYPE = re.compile(rb"\s*([\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127})")
+_TYPE = re.compile(rb'[\s"]*+([\w!#$&^.+-]{1,127})\s*+/\s*+([\w!#$&^.+-]{1,127})')
+_ANY_MULTIPART = re.compile(rb"(?i)\s*+multipart\s*+/?\s*+;.*\bboundary", re.DOTALL)
+_COMMENT = re.compile(rb"\([^()]*+\)")
 _PARAMETER = re.compile(
     rb';\s*+([^\s=;"*]++)(\*\d{1,3}+)?(\*)?\s*+=\s*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"?|([^;\s]*+))', re.DOTALL
 )
@@ -153,10 +155,14 @@ def _shortened(text: str) -> str:
 
 def _media_type(value: bytes, default_type: str) -> tuple[str, dict[str, str]]:
     """RFC 2045 §5.2: a type that cannot be read is text/plain, a missing one the context's default."""
+    said, semicolon, rest = value.partition(b";")
+    value = _COMMENT.sub(b" ", said) + semicolon + rest
     match = _TYPE.match(value)
-    if match is None:
-        return ("text/plain" if value else default_type), parameters_of(value)
-    return match[1].decode("ascii", "replace").lower(), parameters_of(value[match.end() :])
+    if match is not None:
+        return b"/".join(match.groups()).decode("ascii", "replace").lower(), parameters_of(value[match.end() :])
+    if _ANY_MULTIPART.match(value) is not None:  # RFC 2046 §5.1.3: one that is not known is mixed
+        return "multipart/mixed", parameters_of(value)
+    return ("text/plain" if value else default_type), parameters_of(value)
 
 
 def _extended(octets: bytes) -> str:
@@ -169,6 +175,8 @@ def _extended(octets: bytes) -> str:
 
 
 def _word(value: bytes, *, keep_case: bool = False) -> str:
-    """A value of one word, without a trailing comment."""
-    text = value.partition(b"(")[0].strip().strip(b'";').decode("utf-8", "replace").replace("\x00", "")
+    """A value of one word, without comments."""
+    text = (
+        _COMMENT.sub(b" ", value).partition(b"(")[0].strip().strip(b'";').decode("utf-8", "replace").replace("\x00", "")
+    )
     return text if keep_case else text.lower()

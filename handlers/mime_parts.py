@@ -23,6 +23,10 @@ MAX_BOUNDARY_OCTETS = 256  # RFC 2046 §5.1.1 allows 70; some clients write more
 
 _FIELD_START = re.compile(rb"[ \t]|[!-9;-~]+[ \t]*:")
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
+_BASE64_LINES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\r\n"
+_STRANGE_OCTETS = 4  # so few do not tell that something is no base64
+_FOOTER = re.compile(rb"=[ \t]*+\r?\n(?:[ \t]*+\r?\n)*+(?=[^\r\n]*?[^A-Za-z0-9+/=\s]|[^\s\r\n]++[ \t]++[^\s\r\n])")
+_SOFT_BREAK = re.compile(rb"=[ \t]++(?=\r?\n)")
 # A closed list: Python remembers every unknown name for ever, and idna and punycode need quadratic time.
 _CODECS = {*aliases, *aliases.values(), "koi8_r", "koi8_u", "cp874", "utf_8_sig"}
 _NAMES = {"gb2312": "gbk", "x_gbk": "gbk", "iso_8859_8_i": "iso8859_8", "windows_874": "cp874"}
@@ -72,16 +76,34 @@ def decode(content: bytes, part: Part) -> bytes:
     return decode_octets(part.body.of(content), part.about.encoding)
 
 
+def decode_words(content: bytes, part: Part) -> bytes:
+    """The same for what people read: a footer that a list wrote behind base64, or in its place, stays as it is."""
+    body = part.body.of(content)
+    if part.about.encoding != "base64":
+        return decode_octets(body, part.about.encoding)
+    footer = _FOOTER.search(body)
+    end = footer.end() if footer is not None else len(body)
+    strange = len(body[:end].translate(None, _BASE64_LINES))
+    if strange > _STRANGE_OCTETS and strange * 10 > end:
+        return body
+    return decode_octets(body[:end], "base64") + (b"\r\n" + body[end:] if footer is not None else b"")
+
+
 def decode_octets(body: bytes, encoding: str) -> bytes:
     """Undo a Content-Transfer-Encoding (RFC 2045 §6)."""
     if encoding == "base64":
         return b"".join(map(_base64, re.split(b"=+", body.translate(None, _NOT_BASE64))))
     if encoding == "quoted-printable":
-        return a2b_qp(body)
+        return unquoted(body)
     if encoding in UUENCODED:
         decoder = uuencoding.Decoder()
         return decoder.feed(body) + decoder.finish()
     return body
+
+
+def unquoted(lines: bytes) -> bytes:
+    """RFC 2045 §6.7 (3): blanks at the end of a line were added on the way."""
+    return a2b_qp(_SOFT_BREAK.sub(b"=", lines) if b"= " in lines or b"=\t" in lines else lines)
 
 
 def text(content: bytes, part: Part) -> str:

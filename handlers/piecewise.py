@@ -8,11 +8,11 @@ whole, and keeps size, SHA-256 and the first octets. Neither fails; both are lin
 
 import hashlib
 import re
-from binascii import a2b_base64, a2b_qp
+from binascii import a2b_base64
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
-from handlers.mime_parts import UUENCODED, Span
+from handlers.mime_parts import UUENCODED, Span, unquoted
 from handlers.uuencoding import Decoder
 
 RUN_OCTETS = 128 * 1024  # of a run; a header section of a part beyond it is read as far as here
@@ -96,7 +96,7 @@ class Hashing:
         if self._encoding in UUENCODED:
             self._take(self._lines_of_uu.finish())
         else:
-            self._take(_base64(self._held) if self._encoding == "base64" else a2b_qp(self._held))
+            self._take(_base64(self._held) if self._encoding == "base64" else unquoted(self._held))
         return self._digest.hexdigest()
 
     def _take(self, decoded: bytes) -> None:
@@ -109,7 +109,7 @@ class Hashing:
         if self._encoding == "base64":
             return self._base64_runs(octets)
         if self._encoding == "quoted-printable":
-            return (a2b_qp(self._lines(octets)),)
+            return (unquoted(self._lines(octets)),)
         if self._encoding in UUENCODED:
             return (self._lines_of_uu.feed(octets),)
         return (octets,)

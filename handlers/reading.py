@@ -18,8 +18,9 @@ from handlers.charsets import characters
 from handlers.enriched import plain
 from handlers.flowed import unflow
 from handlers.headers import decode_text, scan
+from handlers.lost_words import with_lost_words
 from handlers.mime_fields import Description, safe_name
-from handlers.mime_parts import Part, decode, parts, scrub
+from handlers.mime_parts import Part, decode, decode_words, parts, scrub
 from handlers.sanitising import of_text
 from handlers.sniffing import sniff
 from handlers.tags import scanned
@@ -79,7 +80,7 @@ class Budget:
 
 def read(content: bytes, budget: Budget | None = None) -> Reading:
     """Read a mail; never raises."""
-    found = bodies(parts(content))
+    found = bodies(with_lost_words(content, parts(content)))
     page = _page(content, found.html)
     text = "\n".join(_words(content, part) for part in found.text)[:MAX_TEXT_CHARACTERS]
     if not text.strip() or not page:
@@ -153,7 +154,7 @@ def is_packed(about: Description) -> bool:
 
 def _characters(content: bytes, part: Part) -> str:
     """A text leaf as characters, line ends LF, without NUL and lone surrogates (dependencies G19)."""
-    octets = decode(content, part)
+    octets = decode_words(content, part)
     octets = uuencoding.without_files(octets) if part.about.type == "text/plain" else octets
     text = characters(octets, part.about.charset, is_page=part.about.type == PAGE)
     return scrub(text).replace("\r\n", "\n")
