@@ -32,6 +32,8 @@ def _tell_case(unit: Unit, desk: Snapshot, reply: Submission) -> None:
         cases.write(unit, case.id, {"contact_id": known[key_of(case.contact_address)]})
     if case.owner_id is None:
         case = changing.change(unit, desk, case, {"owner_id": reply.agent_id, "queue": None}, By(actor, now))
+    elif case.owner_id != reply.agent_id:  # who has the case gets what a colleague wrote
+        cases.write(unit, case.id, {"copies_due_at": now})
     if case.responded_at is None:
         case = changing.change(unit, desk, case, {"responded_at": now}, casegate(now))
     if case.status_kind in ("new", "open"):

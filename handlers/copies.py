@@ -25,7 +25,7 @@ _GONE = frozenset(
     b"disposition-notification-options return-receipt-to x-confirm-reading-to errors-to mail-followup-to "
     b"mail-reply-to apparently-to x-original-to envelope-to".split()
 )
-_ESSENTIAL = frozenset(b"to cc subject date auto-submitted mime-version content-type content-transfer-encoding".split())
+ESSENTIAL = frozenset(b"to cc subject date auto-submitted mime-version content-type content-transfer-encoding".split())
 _GONE_PREFIXES = (b"x-casegate-", b"resent-")
 
 
@@ -66,7 +66,7 @@ def _essential(head: Head) -> tuple[Field, ...]:
     """The first of each."""
     first: dict[bytes, Field] = {}
     for field in head.fields:
-        if field.name in _ESSENTIAL:
+        if field.name in ESSENTIAL:
             first.setdefault(field.name, field)
     return tuple(first.values())
 

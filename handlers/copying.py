@@ -8,13 +8,14 @@ reverse-path and every copy asks for silence: a dead or answering mailbox must n
 """
 
 import json
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from handlers import message_ids, persons, tokens
 from handlers.authentication_results import forged_spans
 from handlers.classification import Class
-from handlers.copies import CopyPlan, agent_copy
+from handlers.copies import ESSENTIAL, CopyPlan, agent_copy
 from handlers.edits.recipients import KEEP, edit_mailboxes
 from handlers.edits.reply_header import mailbox_octets
 from handlers.headers import Field, Head, Span, fold, printable, scan
@@ -24,6 +25,8 @@ from storage import outbox, threads
 from storage.address import BadAddress, parse
 from storage.cases import Event, add_event
 from storage.database import Unit
+from storage.desk import AgentRow
+from storage.messages import thread_stamp
 from storage.outbox import Outgoing
 
 AGENT_ADDRESS_LIFE = timedelta(days=365)
@@ -34,12 +37,52 @@ _PEOPLE = frozenset({Class.PERSON.value, Class.LIST.value, Class.CALENDAR.value}
 SILENCE = b"X-Auto-Response-Suppress: OOF, AutoReply\r\n"
 
 
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """One mail for one agent: the name of its outbox row, its plan, and where its body lies."""
+
+    name: str
+    agent: AgentRow
+    plan: CopyPlan
+    content_id: int
+    body_offset: int
+
+
 def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
     """Write the copy of one message for one agent; a retired agent gets none, and the timeline says so."""
+    copy = _copy(unit, case, agent_id, work)
+    if copy is not None:
+        _put(unit, case, copy, work)
+
+
+def copy_reply(unit: Unit, case: Any, agent_id: int, sent: Any, work: Work) -> None:
+    """The same of what our side wrote: as the customers got it, in the team's name; `sent` is its row in the outbox.
+
+    An imported mail of ours has none. Of the header section that stays by which a mail is read.
+    """
+    copy = _copy(unit, case, agent_id, work)
+    if copy is None:
+        return
+    team, head = work.office.desk.teams.get(case.team_id), work.mail.head
+    plan = replace(
+        copy.plan,
+        stamp=thread_stamp(copy.plan.thread_id) + SILENCE,
+        left_out=tuple((one.start, one.end) for one in head.fields if one.name not in ESSENTIAL),
+        sender=replace(copy.plan.sender, name=team.value.display_name if team is not None else ""),
+        is_unverified=False,
+        author=None,
+    )
+    copy = replace(copy, plan=plan)
+    if sent is not None:
+        copy = replace(copy, content_id=sent.content_id, body_offset=sent.body_offset)
+    _put(unit, case, copy, work)
+
+
+def _copy(unit: Unit, case: Any, agent_id: int, work: Work) -> _Copy | None:
     agent = work.office.desk.agent_by_id(agent_id)
     if agent is None:
         add_event(unit, case.id, Event("casegate", "not_copied", {"message": work.row.id}), work.now)
-        return
+        return None
     keys, token = work.office.keys, threads.token_of(unit, work.row.thread_id)
     name = tokens.new_name(work.now)
     rows = outbox.ids_in_thread(unit, work.row.thread_id)
@@ -60,23 +103,29 @@ def copy_to_agent(unit: Unit, case: Any, agent_id: int, work: Work) -> None:
         author=_author_address(work.row.author_address),
         thread_id=token,
     )
-    mail = work.mail
-    section = _readdressed(agent_copy(mail.head, plan), case, work)
-    signatures = work.signer.sign_section(section, mail.body, (work.office.name,))
+    return _Copy(name, agent, plan, work.row.content_id, work.mail.head.body_offset)
+
+
+def _put(unit: Unit, case: Any, copy: _Copy, work: Work) -> None:
+    row, plan, keys = work.row, copy.plan, work.office.keys
+    section = _readdressed(agent_copy(work.mail.head, plan), case, work)
+    signatures = work.signer.sign_section(section, work.mail.body, (work.office.name,))
     outbox.put(
         unit,
         Outgoing(
-            name=name,
+            name=copy.name,
             kind="copy",
-            thread_id=work.row.thread_id,
-            message_seq=work.row.seq,
-            agent_id=agent_id,
+            thread_id=row.thread_id,
+            message_seq=row.seq,
+            agent_id=copy.agent.id,
             message_id=plan.message_id,
-            reverse_path=tokens.bounce_address(keys, token, name) if work.row.classification in _PEOPLE else "",
+            reverse_path=tokens.bounce_address(keys, plan.thread_id, copy.name)
+            if row.classification in _PEOPLE
+            else "",
             head=signatures + section,
-            content_id=work.row.content_id,
-            body_offset=mail.head.body_offset,
-            recipients=(str(agent.value.address),),
+            content_id=copy.content_id,
+            body_offset=copy.body_offset,
+            recipients=(str(copy.agent.value.address),),
         ),
         work.now,
     )

@@ -205,6 +205,12 @@ def ids_in_thread(unit: Unit, thread_id: int) -> Rows:
     return list(unit.execute(_IDS_IN_THREAD, {"t": thread_id}))
 
 
+def replies_in_thread(unit: Unit, thread_id: int) -> dict[int, Row[tuple[object, ...]]]:
+    """What left of the replies of a thread, by message number."""
+    rows = select(outbox).where(outbox.c.thread_id == thread_id, outbox.c.kind == "reply").order_by(outbox.c.id)
+    return {row.message_seq: row for row in unit.execute(rows)}
+
+
 _IDS_IN_THREAD = (
     select(
         message.c.seq,

@@ -162,6 +162,63 @@ def test_mail_that_comes_before_the_sweep_is_copied_once(world: World):
     assert sorted(copies(world, "cat.poe@private.example")) == ["First", "Re: First"]
 
 
+def answer(world: World, login: str, words: str, **fields: str) -> str:
+    """What an agent writes back to their last copy; the id of the reply."""
+    address = world.office.desk.agents[login].value.address
+    copy = [one for one in world.sent("copy") if str(address) in one.to][-1]
+    named = {"to": field(copy, "reply-to"), "in_reply_to": field(copy, "message-id"), **fields}
+    octets = mail(f"{login} <{address}>", words, subject="Re: " + field(copy, "subject"), **named)
+    others = [one for one in (fields.get("cc"),) if one]
+    made = world.reply(octets, field(copy, "reply-to"), *others, login=login)
+    assert isinstance(made, str), made
+    return made
+
+
+def test_a_new_owner_gets_what_colleagues_answered_as_the_customer_got_it(world: World):
+    first = world.carl(subject="First")
+    answer(world, "ann", "Turn the key.", cc="dora@other.example")
+    give(world, 1, to="cat")
+    sweep(world)
+    asked, reply = [one for one in world.sent("copy") if "cat.poe@private.example" in one.to]
+    (left,) = world.sent("reply")
+    assert [field(one, "subject") for one in (asked, reply)] == ["First", "Re: First"]
+    assert reply.octets[reply.head.body_offset :] == left.octets[left.head.body_offset :]
+    assert field(reply, "from") == f"Firm Support <{first.token.lower()}@gw.example>"
+    assert (field(reply, "to"), field(reply, "cc")) == (field(left, "to"), "dora@other.example")
+    assert field(reply, "in-reply-to") == field(asked, "message-id")
+    assert field(reply, "date") == field(left, "date")
+    assert (field(reply, "x-casegate-thread"), field(reply, "x-casegate-case")) == (first.token, "FS-1")
+    assert all(verifies(reply.octets, world.signer))
+    for secret in (b"ann.doe", b"r." + first.token.lower().encode(), field(left, "message-id").encode()):
+        assert secret not in reply.octets
+    assert sweep(world) == 0
+
+
+def test_an_answer_to_a_colleagues_reply_goes_to_the_customer_in_the_thread_that_they_know(world: World):
+    world.carl(subject="First")
+    answer(world, "ann", "Turn the key.")
+    give(world, 1, to="cat")
+    sweep(world)
+    answer(world, "cat", "And push.")
+    before, after = world.sent("reply")
+    assert after.to == before.to == ["carl@customer.example"]
+    assert field(after, "in-reply-to") == field(before, "message-id")
+
+
+def test_whoever_has_the_case_gets_what_a_colleague_writes_and_never_their_own_words(world: World):
+    world.carl(subject="First")
+    give(world, 1, to="cat")
+    sweep(world)
+    answer(world, "cat", "I look.")
+    answer(world, "ann", "Turn the key.")
+    assert [sweep(world), sweep(world)] == [1, 0]
+    assert copies(world, "cat.poe@private.example") == ["First", "Re: First"]
+    give(world, 1, to="ann")
+    sweep(world)
+    assert copies(world, "ann.doe@private.example") == ["First", "Re: First"]
+    assert b"I look." in world.sent("copy")[-1].octets
+
+
 def test_an_owner_who_left_before_the_sweep_gets_nothing(world: World):
     world.carl()
     give(world, 1, to="cat")
