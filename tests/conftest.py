@@ -4,6 +4,7 @@
 What is missing on this machine skips with the Debian package to install; in CI a skip is red (tests/support/skips.py).
 """
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import settings
 from redis.exceptions import RedisError
 
-from tests.support import tls
+from tests.support import loop, tls
 from tests.support.clock import FakeClock
 from tests.support.dns import DnsZone
 from tests.support.postgres_server import PostgresServer, binaries
@@ -22,6 +23,7 @@ from tests.support.skips import SkipJudge
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SkipJudge())
+    asyncio.set_event_loop_policy(loop.Policy())
     # The same examples on every run and no time limit on one: red means the code, not the dice or a busy machine.
     settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
     settings.load_profile("repeatable")
