@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Group commit: one thread a process takes whatever work is waiting and makes one durable transaction of it.
 
-There is no linger timer: while one group is being synced the next one gathers. Each work has a savepoint; one that
-fails is rolled back and tried once more alone, and so is each of a group whose commit failed: only the offender gets
-its exception. The instant that matters is the return of the commit: futures are answered after it, never before.
+There is no linger timer: while one group is being synced, or waits for the writers of other processes, the next one
+gathers. Each work has a savepoint; one that fails is rolled back and tried once more alone, and so is each of a group
+whose commit failed: only the offender gets its exception. The instant that matters is the return of the commit: futures
+are answered after it, never before.
 """
 
 import queue
@@ -63,28 +64,20 @@ class GroupCommitter:
         self._thread.join()
 
     def _run(self) -> None:
-        while True:
-            group, last = self._gather()
-            if group:
-                self._busy_since = group[0].submitted_at
-                self._commit(group)
+        while (first := self._waiting.get()) is not None:
+            if first.future.set_running_or_notify_cancel():  # whoever no longer waits for it was promised nothing
+                self._busy_since = first.submitted_at
+                self._commit([first])
                 self._busy_since = None
-            if last:
-                return
 
-    def _gather(self) -> tuple[list[_Work], bool]:
-        group: list[_Work] = []
-        work = self._waiting.get()
-        while work is not None:
-            if work.future.set_running_or_notify_cancel():  # whoever no longer waits for it was promised nothing
+    def _gather(self, group: list[_Work]) -> None:
+        """Take along what waits at this moment."""
+        for _ in range(min(self._waiting.qsize(), GROUP_LIMIT - len(group))):
+            work = self._waiting.get()
+            if work is None:  # the end, for `_run` to see
+                self._waiting.put(None)
+            elif work.future.set_running_or_notify_cancel():
                 group.append(work)
-            if len(group) == GROUP_LIMIT:
-                return group, False
-            try:
-                work = self._waiting.get_nowait()
-            except queue.Empty:
-                return group, False
-        return group, True
 
     def _commit(self, group: list[_Work]) -> None:
         try:
@@ -100,8 +93,11 @@ class GroupCommitter:
             self._alone(work)
 
     def _together(self, group: list[_Work]) -> None:
-        moves = dict.fromkeys(work.move for work in group)
-        with self._database.move(*moves) as unit:
+        """The group is complete once it is our turn to write: however long that took, all who came meanwhile join."""
+        moves: dict[Move, None] = {}
+        with self._database.moves(moves) as unit:
+            self._gather(group)
+            moves |= dict.fromkeys(work.move for work in group)
             if len(group) == 1:  # nobody else to protect
                 group[0].result = group[0].do(unit)
                 return

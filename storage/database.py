@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +93,13 @@ class Database:
         with self._reader.connect() as unit, unit.begin():
             yield unit
 
-    @contextmanager
-    def move(self, *moves: Move) -> Iterator[Unit]:
+    def move(self, *moves: Move) -> AbstractContextManager[Unit]:
         """One write transaction that makes these moves; durable when the block has been left without an exception."""
+        return self.moves(moves)
+
+    @contextmanager
+    def moves(self, moves: Iterable[Move]) -> Iterator[Unit]:
+        """The same for moves of which the block itself makes the list."""
         with self._exclusive(), self._writer.connect() as unit:
             transaction = unit.begin()
             try:

@@ -5,6 +5,7 @@ import multiprocessing
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from storage.commit_group import GroupCommitter
 from storage.database import Database, Unit
 from storage.states import Move
 from tests.storage.given import NOW
+from tests.support import stores
 
 
 def _tokens(database: Database) -> set[str]:
@@ -53,6 +55,23 @@ def test_what_waits_is_committed_in_one_transaction(database: Database) -> None:
     assert len({future.result(30) for future in futures}) == 20
     assert len(commits) == 2
     committer.close()
+
+
+def test_all_that_comes_while_another_process_writes_is_one_transaction(tmp_path: Path) -> None:
+    """SQLite has one writer: a group that closed before its turn would leave the rest for a turn of their own."""
+    url = f"sqlite:///{tmp_path / 'casegate.db'}"
+    stores.prepare(url)
+    database, other = Database(url), Database(url)
+    commits: list[object] = []
+    event.listen(database.engine, "commit", commits.append)
+    committer = GroupCommitter(database)
+    with other.alone():
+        futures = [committer.submit(Move.ACCEPT, _make(f"T{number}")) for number in range(20)]
+    assert len({future.result(30) for future in futures}) == 20
+    assert len(commits) == 1
+    committer.close()
+    database.close()
+    other.close()
 
 
 def test_work_that_fails_gets_its_exception_and_all_others_are_durable(database: Database) -> None:
