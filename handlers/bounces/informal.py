@@ -60,7 +60,7 @@ _DELAYS = re.compile(
     r"still (?:trying|being)|not yet been|do not need to resend|has not been delivered yet|"
     r"delivery (?:attempts|will) (?:will )?(?:be )?(?:continue|retried|attempted)|"
     r"could not be delivered for the last|will be (?:retried|tried again|queued|re-?attempted)|"
-    r"this is (?:only )?a warning|temporarily (?:delayed|unable to deliver)|advisory-only|keep trying|"
+    r"this is (?:only |just )?a warning|temporarily (?:delayed|unable to deliver)|advisory-only|keep trying|"
     r"no action is required|retry for another",
     re.IGNORECASE,
 )

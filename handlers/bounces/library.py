@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""flufl.bounce, asked about notices in words that our own readers cannot place.
+"""flufl.bounce, which knows formats of notices in words: asked where our own readers find nothing, or somebody else.
 
-Enters: content that is almost certainly a notice. Leaves: findings. It is given the header section and the first 64 KB
-of the body, for some of its detectors need quadratic time; what it raises counts as nothing found.
+Enters: content that nobody can answer, or a notice. Leaves: findings. It is given the header section and the first
+64 KB of the body, for some of its detectors need quadratic time; what it raises counts as nothing found.
 """
 
 import logging
+import re
 from email import message_from_bytes
 
 from flufl.bounce import all_failures
 
+from handlers.bounces.addresses import ADDRESS
 from handlers.bounces.informal import MAX_CONTEXT
 from handlers.bounces.notice import Notice
 from handlers.bounces.values import Action
@@ -29,9 +31,11 @@ def read(notice: Notice, content: bytes) -> tuple[Finding, ...]:
     except Exception:  # whatever a stranger's mail makes it raise; the mail is still a mail
         return ()
     words = " ".join(line.strip() for line in notice.told[:MAX_CONTEXT])
-    later = [Finding(_text(one), Action.DELAYED, context=words) for one in sorted(temporary - permanent)]
-    return tuple([Finding(_text(one), context=words) for one in sorted(permanent)] + later)
+    later = [Finding(one, Action.DELAYED, context=words) for one in _addresses(temporary - permanent)]
+    return tuple([Finding(one, context=words) for one in _addresses(permanent)] + later)
 
 
-def _text(address: bytes) -> str:
-    return address.decode("utf-8", "replace")[:320]
+def _addresses(found: set[bytes]) -> list[str]:
+    """What it finds and is an address; in JSON it takes anything for one."""
+    texts = [address.decode("utf-8", "replace")[:320] for address in sorted(found)]
+    return [text for text in texts if re.fullmatch(ADDRESS, text)]

@@ -78,18 +78,26 @@ def _informal(notice: Notice, content: bytes, *, by_nobody: bool) -> Report | No
     """A notice in words, if the signs are sure and it names somebody; or an inline status part."""
     found = signs.of(notice, by_nobody=by_nobody)
     is_system = found.by_system if by_nobody else found.by_daemon
-    if not found.are_sure and not (is_system and any(_ALONE.match(line) for line in notice.told[:200])):
+    sure = found.are_sure or (is_system and any(_ALONE.match(line) for line in notice.told[:200]))
+    known = library.read(notice, content) if sure or by_nobody else ()
+    if not sure and not known:
         return None
     for text in ("\n".join(notice.told), notice.behind):
         inline = read_status(text) if "final-recipient" in text.lower() else None
         if inline is not None and any(one.status and one.address for one in inline.findings):
             return _formal(notice, [inline])
-    findings = read_informal(notice) or library.read(notice, content) or _to_whom_it_went(notice)
+    findings = _surer(read_informal(notice), known) or _to_whom_it_went(notice)
     if not findings and not (found.by_system and found.in_words):
         return None
     recipients = judge_all(findings)
     kind = _kind(recipients) if recipients else (Kind.DELAY if action_of(notice) is Action.DELAYED else Kind.BOUNCE)
     return Report(kind=kind, recipients=recipients, original_message_id=notice.returned_message_id)
+
+
+def _surer(own: tuple[Finding, ...], known: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """What our reader finds, with its words, unless somebody who knows the format finds others."""
+    named = {one.address.lower() for one in known}
+    return own if not named or any(one.address.lower() in named for one in own) else known
 
 
 def _to_whom_it_went(notice: Notice) -> tuple[Finding, ...]:

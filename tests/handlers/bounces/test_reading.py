@@ -68,6 +68,22 @@ def test_people_who_can_be_answered_write_no_bounces(body: str) -> None:
     assert read_report(PERSON + b"\r\n" + body.encode(), by_nobody=False) is None
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "The following addresses did NOT receive a copy of your message:\n\n> a@b.example\n\n--- Session Transcript ---\n",
+        "Intended recipient: a@b.example\nError: 550\n--------RETURNED MAIL FOLLOWS--------\n",
+        "a@b.example - no such user here.\n\nThere is no user by that name at this server.\n",
+    ],
+)
+def test_a_format_that_only_flufl_bounce_knows_is_a_notice_where_nobody_can_be_answered(body: str) -> None:
+    content = b"From: Somebody <s@mx.example>\r\nSubject: x\r\n\r\n" + body.replace("\n", "\r\n").encode()
+    report = read_report(content, by_nobody=True)
+    assert report is not None
+    assert (report.kind, [one.address for one in report.recipients]) == (Kind.BOUNCE, ["a@b.example"])
+    assert read_report(content, by_nobody=False) is None
+
+
 def test_every_recipient_of_a_report_is_read_up_to_a_bound() -> None:
     groups = "".join(f"Final-Recipient: rfc822; a{n}@b.example\nAction: failed\nStatus: 5.1.1\n\n" for n in range(3000))
     body = f"--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; x.example\n\n{groups}--b--\n"
