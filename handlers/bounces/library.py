@@ -35,7 +35,7 @@ def read(notice: Notice, content: bytes) -> tuple[Finding, ...]:
     return tuple([Finding(one, context=words) for one in _addresses(permanent)] + later)
 
 
-def _addresses(found: set[bytes]) -> list[str]:
+def _addresses(found: frozenset[bytes]) -> list[str]:
     """What it finds and is an address; in JSON it takes anything for one."""
     texts = [address.decode("utf-8", "replace")[:320] for address in sorted(found)]
     return [text for text in texts if re.fullmatch(ADDRESS, text)]

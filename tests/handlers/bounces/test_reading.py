@@ -71,7 +71,7 @@ def test_people_who_can_be_answered_write_no_bounces(body: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "The following addresses did NOT receive a copy of your message:\n\n> a@b.example\n\n--- Session Transcript ---\n",
+        "The following addresses did NOT receive a copy of your message:\n> a@b.example\n--- Session Transcript ---\n",
         "Intended recipient: a@b.example\nError: 550\n--------RETURNED MAIL FOLLOWS--------\n",
         "a@b.example - no such user here.\n\nThere is no user by that name at this server.\n",
     ],
