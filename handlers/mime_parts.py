@@ -80,7 +80,7 @@ def decode_words(content: bytes, part: Part) -> bytes:
     """The same for what people read: a footer that a list wrote behind base64, or in its place, stays as it is."""
     body = part.body.of(content)
     if part.about.encoding != "base64":
-        return decode_octets(body, part.about.encoding)
+        return decode_octets(body, part.about.encoding) or body
     footer = _FOOTER.search(body)
     end = footer.end() if footer is not None else len(body)
     strange = len(body[:end].translate(None, _BASE64_LINES))

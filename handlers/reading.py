@@ -18,7 +18,7 @@ from handlers.charsets import characters
 from handlers.enriched import plain
 from handlers.flowed import unflow
 from handlers.headers import decode_text, scan
-from handlers.lost_words import with_lost_words
+from handlers.lost_words import mended, with_lost_words
 from handlers.mime_fields import Description, safe_name
 from handlers.mime_parts import Part, decode, decode_words, parts, scrub
 from handlers.sanitising import of_text
@@ -80,9 +80,11 @@ class Budget:
 
 def read(content: bytes, budget: Budget | None = None) -> Reading:
     """Read a mail; never raises."""
-    found = bodies(with_lost_words(content, parts(content)))
-    page = _page(content, found.html)
-    text = "\n".join(_words(content, part) for part in found.text)[:MAX_TEXT_CHARACTERS]
+    structure = parts(content)
+    found = bodies(structure)
+    text, page = _shown(content, found)
+    if not text.strip() and not page:
+        text, page = _shown_if_mended(content, structure)
     if not text.strip() or not page:
         packed = _packed(content, found, budget or Budget())
         page = page or packed.html
@@ -92,6 +94,19 @@ def read(content: bytes, budget: Budget | None = None) -> Reading:
     subject = decode_text(scan(content).first(b"subject") or b"")
     attachments = tuple(file.about for file in files(content, found))
     return Reading(subject, text, page or None, attachments)
+
+
+def _shown(content: bytes, found: Bodies) -> tuple[str, str]:
+    """Text and page."""
+    page = _page(content, with_lost_words(content, found.html))
+    text = "\n".join(_words(content, part) for part in with_lost_words(content, found.text))
+    return text[:MAX_TEXT_CHARACTERS], page
+
+
+def _shown_if_mended(content: bytes, structure: tuple[Part, ...]) -> tuple[str, str]:
+    """A multipart whose header section does not end where it should."""
+    whole = mended(content, structure[0].header.end)
+    return ("", "") if whole is content else _shown(whole, bodies(parts(whole)))
 
 
 def files(content: bytes, found: Bodies | None = None) -> Iterator[File]:

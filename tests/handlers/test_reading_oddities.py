@@ -83,6 +83,20 @@ HEADS = {
     "nothing but fields": (b"Subject: x\r\nTo: a@b.example\r\n", ""),
     "no fields": (b"Hello,\r\nold friend\r\n", "Hello, old friend"),
     "From_ in front": (b"From a@b Mon\r\nSubject: x\r\n\r\nHello\r\n", "Hello"),
+    "a line between the fields, and nothing below": (
+        b"Subject: x\r\nHello\r\nTo: a@b.example\r\n\r\n",
+        "Hello To: a@b.example",
+    ),
+    # what has parts: its own end of the header section, and those of the parts
+    "parts, and no empty line": (
+        b"Content-Type: multipart/mixed; boundary=b\r\n--b\r\nContent-Type: text/plain\r\nHello\r\n--b--\r\n",
+        "Hello",
+    ),
+    "parts, and blanks on every empty line": (
+        b"Content-Type: multipart/mixed; boundary=b \r\n \r\n"
+        b"--b \r\nContent-Type: text/plain \r\n \r\nHello \r\n--b-- \r\n",
+        "Hello",
+    ),
     "encoded, and no empty line": (
         b"Subject: x\r\nContent-Transfer-Encoding: quoted-printable\r\nHello=2C\r\nfriend",
         "Hello, friend",
@@ -110,6 +124,7 @@ CODED = {
     "a footer": (b"base64", b"b25lIHR3bw==\r\n\r\n-- \r\nlist@x.example\r\n", "one two -- list@x.example"),
     "a footer of words": (b"base64", b"b25lIHR3bw==\r\nsent by the list\r\n", "one two sent by the list"),
     "words that are none": (b"base64", b"Hello, this is not base64 at all.", "Hello, this is not base64 at all."),
+    "words that are no uuencode": (b"x-uuencode", b"one", "one"),
     "an unknown encoding": (b"x-foo", b"one", "one"),
 }
 
