@@ -36,10 +36,10 @@ from handlers import reading, releasing
 from handlers.headers import decode_text, scan
 from handlers.office import Office
 from handlers.proof import decide
-from storage import blocks, contacts, content, listing, quarantine
+from storage import blocks, contacts, content, import_doubles, listing, quarantine
 from storage.address import parse
 from storage.database import Database
-from storage.quarantine import Filter, Tally
+from storage.quarantine import Filter, Note, Tally
 from storage.states import Move
 from storage.threads import ThreadRace
 
@@ -168,6 +168,11 @@ def _each(message_ids: Sequence[str], do: Callable[[str], str]) -> int:
 def _release(found: Desk, message_id: str) -> str:
     for _ in range(MOST_TRIES):
         row, now = _held(found.database, message_id), _now()
+        with found.database.read() as unit:
+            double = import_doubles.imported(unit, row)
+        if double is not None:
+            _drop_held(found.database, message_id, releasing.here_already(double, now))
+            return f"{message_id}: here already, imported as message {double.id} of case {double.number}; dropped"
         made = releasing.release(row, content.pieces(found.database.read, row.content_id), found.office, now)
         try:
             with found.database.move(Move.RELEASE) as unit:
@@ -184,14 +189,18 @@ def _release(found: Desk, message_id: str) -> str:
 
 
 def _drop(database: Database, message_id: str) -> str:
-    row, now = _held(database, message_id), _now()
+    row = _held(database, message_id)
+    _drop_held(database, message_id, releasing.dropped(_now()))
+    return f"{message_id}: dropped, {_what_went(row)}"
+
+
+def _drop_held(database: Database, message_id: str, note: Note) -> None:
     with database.move(Move.DROP) as unit:
         locked = quarantine.lock(unit, message_id)
         if locked is not None:
-            quarantine.drop(unit, locked, releasing.dropped(now))
+            quarantine.drop(unit, locked, note)
     if locked is None:
         raise NotFound(_not_held(database, message_id))
-    return f"{message_id}: dropped, {_what_went(row)}"
 
 
 def _block(found: Desk, message_id: str) -> str:

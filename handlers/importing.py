@@ -19,7 +19,7 @@ from handlers.office import Office
 from handlers.pointers import MAX_OURS, foreign_keys, message_id_of, referred_ids
 from storage.content import packed
 from storage.desk import AddressRow
-from storage.import_doubles import Marks
+from storage.import_doubles import Marks, octets_key
 from storage.imported import Past
 from storage.messages import Header
 from storage.threads import Person, key_of
@@ -100,7 +100,7 @@ def _marks(octets: bytes, head: Head, header: Header, archive: Archive) -> Marks
     own = tokens.read_message_id(keys, header.message_id) if is_from_here else None  # others' ids are theirs to choose
     referred = [tokens.read_message_id(keys, text) for text in referred_ids(head)[:MAX_OURS]]
     return Marks(
-        octets_key=key_of(f"imported {sha256(octets).hexdigest()}"),
+        octets_key=octets_key(sha256(octets).digest()),
         message_id=header.message_id,
         author_key=header.author.key,
         own_row=own.outbox_name if own is not None else None,

@@ -60,6 +60,11 @@ def dropped(now: datetime) -> Note:
     return (STEP, "dropped", f"an operator dropped it on {instant(now)}")
 
 
+def here_already(double: Any, now: datetime) -> Note:
+    """The same of a mail that was imported meanwhile, or before it came."""
+    return (STEP, "dropped", f"released on {instant(now)}, but imported as message {double.id}: nothing comes twice")
+
+
 def blocked(who: str, now: datetime) -> Note:
     """The same, where its author was blocked."""
     return (STEP, "dropped", f"an operator blocked {who} on {instant(now)}, and dropped it")

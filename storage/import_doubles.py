@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether an old mail is here already, as a message that was imported, came live or was sent by our side.
+"""Whether an old mail is here already, as a message that was imported, came live or was sent by our side; and whether
+a mail that is held was imported.
 
 Mail is the same if Message-ID, author and date are: the fields that its way gave it differ from copy to copy, and some
 programs write one Message-ID again and again. A mail without Message-ID goes by its octets. Only reads.
@@ -7,16 +8,20 @@ programs write one Message-ID again and again. A mail without Message-ID goes by
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from storage import content
+from storage.address import key_of as key_of_address
 from storage.database import Unit
-from storage.schema import message, message_key, outbox
+from storage.schema import message, message_key, outbox, thread
+from storage.schema_cases import case
 from storage.states import MessageState
 from storage.threads import key_of
 
 ARCHIVE = "imported"  # whose key says that these octets are here
+REASON = "imported by an operator"  # of every message that was imported
 MOST = 20  # mails with one Message-ID that are looked at
 
 _KEPT = [
@@ -47,6 +52,38 @@ def is_here(unit: Unit, mail: Marks) -> bool:
     if mail.own_row is not None and unit.execute(select(outbox.c.id).where(outbox.c.name == mail.own_row)).first():
         return True
     return any(mail.is_dated_alike(content.load(unit, one)) for one in _alike(unit, mail))
+
+
+def imported(unit: Unit, row: Any) -> Any:
+    """The (id, case number) of an imported message that a held one is, or None: by ids, author and words.
+
+    A stranger may choose the ids; who loses the held mail by this loses no word of it.
+    """
+    author, words = key_of_address(row.author_address), _words(content.load(unit, row.content_id))
+    keys = [(key_of(row.message_id), author)] if row.message_id else []
+    keys.append((octets_key(content.facts(unit, row.content_id).sha256), ARCHIVE))
+    led = or_(*(and_(message_key.c.hash == one, message_key.c.author == owner) for one, owner in keys))
+    found = (
+        select(message.c.id, message.c.content_id, case.c.number)
+        .join(thread, thread.c.id == message.c.thread_id)
+        .join(case, case.c.id == thread.c.case_id)
+        .where(thread.c.id.in_(select(message_key.c.thread_id).where(led)), message.c.reason == REASON)
+        .where(func.lower(message.c.message_id) == row.message_id.lower())
+        .where(func.lower(message.c.author_address) == author)
+        .order_by(message.c.seq)
+        .limit(MOST)
+    )
+    return next((one for one in unit.execute(found) if _words(content.load(unit, one.content_id)) == words), None)
+
+
+def octets_key(sha256: bytes) -> bytes:
+    """The key of a mail that was imported, by the hash of its octets."""
+    return key_of(f"imported {sha256.hex()}")
+
+
+def _words(octets: bytes) -> bytes:
+    """What stands below the header section, whatever its way did to line ends."""
+    return b"".join(octets.partition(b"\r\n\r\n")[2].split())
 
 
 def _alike(unit: Unit, mail: Marks) -> list[int]:

@@ -19,7 +19,7 @@ from storage.content import Content
 from storage.database import Unit
 from storage.envelope import Session
 from storage.files import FileOfMail
-from storage.import_doubles import ARCHIVE, Marks
+from storage.import_doubles import ARCHIVE, REASON, Marks
 from storage.messages import Header, people_json, session_json, to_json
 from storage.schema import message
 from storage.states import MessageState
@@ -185,7 +185,7 @@ def _write_message(unit: Unit, mail: Past, thread_id: int, beside: int | None) -
         "authentication": to_json({"spf": _NONE, "dkim": [], "dmarc": _NONE, "arc": _NONE, "imported": True}),
         "classification": mail.classification,
         "disposition": "accept",
-        "reason": "imported by an operator",
+        "reason": REASON,
         "proof": Proof.UNPROVEN.value,
         "stamp": b"",
         "left_out": "[]",
