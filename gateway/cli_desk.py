@@ -8,10 +8,12 @@ from pathlib import Path
 import click
 
 from gateway import cli_records, desk_file, opening
-from gateway.cli_operator import NotFound, Operator
+from gateway.cli_operator import NotFound, Operator, actor
 from gateway.cli_output import Item, print_list, print_text, with_json
 from gateway.clock import SystemClock
 from gateway.passwords import hash_password
+from handlers import stranding
+from handlers.acting import By
 from storage import desk
 from storage.address import Address
 from storage.database import Database
@@ -125,11 +127,23 @@ def _apply(database: Database, wanted: Desk, *, dry_run: bool) -> list[str]:
     try:
         with database.move(Move.APPLY) as unit:
             changes = desk.apply(unit, wanted, SystemClock().now())
+            changes += stranding.words(unit, desk.snapshot(unit))
             if dry_run:
                 raise _DryRun
+        _give_away(database)
     except _DryRun:
         pass
     return changes
+
+
+def _give_away(database: Database) -> None:
+    """Open cases whose owner or team the desk has no more; a call that is cut off here goes on when it is repeated."""
+    goes_on = True
+    while goes_on:
+        with database.move(Move.EDIT) as unit:
+            goes_on = stranding.free_some(
+                unit, desk.snapshot(unit), By(actor(), SystemClock().now(), "the desk changed")
+            )
 
 
 def _tell_unverified(operator: Operator) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from handlers import changing
+from handlers import changing, stranding
 from handlers.acting import By
 from storage import cases, contacts, threads
 from storage.case_values import ENDED_KINDS, PRIORITIES, STATUS_KINDS, is_tag
@@ -59,7 +59,7 @@ def edit(unit: Unit, desk: Snapshot, case: Any, wish: Edit, by: By) -> Any:
         return Refusal(f"say how it ended: --outcome {_one_of(desk)}")
     if wish.contact is not None:
         wanted["contact_id"] = _let_in(unit, case, wish.contact)
-    return changing.change(unit, desk, case, wanted, by)
+    return stranding.free(unit, desk, changing.change(unit, desk, case, wanted, by), by)
 
 
 def _let_in(unit: Unit, case: Any, person: Person) -> int:

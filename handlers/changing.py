@@ -7,12 +7,13 @@ jobs, replies and the command line all come here. Doing it twice changes nothing
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from handlers import targets, telling
 from handlers.acting import By
-from storage import cases
+from storage import cases, desk_names
 from storage.case_values import ENDED_KINDS
 from storage.cases import Event
 from storage.database import Unit
@@ -40,6 +41,22 @@ _SILENT = frozenset({"status_kind", "status_at", "ended_at", "contact_id", "copi
 _TOLD_WITH = {"contact_name": "contact_address", "outcome_note": "outcome"}
 
 
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What people call an agent and a team; of whom the desk has no more, the store knows."""
+
+    unit: Unit
+    desk: Snapshot
+
+    def login(self, agent_id: int | None) -> str | None:
+        row = self.desk.agent_by_id(agent_id)
+        return row.value.login if row is not None else desk_names.login_of(self.unit, agent_id)
+
+    def team(self, team_id: int | None) -> str | None:
+        row = self.desk.teams.get(team_id or 0)
+        return row.value.name if row is not None else desk_names.team_of(self.unit, team_id)
+
+
 def change(unit: Unit, desk: Snapshot, case: Any, wanted: Mapping[str, object], by: By) -> Any:
     """Write what differs, tell the timeline, and let follow what hangs on it."""
     differing = {name: value for name, value in wanted.items() if getattr(case, name) != value}
@@ -52,7 +69,7 @@ def change(unit: Unit, desk: Snapshot, case: Any, wanted: Mapping[str, object], 
         cases.write_tags(unit, case.id, json.loads(str(differing["tags"])))
     after = cases.lock(unit, case.id)
     for name in _told(differing):
-        for event in _events(desk, case, after, name, by):
+        for event in _events(_Names(unit, desk), case, after, name, by):
             cases.add_event(unit, case.id, event, by.now)
     return follow(unit, desk, case, after, by)
 
@@ -91,31 +108,31 @@ def _told(differing: Mapping[str, object]) -> list[str]:
     return told
 
 
-def _events(desk: Snapshot, before: Any, after: Any, name: str, by: By) -> list[Event]:
-    told = _DIFFERENCES.get(name, _one_difference)(desk, before, after, name)
+def _events(names: _Names, before: Any, after: Any, name: str, by: By) -> list[Event]:
+    told = _DIFFERENCES.get(name, _one_difference)(names, before, after, name)
     because: dict[str, object] = {"reason": by.because} if by.because else {}
     return [Event(by.actor, _EVENTS.get(name, name), one | because) for one in told]
 
 
-def _one_difference(desk: Snapshot, before: Any, after: Any, name: str) -> list[dict[str, object]]:
-    old, new = _shown(desk, name, before), _shown(desk, name, after)
+def _one_difference(names: _Names, before: Any, after: Any, name: str) -> list[dict[str, object]]:
+    old, new = _shown(names, name, before), _shown(names, name, after)
     told: dict[str, object] = {"before": old, "after": new}
     if name in _ALSO:
         told[_ALSO[name]] = new
     if name == "outcome":
         told["note"] = after.outcome_note
     if name == "queue" and after.owner_id is None and before.owner_id is not None:
-        told["owner"] = _shown(desk, "owner_id", before)  # who gave way to the queue
+        told["owner"] = _shown(names, "owner_id", before)  # who gave way to the queue
     return [told]
 
 
-def _of_tags(_desk: Snapshot, before: Any, after: Any, _name: str) -> list[dict[str, object]]:
+def _of_tags(_known: _Names, before: Any, after: Any, _name: str) -> list[dict[str, object]]:
     old, new = json.loads(before.tags), json.loads(after.tags)
     added, removed = [one for one in new if one not in old], [one for one in old if one not in new]
     return [{"before": old, "after": new, "added": added, "removed": removed}]
 
 
-def _of_fields(_desk: Snapshot, before: Any, after: Any, _name: str) -> list[dict[str, object]]:
+def _of_fields(_known: _Names, before: Any, after: Any, _name: str) -> list[dict[str, object]]:
     old, new = json.loads(before.fields), json.loads(after.fields)
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     return [{"field": name, "before": old.get(name), "after": new.get(name)} for name in names]
@@ -125,15 +142,13 @@ _ALSO = {"owner_id": "agent", "queue": "queue"}
 _DIFFERENCES = {"tags": _of_tags, "fields": _of_fields}
 
 
-def _shown(desk: Snapshot, name: str, case: Any) -> object:
-    """What people read: logins and names in place of database ids, times as text."""
+def _shown(names: _Names, name: str, case: Any) -> object:
+    """What people read: logins and names in place of database ids, of whom the desk has no more too; times as text."""
     value = getattr(case, name)
     if name == "owner_id":
-        owner = desk.agent_by_id(value)
-        return owner.value.login if owner is not None else None
+        return names.login(value)
     if name == "team_id":
-        team = desk.teams.get(value)
-        return team.value.name if team is not None else None
+        return names.team(value)
     if name in ("contact_address", "contact_name"):
         return f"{case.contact_name} <{case.contact_address}>" if case.contact_name else case.contact_address
     return value.isoformat() if isinstance(value, datetime) else value

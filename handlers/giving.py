@@ -65,7 +65,7 @@ def _to_agent(desk: Snapshot, wish: Giving, team: TeamRow | None) -> Columns | R
         return Refusal(f"agent {wish.to} is not of team {wish.team}, but of {_teams_of(agent) or 'none'}")
     if not agent.team_ids:
         return Refusal(f"agent {wish.to} is of no team")
-    return {"team_id": _first_team(desk, agent), "owner_id": agent.id, "queue": None}
+    return {"team_id": desk.first_team_of(agent), "owner_id": agent.id, "queue": None}
 
 
 def _to_queue(desk: Snapshot, case: Any, wish: Giving, team: TeamRow | None) -> Columns | Refusal:
@@ -92,9 +92,3 @@ def _named(desk: Snapshot, name: str) -> TeamRow | Refusal:
 
 def _teams_of(agent: AgentRow) -> str:
     return ", ".join(agent.value.teams)
-
-
-def _first_team(desk: Snapshot, agent: AgentRow) -> int:
-    """The first that the desk file names for them."""
-    by_name = {row.value.name: row.id for row in desk.teams.values()}
-    return next(by_name[name] for name in agent.value.teams if name in by_name)

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from storage import accounts, ageing, blocks, desk_contacts, lists, policies, sections, ways
+from storage import accounts, ageing, blocks, desk_contacts, lists, policies, sections, stranded, ways
 from storage.address import parse
 from storage.blocks import Blocklist
 from storage.case_values import DEFAULT_HANDLING, Handling, Sections
@@ -86,6 +86,11 @@ class Snapshot:
     def agent_by_id(self, agent_id: int | None) -> AgentRow | None:
         return next((row for row in self.agents.values() if row.id == agent_id), None)
 
+    def first_team_of(self, agent: AgentRow) -> int:
+        """The first that the desk file names for them."""
+        by_name = {row.value.name: row.id for row in self.teams.values()}
+        return next(by_name[name] for name in agent.value.teams if name in by_name)
+
 
 def snapshot(unit: Unit) -> Snapshot:
     """Read the desk as it is in force."""
@@ -122,7 +127,8 @@ def snapshot(unit: Unit) -> Snapshot:
 def apply(unit: Unit, desk: Desk, now: datetime | None = None) -> list[str]:
     """Make the database say what the desk says; returns one line a change."""
     rules = _target_rules(unit)
-    changes = apply_rows(unit, team, "team", "name", {row.name: _team_columns(row) for row in desk.teams})
+    changes = stranded.rename_teams(unit, desk.teams)
+    changes += apply_rows(unit, team, "team", "name", {row.name: _team_columns(row) for row in desk.teams})
     changes += apply_rows(unit, agent, "agent", "login", {row.login: _agent_columns(row) for row in desk.agents})
     _remember_addresses(unit, desk)
     changes += _apply_members(unit, desk)

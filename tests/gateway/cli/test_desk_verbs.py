@@ -153,3 +153,16 @@ def test_a_bad_desk_file_changes_nothing(applied):
     applied.desk.write_text(applied.desk.read_text().replace("support@firm.example", "no address"))
     assert "desk.toml: team[0].sender: found" in applied.refused(2, "apply", str(applied.desk))
     assert applied.json("team", "list")[0]["sender"] == "support@firm.example"
+
+
+def test_apply_tells_what_becomes_of_open_cases_and_does_it(applied):
+    applied.out("case", "new", "--address", "support@firm.example", "--contact", "d@other.example", "--subject", "Hums")
+    applied.out("case", "assign", "1", "--to", "ann")
+    applied.desk.write_text(applied.desk.read_text().replace('teams = ["support"]', "teams = []"))
+    lines = ["agent ann: teams changed", "team support: 1 open case of nobody now, in queue support"]
+    assert applied.out("apply", str(applied.desk), "--dry-run").splitlines() == lines
+    assert applied.json("case", "show", "1")["owner"] == "ann"
+    assert applied.out("apply", str(applied.desk)).splitlines()[:2] == lines
+    case = applied.json("case", "show", "1")
+    assert (case["owner"], case["queue"], case["timeline"][-1]["owner"]) == (None, "support", "ann")
+    assert applied.out("apply", str(applied.desk)) == "no changes\n"
