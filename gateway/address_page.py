@@ -11,11 +11,13 @@ from typing import Any
 
 import click
 
-from gateway.cli_output import Item, instant, optional, plain, print_text, print_whole
+from gateway.cli_output import Item, instant, optional, plain, print_text, print_whole, wrapped
+from gateway.logs import scrub
 from gateway.units import show_size
 from handlers.admission_policy import DEFAULT
 from handlers.probes import shown
 from storage.case_values import DEFAULT_HANDLING, Handling
+from storage.states import ProbeState
 from storage.ways import Passage, confirmations_of, of_row
 
 LONGEST = 36  # of an address in the table
@@ -138,10 +140,13 @@ def print_page(one: Item, row: Any) -> None:
 
 def _probe_words(one: Any) -> str:
     """How the newest probe stands."""
-    if one["state"] == "sent":
-        return f"The newest probe left at {one['sent_at']} and is not back yet."
+    left = f"The newest probe left at {one['sent_at']} and"
+    if one["state"] == ProbeState.SENT.value:
+        return f"{left} is not back yet."
+    if one["state"] == ProbeState.RETURNED.value:
+        return f"{left} was back at {one['ended_at']}."
     said = f": {one['said']}" if one["said"] else ""
-    return f"The newest probe left at {one['sent_at']} and is {one['state']} since {one['ended_at']}{said}."
+    return f"{left} is {one['state']} since {one['ended_at']}{said}."
 
 
 def _probe(row: Any) -> Item:
@@ -161,14 +166,15 @@ def _passage(one: Passage) -> Any:
 def _print_passage(one: Passage) -> None:
     tag = " ... ".join(filter(None, (one.subject_before, one.subject_after)))
     lines = (
-        f"  back at {one.at}, after {one.latency_s:g} s",
-        f"  brought by {shown(one.host)}, which says {one.helo or 'nothing'}",
-        f"  through {', '.join(one.received) or 'no host that says so'}",
-        f"  SPF {one.spf}, our DKIM signature {one.dkim}, DMARC {one.dmarc}",
-        f"  reverse-path {'rewritten: ' + one.reverse_path if one.is_rewritten else 'kept'}",
-        f"  subject tagged: {tag}" if tag else "  subject kept",
-        f"  body {one.body}",
-        f"  fields added: {', '.join(one.fields) or 'none'}",
+        f"back at {one.at}, after {one.latency_s:g} s",
+        f"brought by {shown(one.host)}, which says {one.helo or 'nothing'}",
+        f"through {', '.join(one.received) or 'no host that says so'}",
+        f"SPF {one.spf}, our DKIM signature {one.dkim}, DMARC {one.dmarc}",
+        f"reverse-path {'rewritten: ' + one.reverse_path if one.is_rewritten else 'kept'}",
+        f"subject tagged: {tag}" if tag else "subject kept",
+        f"body {one.body}",
+        f"fields added: {', '.join(one.fields) or 'none'}",
     )
     for line in lines:
-        print_text(line)
+        for part in wrapped(scrub(line), "  ", "    "):
+            click.echo(part)

@@ -136,7 +136,8 @@ TrustedUpstream = Annotated[
     Upstream,
     Reads(
         from_text(units.parse_upstream),
-        'an authserv-id and a network such as "filter.firm.example from 192.0.2.0/24", or "... from local"',
+        'an authserv-id and a network of /8 or smaller such as "filter.firm.example from 192.0.2.0/24", '
+        'or "... from local"',
     ),
 ]
 DatabaseUrl = Annotated[

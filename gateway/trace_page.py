@@ -58,6 +58,8 @@ _CLASSES = {
     "bounce": "a report that mail could not be delivered",
     "list": "mail that went to many",
     "loop": "our own mail coming back, or mail that goes in circles",
+    "probe": "a mail of ours that tests a forward, or what came of one",
+    "forwarding": "a provider asks whether it may forward to us: casegate address show has its code",
 }
 _PROOFS = {
     "proven": "the author is proven",
@@ -70,7 +72,9 @@ _DISPOSITIONS = {
     "quarantine": "held in quarantine",
     "discard": "kept unread, nobody is told",
     "reject": "rejected",
+    "defer": "put off",
 }
+_ANNOTATED = 'policy.mode = "annotate"'
 
 
 def page(document: Document) -> list[str]:
@@ -149,11 +153,7 @@ def _claims(document: Document) -> Iterator[str]:
 def _vouches(document: Document) -> Iterator[str]:
     found = document["authentication"]
     dmarc = found.get("dmarc", {})
-    by = " and ".join(_safe(one.replace(":", " of ", 1)) for one in dmarc.get("aligned", ()))
-    if found.get("aligned"):
-        yield f"Somebody does: {by or 'the domain of the author'}. The author counts as proven."
-    else:
-        yield "Nobody vouches for the author: the From line is a claim and no more."
+    yield _verdict(document)
     yield _result("SPF", found["spf"], _of(found["spf"], "mechanism"))
     for one in found["dkim"] or [{"result": "none"}]:
         selector = f", selector {_safe(one['selector'])}" if one.get("selector") else ""
@@ -161,7 +161,27 @@ def _vouches(document: Document) -> Iterator[str]:
     yield _result("DMARC", dmarc, f", p={_safe(dmarc['policy'])}" if dmarc.get("policy") else "")
     if found.get("arc", {}).get("result", "none") != "none":
         yield _result("ARC", found["arc"], "")
-    yield from _notes(document, lambda step: step in _VOUCH)
+    if found["spf"].get("explanation"):
+        yield f'{_safe(found["spf"]["domain"])} says to whom it does not know: "{_safe(found["spf"]["explanation"])}"'
+    told = [f"{found['spf'].get('domain')}: ", f"in the record of {found['spf'].get('domain')}, "]
+    for note in document["notes"]:
+        is_told = note["step"] == "spf" and note["because"].startswith(tuple(told))
+        if note["step"] in _VOUCH and not is_told and (note["step"], note["decided"]) != ("dmarc", "no policy"):
+            yield _note(note)
+
+
+def _verdict(document: Document) -> str:
+    """The one sentence that most people look for."""
+    found = document["authentication"]
+    dmarc = found.get("dmarc", {})
+    by = " and ".join(_safe(one.replace(":", " of ", 1)) for one in dmarc.get("aligned", ()))
+    if found.get("aligned"):
+        return f"Somebody does: {by or 'the domain of the author'}. The author counts as proven."
+    if by and any((one["step"], one["decided"]) == ("way", "unauthenticated") for one in document["notes"]):
+        return f"The author does not count as proven, though {by} vouches: the mail came another way (see below)."
+    if dmarc.get("result") == "temperror" or dmarc.get("undecided"):
+        return "It is not known whether anybody does, for DNS did not answer: the author does not count as proven."
+    return "Nobody vouches for the author: the From line is a claim and no more."
 
 
 def _of(result: Document, name: str) -> str:
@@ -211,16 +231,31 @@ def _kind(document: Document) -> Iterator[str]:
 
 def _decisions(document: Document) -> Iterator[str]:
     for one in document["recipients"]:
-        about = f"for {one['address']}: "
-        noted = [note["because"].removeprefix(about) for note in document["notes"] if note["because"].startswith(about)]
-        why = "; ".join(dict.fromkeys(filter(None, [*noted, one["reason"]])))
-        word = _DISPOSITIONS.get(one["disposition"], one["disposition"])
-        if one["disposition"] == "accept" and one["reason"]:  # only who holds a mail has a reason of its own
-            word = "held in quarantine until it was released"
-        yield f"{_safe(one['address'])}: {word}" + (f", because {_safe(why, _LONGEST_REASON)}" if why else "")
-    if document["disposition"] != "accept" and document["reason"]:
+        yield f"{_safe(one['address'])}: {_decision(one, document)}"
+    own = {one["reason"] for one in document["recipients"]}
+    if document["disposition"] != "accept" and document["reason"] and document["reason"] not in own:
         yield f"In all {_DISPOSITIONS.get(document['disposition'], '-')}: {_safe(document['reason'], _LONGEST_REASON)}"
     yield from _notes(document, lambda step: step not in {*_VOUCH, *_KIND, *_THREAD})
+
+
+def _decision(one: Document, document: Document) -> str:
+    """What became of the mail for one recipient, and which of what was noted for it decided that."""
+    about, was, notes = f"for {one['address']}: ", one["disposition"], document["notes"]
+    if document["disposition"] == "accept" and any(note["because"].startswith(_ANNOTATED) for note in notes):
+        was = "accept"  # what is stored for each is what would have been done
+    word = str(_DISPOSITIONS.get(was, was))
+    if was == "accept" and one["reason"] and any(note["decided"] == "released" for note in notes):
+        was, word = "quarantine", "held in quarantine until it was released"
+    noted = [
+        (note["decided"], note["because"].removeprefix(about)) for note in notes if note["because"].startswith(about)
+    ]
+    decisive = [because for decided, because in noted if decided == was]
+    if noted and not decisive:
+        decided, because = noted[0]
+        would_be = _DISPOSITIONS.get(decided, decided)
+        return f"{word}; by itself it would have been {would_be}, because {_safe(because, _LONGEST_REASON)}"
+    why = "; ".join(dict.fromkeys(filter(None, [*decisive, one["reason"]])))
+    return word + (f", because {_safe(why, _LONGEST_REASON)}" if why else "")
 
 
 def _thread(document: Document) -> Iterator[str]:
@@ -271,7 +306,11 @@ def _notes(document: Document, wanted: Callable[[str], bool]) -> Iterator[str]:
     for note in document["notes"]:
         because = note["because"]
         if wanted(note["step"]) and because.partition(": ")[0] not in told and because != document["reason"]:
-            yield f"{_safe(note['step'])}: {_safe(note['decided'])}, because {_safe(because, _LONGEST_REASON)}"
+            yield _note(note)
+
+
+def _note(note: Document) -> str:
+    return f"{_safe(note['step'])}: {_safe(note['decided'])}, because {_safe(note['because'], _LONGEST_REASON)}"
 
 
 def _plain(value: object) -> str:

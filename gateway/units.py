@@ -33,6 +33,8 @@ _OCTETS = {
 _SIZE = re.compile(r"([0-9]{1,12})([KMG]i?B|B)", re.ASCII)
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*")
 
+WIDEST_UPSTREAM = 8  # bits: a private network at most; whoever stands in it vouches for any author
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -175,7 +177,10 @@ def parse_upstream(text: str) -> Upstream:
     authserv_id, word, host = text.partition(" from ")
     if not word:
         raise ValueError("not an upstream")
-    return Upstream(parse_host_name(authserv_id.strip()), None if host == "local" else parse_network(host))
+    network = None if host == "local" else parse_network(host)
+    if network is not None and network.prefixlen < WIDEST_UPSTREAM:
+        raise ValueError("more hosts than any filter has")
+    return Upstream(parse_host_name(authserv_id.strip()), network)
 
 
 def parse_path(text: str) -> Path:

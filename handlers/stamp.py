@@ -33,7 +33,8 @@ def put_stamp(mail: Incoming, office: Office) -> Incoming:
         )
     )
     left_out = tuple(sorted({*forged, *pretended}))
-    notes = [Note("stamp", f"{len(left_out)} left out", "fields that pretend to be ours")] if left_out else []
+    count = f"{len(left_out)} fields left out" if len(left_out) > 1 else "1 field left out"
+    notes = [Note("stamp", count, "only we write such a field")] if left_out else []
     return mail.noting_all(notes, stamp=stamp, left_out=left_out)
 
 

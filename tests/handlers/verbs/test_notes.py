@@ -58,7 +58,7 @@ def test_what_points_to_a_thread_is_named_and_only_where_something_does(world: W
 
 def test_forged_fields_that_are_left_out_are_counted(world: World):
     octets = b"Authentication-Results: gw.example; dkim=pass\r\nX-Casegate-Message: 1\r\n" + mail()
-    assert notes(world, octets)["stamp"] == [("2 left out", "fields that pretend to be ours")]
+    assert notes(world, octets)["stamp"] == [("2 fields left out", "only we write such a field")]
 
 
 def test_no_note_says_what_another_says(world: World):
