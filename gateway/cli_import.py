@@ -23,7 +23,7 @@ from gateway.reception import Reception
 from handlers import importing
 from handlers.headers import scan
 from handlers.importing import Archive
-from storage import imported
+from storage import import_doubles, imported
 from storage.address import parse
 from storage.database import Database
 from storage.imported import Past
@@ -42,6 +42,7 @@ class Progress:
     done: int = 0
     new: int = 0
     left_out: int = 0  # mails and whole mailboxes
+    waste: int = 0  # drafts and deleted mail
     _told_at: float = 0.0
 
     def step(self, read: int, new: int) -> None:
@@ -65,8 +66,9 @@ class Progress:
         except OSError as error:
             self.leave_out(f"{name}: {error.strerror}")
 
-    def summary(self, last: str) -> str:
-        words = f"{self.new} imported, {self.done - self.new} {last}"
+    def summary(self, first: str) -> str:
+        words = f"{self.new} {first}, {self.done - self.new} here already"
+        words += f", {self.waste} passed over: drafts, deleted" if self.waste else ""
         return f"{words}, {self.left_out} left out" if self.left_out else words
 
 
@@ -84,8 +86,8 @@ def import_mail(operator: Operator, paths: Sequence[Path], address: str, status:
         found = _in_order(paths, archive.now, operator.config().mx.max_size, progress)
         for begin in range(0, len(found), AT_ONCE):
             read = _read(found[begin : begin + AT_ONCE], archive, progress)
-            progress.step(len(read), 0 if dry_run else _import(database, read))
-    click.echo(progress.summary("read" if dry_run else "here already"))
+            progress.step(len(read), _count_new(database, read) if dry_run else _import(database, read))
+    click.echo(progress.summary("to import" if dry_run else "imported"))
     if progress.left_out:
         click.get_current_context().exit(NOT_FOUND)
 
@@ -105,6 +107,9 @@ def _in_order(paths: Sequence[Path], now: datetime, limit: int, progress: Progre
     """Every mail of every mailbox, oldest first: an answer must find what it answers."""
     dated: list[tuple[datetime, Place]] = []
     for place in _places(paths, progress):
+        if place.is_waste:
+            progress.waste += 1
+            continue
         if place.length > limit:
             progress.leave_out(f"{place.name}: {place.length} octets are more than mx.max_size")
             continue
@@ -140,6 +145,12 @@ def _import(database: Database, read: Sequence[Past]) -> int:
     """Write some mails; returns how many were new."""
     with database.move(Move.IMPORT) as unit:
         return sum(imported.keep(unit, one, actor()) for one in read)
+
+
+def _count_new(database: Database, read: Sequence[Past]) -> int:
+    """How many are not here; what one archive has twice is counted twice."""
+    with database.read() as unit:
+        return sum(not import_doubles.is_here(unit, one.marks) for one in read)
 
 
 VERBS = (import_mail,)

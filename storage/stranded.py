@@ -7,7 +7,7 @@ Also the one change of a desk that forgets nobody: a team under another name. No
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, or_, select, update
 
 from storage.address import parse
 from storage.case_values import LIVE_KINDS
@@ -20,7 +20,7 @@ from storage.schema_desk import agent, agent_team, team
 
 def found(unit: Unit, limit: int | None = None) -> Sequence[Row[Any]]:
     """Cases that have not ended, in the order in which cases are locked, with the name of their team."""
-    asked = (
+    asked: Select[Any] = (
         select(case.c.id, case.c.team_id, case.c.owner_id, case.c.queue, team.c.name.label("team"))
         .join(team, team.c.id == case.c.team_id)
         .where(case.c.status_kind.in_(LIVE_KINDS), or_(_without_owner(), _without_team()))

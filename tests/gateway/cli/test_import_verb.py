@@ -101,15 +101,13 @@ def test_a_stranger_who_named_an_old_mail_is_in_no_old_case(installation, world:
     assert [link["kind"] for link in cases["mallory@evil.example"]["links"]] == ["possibly_belongs_to"]
 
 
-def test_a_mail_without_a_date_has_that_of_its_mailbox(installation, world: World, tmp_path):
-    installation.call("import", maildir(tmp_path, old(1, CARLS, 10, date="")), *TO)
-    assert len(installation.json("message", "list")) == 1
-
-
-def test_a_dry_run_reads_everything_and_writes_nothing(installation, world: World, tmp_path):
-    told = installation.call("import", mbox(tmp_path, *CONVERSATION), *TO, "--dry-run")
-    assert (told.exit_code, told.stdout) == (0, "0 imported, 4 read\n")
+def test_a_dry_run_tells_what_would_come_and_writes_nothing(installation, world: World, tmp_path):
+    path = mbox(tmp_path, *CONVERSATION)
+    told = installation.call("import", path, *TO, "--dry-run")
+    assert (told.exit_code, told.stdout) == (0, "4 to import, 0 here already\n")
     assert installation.json("case", "list") == []
+    installation.call("import", path, *TO)
+    assert installation.call("import", path, *TO, "--dry-run").stdout == "0 to import, 4 here already\n"
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_comes(installation, world: World, tmp_path):
@@ -153,6 +151,19 @@ def test_imported_people_are_shown_as_verified_once_somebody_knows_them(installa
     shown = installation.json("contact", "show", "dora@other.example")
     assert (shown["known"], [one["subject"] for one in shown["past"]]) == (False, ["Another matter"])
     assert len(installation.json("case", "list", "--contact", CARL)) == 1
+
+
+def test_drafts_and_deleted_mail_are_passed_over_and_counted(installation, world: World, tmp_path):
+    path = Path(maildir(tmp_path, *CONVERSATION))
+    for number, flags in ((1, ":2,S"), (3, ":2,DS")):
+        (path / "cur" / f"1767600000.{number}.host").rename(path / "cur" / f"1767600000.{number}.host{flags}")
+    told = installation.call("import", str(path), *TO)
+    assert (told.exit_code, told.stdout) == (0, "3 imported, 0 here already, 1 passed over: drafts, deleted\n")
+
+
+def test_a_mail_without_a_date_has_that_of_the_line_above_it(installation, world: World, tmp_path):
+    installation.call("import", mbox(tmp_path, old(1, CARLS, 12, date="")), *TO)
+    assert installation.json("case", "list")[0]["created_at"] == "2026-01-05T10:00:00Z"
 
 
 # Words that are wrong, the exit code, and what is said.
