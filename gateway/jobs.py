@@ -270,7 +270,7 @@ class Jobs:
 def _files(unit: Unit, content_id: int, mail: Received) -> tuple[Attachment, ...]:
     """What cannot be listed costs the list, never the mail."""
     try:
-        return files_of_mail.of_mail(lambda: nullcontext(unit), content_id, mail.head)
+        return files_of_mail.of_mail(lambda: nullcontext(unit), content_id, mail)
     except Exception as error:
         if is_ill(error) or isinstance(error, content.ContentMissing):
             raise

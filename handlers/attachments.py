@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a mail says of its files: each part's declared type and every name it gives itself, attached mails' parts too.
 
-Enters: the header sections of the parts, as handlers/mime_bounds.py meets them while the body streams. Leaves: a Files
-that answers which entry of ".exe", "application/x-msdownload", "audio/*" it matches. Octets are not looked at, archives
-are not opened. Bounded; never fails. Readers differ on which of several names counts (handlers/file_names.py): all do,
-and so does the one that we show. What is cut, or what two readers could take for two things, is not complete.
+Enters: the header sections of the parts, as handlers/mime_bounds.py meets them while the body streams, and the names of
+files in the midst of a text. Leaves: a Files that answers which entry of ".exe", "application/x-msdownload", "audio/*"
+it matches. Octets are not looked at, archives are not opened. Bounded; never fails. Readers differ on which of several
+names counts (handlers/file_names.py): all do, and so does the one that we show. What is cut, or what two readers could
+take for two things, is not complete.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from handlers import mime_fields
+from handlers import files_in_text, mime_fields
 from handlers.file_names import file_names, names
 from handlers.mime_bounds import MAX_SECTION_OCTETS, MimeBounds, MimeLimits
 from handlers.mime_fields import fields
@@ -58,17 +59,22 @@ class MimeFiles:
         self._files: dict[File, None] = {}
         self._is_complete = True
         self._is_first = True
+        self._in_text = files_in_text.Names()
         self._bounds = MimeBounds(section, limits, self._see)
 
     def feed(self, octets: bytes) -> None:
         """Take the next octets of the body."""
         self._bounds.feed(octets)
+        self._in_text.feed(octets)
 
     def finish(self) -> Files:
         """The body is complete; all that was seen."""
         self._bounds.finish()
         is_complete = self._is_complete and self._bounds.is_clear and not self._bounds.exceeded
-        return Files(tuple(self._files), is_complete)
+        named = tuple(
+            File((), tuple(file_names(name.decode("utf-8", "surrogateescape")))) for name in self._in_text.found
+        )
+        return Files((*self._files, *named), is_complete and self._in_text.is_complete)
 
     def _see(self, section: bytes) -> None:
         is_cut = len(section) >= MAX_SECTION_OCTETS and not self._is_first

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Protocol
 
-from handlers import reading
+from handlers import files_in_text, reading
 from handlers.body_parts import bodies
 from handlers.headers import Head
 from handlers.mime_fields import Description
-from handlers.mime_parts import Span, decode_octets, parts
+from handlers.mime_parts import Span, parts
 from handlers.piecewise import Hashing, Skeleton
 from handlers.reading import Attachment
+from handlers.received import Received
 from handlers.sniffing import sniff
 from storage import content
 from storage.content import Look
@@ -36,9 +37,9 @@ class _Part(Protocol):
     def found(self) -> Iterable[Attachment]: ...
 
 
-def of_mail(look: Look, content_id: int, head: Head) -> tuple[Attachment, ...]:
-    """The files of a kept mail whose header section this is."""
-    if not _may_have_some(head):
+def of_mail(look: Look, content_id: int, mail: Received) -> tuple[Attachment, ...]:
+    """The files of a kept mail."""
+    if not (mail.may_hold_files or _may_have_some(mail.head)):
         return ()
     with look() as unit:
         size = content.facts(unit, content_id).size_octets
@@ -50,7 +51,7 @@ def of_mail(look: Look, content_id: int, head: Head) -> tuple[Attachment, ...]:
 def of_whole(head: Head) -> tuple[FileOfMail, ...]:
     """The same of a mail that is all there: the content of `head` is the whole of it."""
     octets = head.content
-    if not _may_have_some(head) and b"\nbegin " not in octets:
+    if not (files_in_text.may_hold(octets) or _may_have_some(head)):
         return ()
     if len(octets) <= SMALL_OCTETS:
         return rows(_of_small(octets))
@@ -88,7 +89,7 @@ def _of_large(pieces: Callable[[], Iterable[bytes]]) -> Iterator[Attachment]:
         return
     found = bodies(parts(octets))
     files = [(skeleton.span(one.body), _part(one.header.of(octets), one.about)) for one in found.files[:MAX_FILES]]
-    texts = [(skeleton.span(one.body), _Text(one.about)) for one in found.text if one.about.type == "text/plain"]
+    texts = [(skeleton.span(one.body), _Text()) for one in found.text if reading.holds_files(one.about)]
     _feed(pieces(), sorted((*files, *texts), key=lambda place: place[0]))
     for _, part in (*files, *texts):
         yield from part.found()
@@ -130,14 +131,14 @@ class _File:
 class _Text:
     """A text, in which files may stand; a very long one is not looked into."""
 
-    def __init__(self, about: Description) -> None:
-        self._encoding, self._octets = about.encoding, bytearray()
+    def __init__(self) -> None:
+        self._octets = bytearray()
 
     def feed(self, octets: bytes) -> None:
         self._octets += octets[: MAX_TEXT_OCTETS - len(self._octets)]
 
     def found(self) -> Iterable[Attachment]:
-        return (file.about for file in reading.inline(decode_octets(bytes(self._octets), self._encoding)))
+        return (file.about for file in reading.inline(bytes(self._octets)))
 
 
 class _Packed:

@@ -17,6 +17,7 @@ from handlers import uuencoding
 from handlers.mime_fields import Description, describe
 
 UUENCODED = ("uuencode", "x-uuencode", "x-uue", "uue")
+CODED = ("base64", "quoted-printable", *UUENCODED)
 MAX_DEPTH = 50
 MAX_PARTS = 500
 MAX_BOUNDARY_OCTETS = 256  # RFC 2046 §5.1.1 allows 70; some clients write more

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import islice
 
-from handlers import rtf, tnef, uuencoding
+from handlers import files_in_text, rtf, tnef
 from handlers.body_parts import PAGE, Bodies, bodies, is_media
 from handlers.charsets import characters
 from handlers.enriched import plain
@@ -20,14 +20,13 @@ from handlers.flowed import unflow
 from handlers.headers import decode_text, scan
 from handlers.lost_words import mended, with_lost_words
 from handlers.mime_fields import Description, safe_name
-from handlers.mime_parts import Part, decode, decode_words, parts, scrub
+from handlers.mime_parts import CODED, Part, decode, decode_words, parts, scrub
 from handlers.sanitising import of_text
 from handlers.sniffing import sniff
 from handlers.tags import scanned
 
 MAX_TEXT_CHARACTERS = 500_000
 MAX_PACKED = 20  # winmail.dats of a mail that are opened
-MAX_INLINE = 200
 MAX_UNPACKED = 200  # files in them
 
 _LINES = {"br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "ul", "ol", "table", "blockquote", "pre", "hr"}
@@ -122,13 +121,18 @@ def files(content: bytes, found: Bodies | None = None) -> Iterator[File]:
                 unpacked += 1
                 yield _unpacked(part.about.name, one)
     for part in found.text:
-        if part.about.type == "text/plain":
-            yield from inline(decode(content, part))
+        if holds_files(part.about):
+            yield from inline(part.body.of(content))
+
+
+def holds_files(about: Description) -> bool:
+    """Whether files may stand in the midst of a part; in none that is encoded, for admission does not decode."""
+    return about.type == "text/plain" and about.encoding not in CODED
 
 
 def inline(octets: bytes) -> Iterator[File]:
-    """The files that stand in a text, uuencoded."""
-    for name, within in islice(uuencoding.files(octets), MAX_INLINE):
+    """The files that stand in a text."""
+    for name, within in files_in_text.files(octets):
         about = _unpacked("", tnef.PackedFile(name, "", within)).about
         yield File(replace(about, within=""), within)
 
@@ -170,7 +174,7 @@ def is_packed(about: Description) -> bool:
 def _characters(content: bytes, part: Part) -> str:
     """A text leaf as characters, line ends LF, without NUL and lone surrogates (dependencies G19)."""
     octets = decode_words(content, part)
-    octets = uuencoding.without_files(octets) if part.about.type == "text/plain" else octets
+    octets = files_in_text.without_files(octets) if holds_files(part.about) else octets
     text = characters(octets, part.about.charset, is_page=part.about.type == PAGE)
     return scrub(text).replace("\r\n", "\n")
 

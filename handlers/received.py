@@ -9,6 +9,7 @@ the class by content where that was asked for. Fails as the pieces fail.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from handlers import files_in_text
 from handlers.bounces.notice import MAX_OCTETS
 from handlers.classification import Class
 from handlers.headers import WIDEST, Head, scan
@@ -25,6 +26,7 @@ class Received:
     head: Head
     body: Body
     refined: Refined | None = None
+    may_hold_files: bool = False  # in the midst of a text
     files: tuple[Attachment, ...] = ()  # where they were looked for
 
 
@@ -39,13 +41,16 @@ class Arrived:
 def read(pieces: Iterable[bytes], arrived: Arrived | None = None) -> Received:
     """Read a mail to its end; with `arrived` its class is looked at again."""
     section, body, beginning = SectionReader(WIDEST.octets), BodyReader(), _Beginning(arrived)
+    may_hold_files, last = False, b""
     for piece in pieces:
+        may_hold_files = may_hold_files or files_in_text.may_hold(last + piece)
+        last = piece[-16:]
         beginning.feed(section, piece)
         body.feed(section.feed(piece))
     head = scan(section.section)
     found = replace(head, body_offset=section.body_offset)
     refined = refine(head, beginning.octets, arrived.was, is_null=arrived.is_null) if arrived is not None else None
-    return Received(found, body.finish(), refined)
+    return Received(found, body.finish(), refined, may_hold_files)
 
 
 class _Beginning:

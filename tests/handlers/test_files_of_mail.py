@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from handlers import files_of_mail, reading
+from handlers import files_of_mail, reading, received
 from handlers.headers import scan
 from handlers.reading import Attachment
 from storage import content, migrate
@@ -46,6 +46,11 @@ MAILS = {
     + b"--b\r\n"
     + NAMED % (b"b", b"x-uuencode", b"begin 644 b\r\n#0V%T\r\n`\r\nend\r\n")
     + b"--b--\r\n",
+    "a file in a text and nothing else": b"Subject: x\r\n\r\nHello\r\nbegin 644 a.txt\r\n#0V%T\r\n`\r\nend\r\n",
+    "a file of Usenet in a text": b"Subject: x\r\n\r\nHello\r\n"
+    b"=ybegin line=128 size=3 name=a.txt\r\nm\x8b\x9e\r\n=yend size=3\r\n",
+    "an encoded text, in which no file is looked for": b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+    b"Hello\r\nbegin 644 a.txt\r\n#0V%T\r\n`\r\nend\r\n",
     "a large file between small ones": HEAD
     + b"--b\r\n"
     + NAMED % (b"one", b"base64", b"AAAA")
@@ -69,7 +74,8 @@ def found(store: Database, octets: bytes) -> tuple[Attachment, ...]:
     with store.move(Move.ACCEPT) as unit:
         content_id = content.keep(unit, packed(octets), FakeClock().now())
     with store.read() as unit:
-        return files_of_mail.of_mail(lambda: nullcontext(unit), content_id, scan(octets))
+        mail = received.read(content.pieces(lambda: nullcontext(unit), content_id))
+        return files_of_mail.of_mail(lambda: nullcontext(unit), content_id, mail)
 
 
 def facts(files: tuple[Attachment, ...]) -> list[tuple[object, ...]]:
@@ -100,11 +106,12 @@ def test_a_large_file_costs_a_few_pieces_of_memory(store: Database) -> None:
     octets = MAILS["a large file between small ones"]
     with store.move(Move.ACCEPT) as unit:
         content_id = content.keep(unit, packed(octets), FakeClock().now())
-    head = scan(octets)
+    with store.read() as unit:
+        mail = received.read(content.pieces(lambda: nullcontext(unit), content_id))
     tracemalloc.start()
     try:
         with store.read() as unit:
-            files = files_of_mail.of_mail(lambda: nullcontext(unit), content_id, head)
+            files = files_of_mail.of_mail(lambda: nullcontext(unit), content_id, mail)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

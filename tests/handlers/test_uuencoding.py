@@ -1,20 +1,83 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files in the midst of a text, as before MIME."""
+"""Files in the midst of a text, as before MIME: listed, no words, and known to admission by their names."""
 
+import pytest
+
+from handlers import files_in_text
+from handlers.attachments import MimeFiles
+from handlers.mime_bounds import MimeLimits
 from handlers.reading import files, read
+from tests.support.cost import seconds
 
-MAIL = b"Subject: x\r\n\r\nHello, see the file.\r\n\r\nbegin 644 ../cat.txt\r\n#0V%T\r\n`\r\nend\r\n\r\nBye\r\n"
+CAT = b"begin 644 ../cat.txt\r\n#0V%T\r\n`\r\nend\r\n"
+DOG = b"=ybegin line=128 size=5 name=dog one.txt\r\nn\x99\x91=}\x34\r\n=yend size=5 crc32=0\r\n"
+MAIL = b"Subject: x\r\n\r\nHello, see the file.\r\n\r\n%s\r\nBye\r\n"
+
+FILES = [
+    (CAT, [("cat.txt", b"Cat")]),
+    # programs write a blank, or nothing, for the line of no octets
+    (CAT.replace(b"`", b" "), [("cat.txt", b"Cat")]),
+    (CAT.replace(b"`", b""), [("cat.txt", b"Cat")]),
+    (CAT + CAT, [("cat.txt", b"Cat")] * 2),
+    # an escaped octet, a name with a blank
+    (DOG, [("dog one.txt", b"Dog\x13\x0a")]),
+    # a piece of a file
+    (DOG.replace(b"\r\nn", b"\r\n=ypart begin=1 end=5\r\nn"), [("dog one.txt", b"Dog\x13\x0a")]),
+    (CAT + DOG, [("cat.txt", b"Cat"), ("dog one.txt", b"Dog\x13\x0a")]),
+]
 
 
-def test_a_uuencoded_file_is_an_attachment_and_no_text() -> None:
-    seen = read(MAIL)
-    assert seen.text.split() == ["Hello,", "see", "the", "file.", "Bye"]
-    assert [(one.name, one.sniffed, one.size, one.within) for one in seen.attachments] == [
-        ("cat.txt", "text/plain", 3, "")
-    ]
-    assert [one.octets for one in files(MAIL)] == [b"Cat"]
+@pytest.mark.parametrize(("body", "found"), FILES)
+def test_a_file_in_a_text_is_an_attachment_and_no_text(body: bytes, found: list[tuple[str, bytes]]) -> None:
+    mail = MAIL % body
+    assert read(mail).text.split() == ["Hello,", "see", "the", "file.", "Bye"]
+    assert [(one.about.name, one.octets) for one in files(mail)] == found
+    assert {one.within for one in read(mail).attachments} == {""}
 
 
-def test_words_that_begin_so_stay() -> None:
-    words = "begin 644 things\nand then\nend\nbegin 644 a\n#0V%T\nnever ended\n"
-    assert read(b"\r\n" + words.encode()).text == words
+WORDS = [
+    b"begin 644 things\nand then\nend\n",
+    b"begin 644 a\n#0V%T\nnever ended\n",
+    b"=ybegin line=128 size=3 name=a\nnever ended\n",
+    b"=ybegin without a name\n=yend \n",
+]
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_words_that_begin_so_stay(words: bytes) -> None:
+    assert read(b"\r\n" + words).text == words.decode()
+    assert read(b"\r\n" + words).attachments == ()
+
+
+def named(body: bytes, piece: int) -> str:
+    seen = MimeFiles(b"Subject: x\r\n\r\n", MimeLimits())
+    for at in range(0, len(body), piece):
+        seen.feed(body[at : at + piece])
+    return seen.finish().forbidden((".txt", ".exe"))
+
+
+@pytest.mark.parametrize("piece", [1, 7, 100_000])
+@pytest.mark.parametrize("body", [*(body for body, _ in FILES), b"begin 0755 RUN.EXE.\n`\n`\nend\n"])
+def test_admission_sees_its_name(body: bytes, piece: int) -> None:
+    assert named(b"Hello\r\n" + body, piece).startswith("the attachment '")
+    assert named(body, piece).startswith("the attachment '")
+    assert named(b"x" * 1000 + b"\r\n" + body, piece).startswith("the attachment '")
+
+
+@pytest.mark.parametrize("words", [*WORDS[:1], b"we begin 644 run.exe\n`\n", b"begin now run.exe\n`\n"])
+def test_words_are_no_files_to_admission(words: bytes) -> None:
+    assert named(words, 7) == ""
+
+
+def test_more_names_than_are_looked_at_count_as_forbidden() -> None:
+    body = b"".join(b"begin 644 a%d\r\n`\r\nend\r\n" % number for number in range(files_in_text.MAX_FILES + 1))
+    assert named(body, 1000)
+
+
+@pytest.mark.parametrize("stuff", [CAT, DOG, b"begin 644 a\n", b"=ybegin name=a\n", b"=ybegin ", b"=y", b"=}", b"`\n"])
+def test_looking_costs_no_more_than_a_few_readings_of_words(stuff: bytes) -> None:
+    plain = MAIL % (b"hello there\r\n" * 80_000)
+    dear = MAIL % (stuff * (1_000_000 // len(stuff)))
+    assert seconds(lambda: (read(dear), named(dear, 65_536))) < 10 * seconds(
+        lambda: (read(plain), named(plain, 65_536))
+    )

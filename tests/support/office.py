@@ -202,7 +202,7 @@ class World:
         arrived = Arrived(Class(row.classification), not row.reverse_path) if row is not None else None
         seen = received.read(pieces, arrived)
         if row is not None:
-            seen = replace(seen, files=files_of_mail.of_mail(lambda: nullcontext(unit), row.content_id, seen.head))
+            seen = replace(seen, files=files_of_mail.of_mail(lambda: nullcontext(unit), row.content_id, seen))
         return Work(row, seen, self.office, self.signer, self.now)
 
     def receive(self, octets: bytes, *recipients: str, sender: str | None = CARL) -> SimpleNamespace:
