@@ -76,7 +76,7 @@ def change(unit: Unit, desk: Snapshot, case: Any, wanted: Mapping[str, object], 
 
 def follow(unit: Unit, desk: Snapshot, before: Any, after: Any, by: By) -> Any:
     """What every change may bring with it: other targets, and notes of all that differs. The case as it is then."""
-    after = targets.follow(unit, desk, after, by)
+    after = targets.follow(unit, desk, before, after, by)
     telling.follow(unit, desk, before, after, by)
     return after
 

@@ -3,7 +3,8 @@
 
 Enters: a case that was opened, or has changed. Leaves: its due times. They are always counted from the case's opening:
 the target's seconds beside its pauses, in the calendar of the target that holds now. Time counts while a
-target holds for the case and it is new or open; what was missed stays told.
+target holds for the case and it is new or open; what was missed stays told. A late case that ended and is opened again
+has all its time anew.
 """
 
 from datetime import datetime
@@ -25,8 +26,10 @@ def begin(unit: Unit, desk: Snapshot, case: Any, now: datetime) -> Any:
     return _write(unit, case, _due(desk, case, pauses.NONE), now) if desk.sections.targets else case
 
 
-def follow(unit: Unit, desk: Snapshot, after: Any, by: By) -> Any:
+def follow(unit: Unit, desk: Snapshot, before: Any, after: Any, by: By) -> Any:
     """Pause, resume, change or end the targets of a case that has changed; the case with them."""
+    if after.missed and before.status_kind in ENDED_KINDS and after.status_kind not in ENDED_KINDS:
+        after = _anew(unit, after)
     target = _target(desk, after)
     if target is None and not after.target:
         return after
@@ -38,6 +41,12 @@ def follow(unit: Unit, desk: Snapshot, after: Any, by: By) -> Any:
         because: dict[str, object] = {"reason": by.because} if by.because else {}
         cases.add_event(unit, case.id, Event(by.actor, "target", told | because), by.now)
     return case
+
+
+def _anew(unit: Unit, case: Any) -> Any:
+    """All that was before is one pause, and what is missed from now on is another miss."""
+    cases.write(unit, case.id, {"missed": "", "pauses": pauses.NONE, "paused_at": case.created_at})
+    return cases.lock(unit, case.id)
 
 
 def _paused(case: Any, now: datetime, *, is_counted: bool) -> dict[str, object]:

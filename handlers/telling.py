@@ -55,7 +55,7 @@ def _note(unit: Unit, desk: Snapshot, case: Any, news: Callable[[Telling], Chang
 def _change(desk: Snapshot, telling: Telling, before: Any, after: Any) -> Change | None:
     """What this rule has to tell; a new case is told of only by a rule that says what it waits for."""
     old, new = (_value(desk, one, telling.field) if one is not None else "" for one in (before, after))
-    if old == new or (before is None and not telling.becomes):
+    if old == new or (before is None and not telling.becomes) or (telling.field == "missed" and not new):
         return None
     if telling.becomes and telling.becomes != new and not _becomes_kind(telling, before, after):
         return None

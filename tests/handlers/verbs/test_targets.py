@@ -277,3 +277,39 @@ def test_another_target_is_a_line_of_the_timeline_that_the_first_one_is_not(offi
     change(office, priority="urgent")
     change(office, subject="Broken press")
     assert told_of_targets(office) == [("operator:test", "usual", "urgent")]
+
+
+@pytest.mark.parametrize("ended", ["solved", "closed"])
+def test_a_late_case_that_is_opened_again_has_its_time_anew_and_a_new_miss_is_told_once(office: World, ended: str):
+    office.apply(desk_with(*TARGETS, auto_close_days=0))
+    office.carl()
+    answer(office)
+    change(office, status="open")
+    office.clock.advance(30 * HOUR)
+    assert (tick(office), missed(office)) == (1, ["resolution"])
+    change(office, status=ended)
+    office.clock.advance(10 * DAY)
+    change(office, status="open")
+    assert (office.case(1).row.due_at - office.now, office.case(1).missed) == (timedelta(hours=24), "")
+    assert (tick(office), missed(office)) == (0, ["resolution"])
+    office.clock.advance(25 * HOUR)
+    assert (tick(office), tick(office), missed(office)) == (1, 0, ["resolution"] * 2)
+
+
+def test_a_case_that_ended_in_time_and_is_opened_again_has_the_time_that_was_left(office: World):
+    office.carl()
+    office.clock.advance(3 * HOUR)
+    change(office, status="solved")
+    office.clock.advance(DAY)
+    change(office, status="open")
+    assert hours(office)[2] == 4 + 24
+
+
+def test_a_late_case_that_only_waited_has_no_time_anew(office: World):
+    office.carl()
+    office.clock.advance(5 * HOUR)
+    assert tick(office) == 1
+    change(office, status="pending")
+    office.clock.advance(DAY)
+    change(office, status="open")
+    assert (tick(office), missed(office), office.case(1).row.due_at < office.now) == (1, ["first_response"], True)

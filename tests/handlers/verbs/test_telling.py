@@ -195,6 +195,19 @@ def test_a_team_that_begins_to_watch_is_told_once(office: World, becomes: str, w
     assert told(office) == []
 
 
+def test_that_a_late_case_has_its_time_anew_is_told_nobody(office: World) -> None:
+    sections = with_rules(Telling("missed", agents=("bob",)))
+    office.apply(replace(DESK, sections=replace(sections, targets=(Target("usual", 3600, 0),))))
+    office.carl()
+    office.clock.advance(7200)
+    with office.database.move(Move.AGE) as unit:
+        ageing.age(unit, office.office.desk, office.case(1).id, office.now)
+    assert len(told(office)) == 1
+    for status in ("closed", "open"):
+        change(office, 1, status=status)
+    assert (office.case(1).missed, told(office)) == ("", [])
+
+
 def test_what_an_agent_is_told_comes_back_as_no_mail_and_reaches_no_customer(office: World) -> None:
     """A robot that answers the notice answers nobody; a forwarded notice makes no case."""
     office.carl(subject="Größe 10 ¶ " + "x" * 900)
