@@ -126,10 +126,11 @@ class Jobs:
         return done
 
     def tidy(self) -> None:
-        """Delete what nobody accepted, and digests that are too old to matter."""
+        """Delete what nobody accepted, and digests and probes that are too old to matter."""
         now = self._tools.clock.now()
         self._write(Move.FORGET, lambda unit: content.forget_orphans(unit, now))
         self._write(Move.TIDY, lambda unit: messages.forget_digests(unit, now))
+        self._write(Move.TIDY, lambda unit: lost.forget_old(unit, now))
         self._expire(now)
 
     def _expire(self, now: datetime) -> None:

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from storage.database import Unit
+from storage.schema import attempt, outbox, outbox_recipient
 from storage.schema_ways import probe
 from storage.states import ProbeState
 
 EXPIRES = timedelta(days=2)  # a host that keeps mail longer has lost its forward
+KEPT = timedelta(days=7)  # what `outbox list` still shows of heartbeats, one an hour for each forward
+FORGET_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,19 @@ def is_late(unit: Unit, now: datetime) -> bool:
     return unit.execute(_LATE.limit(1), {"now": now}).first() is not None
 
 
+def forget_old(unit: Unit, now: datetime) -> int:
+    """Delete probes that are over, each with its outbox row, but the newest of each way; so many at a time."""
+    rows = unit.execute(_OLD, {"before": now - KEPT}).all()
+    outbox_ids = [row.outbox_id for row in rows]
+    recipients = select(outbox_recipient.c.id).where(outbox_recipient.c.outbox_id.in_(outbox_ids))
+    if rows:
+        unit.execute(delete(probe).where(probe.c.id.in_([row.id for row in rows])))
+        unit.execute(delete(attempt).where(attempt.c.recipient_id.in_(recipients)))
+        unit.execute(delete(outbox_recipient).where(outbox_recipient.c.outbox_id.in_(outbox_ids)))
+        unit.execute(delete(outbox).where(outbox.c.id.in_(outbox_ids)))
+    return len(rows)
+
+
 def newest(unit: Unit, way_key: str) -> Row[Any] | None:
     """The last probe of a way."""
     return unit.execute(select(probe).where(probe.c.way_key == way_key).order_by(probe.c.id.desc()).limit(1)).first()
@@ -93,6 +109,20 @@ def by_name(unit: Unit, name: str) -> Row[Any] | None:
     return unit.execute(select(probe).where(probe.c.name == name)).first()
 
 
+_LATER = probe.alias()
+_IS_NEWEST = ~select(_LATER.c.id).where(_LATER.c.way_key == probe.c.way_key, _LATER.c.id > probe.c.id).exists()
+_WAITS = (  # its host may still take it
+    select(outbox_recipient.c.id)
+    .where(outbox_recipient.c.outbox_id == probe.c.outbox_id, outbox_recipient.c.due_at.is_not(None))
+    .exists()
+)
+_OLD = (
+    select(probe.c.id, probe.c.outbox_id)
+    .where(probe.c.sent_at < bindparam("before"), probe.c.state != ProbeState.SENT.value, ~_IS_NEWEST, ~_WAITS)
+    .order_by(probe.c.id)
+    .limit(FORGET_AT_ONCE)
+    .with_for_update(skip_locked=True, of=probe)
+)
 _OPEN = probe.c.state == ProbeState.SENT.value
 _LATE = select(probe.c.id).where(probe.c.due_at <= bindparam("now")).order_by(probe.c.due_at)
 _REFUSED: dict[str, Any] = {

@@ -17,6 +17,7 @@
 | settle   | recipient | queued deferred     | delivered deferred failed       | delivery   |
 | forget   | content   | arriving            | -                               | sweep mx   |
 | tidy     | digest    | kept                | -                               | sweep      |
+| tidy     | probe     | returned lost refused | -                             | sweep      |
 | log      | session   | -                   | ended                           | listener   |
 | apply    | desk      | any                 | any                             | operator   |
 | presence | agent     | available away      | available away                  | operator   |

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from storage import desk, outbox, probes, ways
+from storage import desk, listing, outbox, probes, ways
 from storage.database import Database
 from storage.desk_version import version
 from storage.probes import EXPIRES, NewProbe
@@ -102,6 +102,26 @@ def test_a_lost_probe_is_lost_once_and_may_still_come_back(forwarded: Database):
     moved(forwarded, Move.MISS, lambda unit: outbox.give_up(unit, row, "not sent in time"))
     assert moved(forwarded, Move.TAKE, lambda unit: outbox.take(unit, later, timedelta(minutes=1), 10)) == []
     assert moved(forwarded, Move.ROUTE, lambda unit: probes.come_back(unit, "p1", later)).state == "returned"
+
+
+def test_old_probes_go_with_what_left_for_them_but_the_newest_of_each_way(
+    forwarded: Database, connect: Callable[[], Database]
+):
+    names = ("old", "lost", "waits", "newest")
+    rows = {name: sent(forwarded, name) for name in names}
+    later = NOW + probes.KEPT + timedelta(seconds=1)
+    for name in ("old", "waits", "newest"):
+        moved(forwarded, Move.ROUTE, lambda unit, n=name: probes.come_back(unit, n, NOW))
+    moved(forwarded, Move.MISS, lambda unit: probes.lose(unit, later, 10))
+    for name in ("old", "lost", "newest"):  # of the other one no host has said what became of it
+        moved(forwarded, Move.MISS, lambda unit, n=name: outbox.give_up(unit, rows[n], "not sent in time"))
+    assert moved(forwarded, Move.TIDY, lambda unit: probes.forget_old(unit, later - timedelta(seconds=2))) == 0
+    done = [moved(each, Move.TIDY, lambda unit: probes.forget_old(unit, later)) for each in (forwarded, connect())]
+    assert done == [2, 0]
+    with forwarded.read() as unit:
+        assert [probes.by_name(unit, name) is not None for name in names] == [False, False, True, True]
+        left = {one.outbox_id for one in listing.outbox_recipients(unit, 10)}
+    assert left == {rows["waits"], rows["newest"]}
 
 
 def test_what_is_under_way_is_not_given_up(forwarded: Database):
