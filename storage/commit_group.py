@@ -15,12 +15,18 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from sqlalchemy import text
+
 from storage.database import Database, Unit
+from storage.prepared import Prepared
 from storage.states import Move
 
 T = TypeVar("T")
 
 GROUP_LIMIT = 64
+
+_SAVE, _RELEASE = Prepared(text("SAVEPOINT work")), Prepared(text("RELEASE SAVEPOINT work"))
+_ROLL_BACK = Prepared(text("ROLLBACK TO SAVEPOINT work"))
 
 
 @dataclass(slots=True)
@@ -106,13 +112,13 @@ class GroupCommitter:
 
     def _guarded(self, unit: Unit, work: _Work) -> None:
         """In a savepoint of plain statements: SQLAlchemy's own costs more than the work's INSERTs."""
-        unit.exec_driver_sql("SAVEPOINT work")
+        _SAVE.run(unit)
         try:
             work.result = work.do(unit)
         except Exception:
-            unit.exec_driver_sql("ROLLBACK TO SAVEPOINT work")
+            _ROLL_BACK.run(unit)
             work.failed = True
-        unit.exec_driver_sql("RELEASE SAVEPOINT work")
+        _RELEASE.run(unit)
 
     def _alone(self, work: _Work) -> None:
         try:

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from storage.database import Unit
+from storage.prepared import Prepared
 from storage.schema import content, content_chunk
 
 Look = Callable[[], AbstractContextManager[Unit]]  # Database.read, or a unit of work that is open anyway
@@ -29,7 +30,7 @@ _LEVEL = 1  # the wire is faster than a better level
 _LARGE_OCTETS, _PROBE_OCTETS = 16_384, 4_096
 _NO_REPEATS = 0.7  # base64 of anything packed is 0.77, text half of that
 
-_INSERT_CHUNK = insert(content_chunk).values(content_id=bindparam("c"), position=bindparam("p"), octets=bindparam("o"))
+_INSERT_CHUNK = Prepared(insert(content_chunk).inline())
 _KEEP = (
     update(content)
     .where(content.c.id == bindparam("c"), content.c.state == "arriving")
@@ -51,7 +52,7 @@ _ORPHANS = (  # locked: content that is accepted at this moment must not lose it
     .with_for_update(skip_locked=True)
 )
 _ARRIVING = select(content.c.id).where(content.c.id == bindparam("c"), content.c.state == "arriving").with_for_update()
-_ADD = insert(content).returning(content.c.id)
+_ADD = Prepared(insert(content).returning(content.c.id))
 
 
 class ContentMissing(LookupError):
@@ -96,8 +97,7 @@ def keep(unit: Unit, what: Content, now: datetime) -> int:
     if what.id is not None:
         flip(unit, what)
         return what.id
-    row = {"state": "kept", "sha256": what.sha256, "size_octets": what.size_octets, "created_at": now}
-    content_id = int(unit.execute(_ADD, row).scalar_one())
+    content_id = _add(unit, "kept", what, now)
     for position, chunk in enumerate(what.chunks):
         add_chunk(unit, content_id, position, chunk)
     return content_id
@@ -105,13 +105,17 @@ def keep(unit: Unit, what: Content, now: datetime) -> int:
 
 def arrive(unit: Unit, now: datetime) -> int:
     """Open a row for content whose chunks follow in their own transactions; returns its id."""
-    row = {"state": "arriving", "sha256": b"", "size_octets": 0, "created_at": now}
-    return int(unit.execute(_ADD, row).scalar_one())
+    return _add(unit, "arriving", Content(b"", 0), now)
+
+
+def _add(unit: Unit, state: str, what: Content, now: datetime) -> int:
+    rows = _ADD.run(unit, state=state, sha256=what.sha256, size_octets=what.size_octets, created_at=now)
+    return int(rows[0][0])
 
 
 def add_chunk(unit: Unit, content_id: int, position: int, chunk: bytes) -> None:
     """Write one packed piece."""
-    unit.execute(_INSERT_CHUNK, {"c": content_id, "p": position, "o": chunk})
+    _INSERT_CHUNK.run(unit, content_id=content_id, position=position, octets=chunk)
 
 
 def flip(unit: Unit, what: Content) -> None:

@@ -18,6 +18,7 @@ from storage.content import Content
 from storage.database import Unit
 from storage.envelope import Envelope, Session, Wish
 from storage.placing import Placed, Placing, place
+from storage.prepared import Prepared
 from storage.schema import digest, message, thread
 from storage.states import MessageState
 from storage.threads import Decide, Decision, Person, Proof
@@ -93,7 +94,7 @@ def accept(unit: Unit, arrival: Arrival, decide: Decide) -> Accepted:
         contents.drop(unit, arrival.content)
         return Accepted(first, repeated=True, state=arrival.state)
     placed = place(unit, arrival, decide) if _belongs_to_a_thread(arrival) else None
-    unit.execute(_INSERT, _row(unit, arrival, placed))
+    _INSERT.run(unit, **_row(unit, arrival, placed))
     return Accepted(arrival.id, repeated=False, state=arrival.state)
 
 
@@ -111,8 +112,7 @@ def digest_of(envelope: Envelope, message_id: str, content: Content) -> bytes:
 
 def claim_digest(unit: Unit, key: bytes, message_id: str, now: datetime) -> str | None:
     """The id of the first delivery with this digest, or None when this is the first."""
-    row = {"digest": key, "message_id": message_id, "created_at": now}
-    if _NEW_DIGEST.write(unit, row).first() is not None:
+    if _NEW_DIGEST.write_one(unit, digest=key, message_id=message_id, created_at=now):
         return None
     return str(unit.execute(_FIRST, {"d": key}).scalar_one())
 
@@ -283,7 +283,7 @@ def _row(unit: Unit, arrival: Arrival, placed: Placed | None) -> dict[str, objec
     }
 
 
-_INSERT = insert(message)
+_INSERT = Prepared(insert(message).inline())
 _NEW_DIGEST = Upsert(digest, None, digest.c.digest)
 _FIRST = select(digest.c.message_id).where(digest.c.digest == bindparam("d"))
 _OPEN = (

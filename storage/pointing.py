@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 
 from storage import threads
 from storage.database import Unit
+from storage.prepared import Prepared
 from storage.schema import message, message_key
 from storage.threads import Author, Candidate, Pointer, Proof
 
@@ -100,8 +101,8 @@ def _resolve(unit: Unit, pointer: Pointer, author: Author, moved: Mapping[str, i
         return [] if thread_id is None else [(thread_id, "")]
     question = _BY_OWN_KEY if pointer.is_own else _BY_KEY
     asked = {"k": pointer.key, "a": author.person.key if author.person else ""}
-    rows = unit.execute(question, asked if pointer.is_own else asked | {"s": f"%@{pointer.side}"})
-    return [(row.thread_id, row.author) for row in rows]
+    rows = question.run(unit, **(asked if pointer.is_own else asked | {"s": f"%@{pointer.side}"}))
+    return [(int(thread_id), str(author)) for thread_id, author in rows]
 
 
 def _own_or_named() -> ColumnElement[bool]:
@@ -109,10 +110,12 @@ def _own_or_named() -> ColumnElement[bool]:
     return or_(message_key.c.author == bindparam("a"), message_key.c.names_message.is_(True))
 
 
-_BY_OWN_KEY = select(message_key.c.thread_id, message_key.c.author).where(
-    message_key.c.hash == bindparam("k"), message_key.c.author == bindparam("a")
+_BY_OWN_KEY = Prepared(
+    select(message_key.c.thread_id, message_key.c.author).where(
+        message_key.c.hash == bindparam("k"), message_key.c.author == bindparam("a")
+    )
 )
-_BY_KEY = (
+_BY_KEY = Prepared(
     select(message_key.c.thread_id, message_key.c.author)
     .where(and_(message_key.c.hash == bindparam("k"), _own_or_named()))
     .order_by(

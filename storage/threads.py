@@ -17,6 +17,7 @@ from sqlalchemy import bindparam, delete, or_, select, update
 from storage.address import BadAddress, parse
 from storage.address import key_of as address_key
 from storage.database import Unit
+from storage.prepared import Prepared
 from storage.schema import author_domain, message_key, outbox, participant, thread, thread_alias
 from storage.upsert import Upsert
 
@@ -140,7 +141,7 @@ _BY_ROWS = select(outbox.c.name, outbox.c.thread_id).where(
 _FOLLOWING = select(thread.c.followed_by_id).where(thread.c.id == bindparam("i")).with_for_update(key_share=True)
 _PLACE = select(thread.c.case_id, thread.c.followed_by_id).where(thread.c.id == bindparam("i"))
 _LOCK = select(thread.c.case_id).where(thread.c.id == bindparam("t")).with_for_update(key_share=True)
-_NEW_THREAD = thread.insert().returning(thread.c.id)
+_NEW_THREAD = Prepared(thread.insert().returning(thread.c.id))
 NEW_KEY = Upsert(  # a mail that others referred to before it came is now a mail that came
     message_key,
     lambda new: {"names_message": or_(message_key.c.names_message, new.excluded.names_message)},
@@ -149,7 +150,7 @@ NEW_KEY = Upsert(  # a mail that others referred to before it came is now a mail
 _NEW_PARTICIPANT = Upsert(participant)
 _OF_PERSON = ("key", "name", "address", "through")
 _NEW_DOMAIN = Upsert(author_domain)
-_KNOWN_DOMAIN = select(author_domain.c.domain).where(author_domain.c.domain == bindparam("d"))
+_KNOWN_DOMAIN = Prepared(select(author_domain.c.domain).where(author_domain.c.domain == bindparam("d")))
 
 
 def key_of(message_id: str) -> bytes:
@@ -233,12 +234,12 @@ def lock(unit: Unit, thread_id: int) -> int | None:
 
 def domain_has_passed(unit: Unit, domain: str) -> bool:
     """Whether an author of this domain has ever passed aligned."""
-    return unit.execute(_KNOWN_DOMAIN, {"d": domain}).first() is not None
+    return bool(_KNOWN_DOMAIN.run(unit, d=domain))
 
 
 def make(unit: Unit, token: str, now: datetime) -> int:
     """A new thread with this ID; a collision raises and the next try draws another."""
-    return int(unit.execute(_NEW_THREAD, {"token": token, "created_at": now}).scalar_one())
+    return int(_NEW_THREAD.run(unit, token=token, created_at=now)[0][0])
 
 
 def add_keys(unit: Unit, thread_id: int, owner: str, own: bytes | None, referred: Iterable[bytes]) -> frozenset[int]:
@@ -247,8 +248,8 @@ def add_keys(unit: Unit, thread_id: int, owner: str, own: bytes | None, referred
     if not keys:
         return frozenset()
     rows = [{"hash": key, "author": owner, "thread_id": thread_id, "names_message": key == own} for key in keys]
-    leads_to = NEW_KEY.write(unit, rows if len(rows) > 1 else rows[0]).scalars().all()
-    return frozenset(leads_to) - {thread_id}
+    found = NEW_KEY.write_one(unit, **rows[0]) if len(rows) == 1 else NEW_KEY.write(unit, rows)
+    return frozenset(int(row[0]) for row in found) - {thread_id}
 
 
 def add_participants(unit: Unit, thread_id: int, role: str, people: Iterable[Person]) -> None:
@@ -257,7 +258,9 @@ def add_participants(unit: Unit, thread_id: int, role: str, people: Iterable[Per
         {"thread_id": thread_id, "role": role, **{name: getattr(person, name) for name in _OF_PERSON}}
         for person in people
     ]
-    if rows:
+    if len(rows) == 1:
+        _NEW_PARTICIPANT.write_one(unit, **rows[0])
+    elif rows:
         _NEW_PARTICIPANT.write(unit, rows)
 
 
@@ -291,7 +294,7 @@ def let_in_through(unit: Unit, thread_id: int, key: str) -> str:
 def remember_domain(unit: Unit, domain: str, now: datetime) -> None:
     """Note that this author domain passes aligned."""
     if not domain_has_passed(unit, domain):
-        _NEW_DOMAIN.write(unit, {"domain": domain, "first_aligned_at": now})
+        _NEW_DOMAIN.write_one(unit, domain=domain, first_aligned_at=now)
 
 
 def with_any(unit: Unit, found: Iterable[int], people: Sequence[str]) -> frozenset[int]:

@@ -8,6 +8,7 @@ from sqlalchemy import Column, CursorResult, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.database import Unit
+from storage.prepared import Prepared
 
 Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
@@ -18,6 +19,7 @@ class Upsert:
     def __init__(self, table: Table, update: Callable[[Any], dict[str, Any]] | None = None, *back: Column[Any]) -> None:
         keys = [column.name for column in table.primary_key]
         self._by_dialect: dict[str, Any] = {}
+        self._one = Prepared(self._by_dialect)
         for name, new in (("sqlite", sqlite.insert(table)), ("postgresql", postgresql.insert(table))):
             statement: Any = (
                 new.on_conflict_do_update(index_elements=keys, set_=update(new))
@@ -25,6 +27,10 @@ class Upsert:
                 else new.on_conflict_do_nothing()
             )
             self._by_dialect[name] = statement.returning(*back) if back else statement
+
+    def write_one(self, unit: Unit, **row: Any) -> list[tuple[Any, ...]]:
+        """Execute it for one row, as often as each mail does; what it gives back is a row or none."""
+        return self._one.run(unit, **row)
 
     def write(self, unit: Unit, rows: Rows) -> CursorResult[Any]:
         """Execute it for these rows."""
