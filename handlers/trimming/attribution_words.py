@@ -21,14 +21,15 @@ VERBS: frozenset[str] = frozenset(
         *("írta", "έγραψε", "έγραψαν", "γράφει", "yazdı", "yazmış", "yazıb", "yozdi", "жазды"),
         *("כתב", "כתבה", "כתב/ה", "כתב(ה)", "כתבו", "كتب", "كتبت", "كتب/ت", "نوشت", "نوشته", "لکھا"),
         *("लिखा", "লিখেছেন", "எழுதினார்", "రాశారు", "ಬರೆದರು", "લખ્યું", "գրել", "գրեց", "დაწერა"),
-        *("viết", "menulis", "menuliskan", "sumulat", "isinulat", "aliandika", "ameandika"),
+        *("viết", "menulis", "menuliskan", "sumulat", "isinulat", "sinulat", "aliandika", "ameandika", "wathi"),
+        *("எழுதியது", "వ్రాశారు", "लिहिले", "लेख्नुभयो", "ಬರೆದಿದ್ದಾರೆ", "എഴുതി", "ጽፏል", "գրել", "napisana", "missatge", "מאת"),
         *("scríobh", "ysgrifennodd", "sgrìobh"),
     )
 )
 # Found anywhere in the line: there are no spaces to look for, or the verb takes endings.
 UNSPACED_VERBS: tuple[str, ...] = (
     *("写道", "寫道", "写到", "寫到", "写了", "寫了", "撰写", "撰寫", "的郵件", "的邮件"),
-    *("のメール", "書きました", "님이 작성", "작성:", "썼습니다", "님이 쓴", "เขียน"),
+    *("のメール", "書きました", "쓴 글", "님이 작성", "작성:", "썼습니다", "님이 쓴", "เขียน"),
 )
 # What a line begins with when a date or a name follows; folding comes later in the line.
 STARTS: tuple[str, ...] = (
@@ -48,6 +49,7 @@ STARTS: tuple[str, ...] = (
         "citerar ",
         "citát ",
     ),
+    *("às ", "ar ", "þann ", "mnamo ", "no dia ", "wiadomość ", "ngo"),
     *("ที่ ", "เมื่อ ", "na ", "在 ", "於 ", "于 ", "o ", "die ", "--- on ", "---- on ", "selon "),
 )
 # A person who tells a story begins with one of these; a client never does without a quote below. None is a name, too.
@@ -114,6 +116,20 @@ TELLING: frozenset[str] = frozenset(
         *("deres", "jeres", "mój", "moja", "wasz", "wasza", "nasz", "nam", "nám", "váš", "vaše", "náš"),
         *("я", "мне", "мы", "нам", "мой", "моя", "наш", "наша", "ваш", "ваша", "мені", "bana", "bize"),
     )
+)
+# The same where there are no spaces to look for.
+UNSPACED_TELLING: tuple[str, ...] = (
+    "私は",
+    "私が",
+    "我们",
+    "我們",
+    "我在",
+    "我给",
+    "我給",
+    "我向",
+    "저는",
+    "제가",
+    "우리",
 )
 # What stands between a name and the verb.
 AUXILIARIES: frozenset[str] = frozenset(("a", "ha", "je", "ezt", "şunu", "tarihinde", "keltezéssel", "đã", "є"))

@@ -3,7 +3,8 @@
 
 Enters: lines. Leaves: the attributions found, top down. Never fails. What counts: a colon at the end, and before it on
 up to WINDOW lines a verb, a day, a time, an address. Sure is what has a verb and an address in brackets, or a verb, a
-day and a time in a whole clause; the rest counts only above quoted lines, and so does what a person tells of somebody.
+day and a time in a whole clause, or all but the verb in one that ends at the address; the rest counts only above
+quoted lines, and so does what a person tells of somebody.
 No more than MAX_CANDIDATES lines are considered.
 """
 
@@ -11,8 +12,16 @@ import re
 from dataclasses import dataclass
 from enum import IntFlag, auto
 
-from handlers.trimming.attribution_words import AUXILIARIES, PRONOUNS, STARTS, TELLING, UNSPACED_VERBS, VERBS
-from handlers.trimming.lines import Kind, Line, next_words
+from handlers.trimming.attribution_words import (
+    AUXILIARIES,
+    PRONOUNS,
+    STARTS,
+    TELLING,
+    UNSPACED_TELLING,
+    UNSPACED_VERBS,
+    VERBS,
+)
+from handlers.trimming.lines import COLONS, Kind, Line, end_of_words, is_plain, next_words
 
 MAX_CANDIDATES = 200
 WINDOW = 5  # lines that an attribution may take
@@ -24,7 +33,9 @@ _DAY = re.compile(
 )
 _YEAR = re.compile(r"(?:19|20|25)\d\d|\d{1,2}[./-]\s?\d{1,2}[./-]\s?\d{2}")
 _TIME = re.compile(r"(?<!\d)\d{1,2}(?:[:.]\d\d(?!\.?\d{3})|h\d\d|[時点时] ?\d{1,2})")
-_COLON_END = (":", "：", ":*", ": *", ":_", ":-", "----", "---")
+_COLON_END = (*COLONS, ":*", ": *", ":_", ":-", "----", "---")
+_DATE_FIRST = re.compile(r"\d|[^\W\d_]{1,3}\.?,? \d|[^\W\d_]{1,12}\.?, \d")
+_ADDRESS_LAST = re.compile(r"(?:[>)\]]|@[^\s<>()\[\]]{1,255}) ?(?:" + "|".join(COLONS) + ")$")
 _SENTENCE = re.compile(r"[^\W\d_]{4}[.!?]$|[!?]$")
 _BRACKETS = frozenset("<>()[]")
 _FOLDED = ("<", "(", "[", "mailto:")
@@ -86,9 +97,14 @@ def has_moment(seen: str) -> bool:
 def _may_end(lines: list[Line], number: int) -> bool:
     """A line that ends like an attribution, or in an address with a quote right below."""
     seen = lines[number].seen
-    if seen.endswith(_COLON_END):
-        return lines[number].kind is Kind.WORDS or _is_verb_alone(lines[number])
+    if _ends(seen):
+        return is_plain(lines[number]) or _is_verb_alone(lines[number])
     return lines[number].kind is Kind.WORDS and seen.endswith((">", ")", "]")) and _is_above_quote(lines, number)
+
+
+def _ends(seen: str) -> bool:
+    """In a colon, or as news readers name the article: "wrote in message news:a@b.example..."."""
+    return seen.endswith(_COLON_END) or (seen.endswith("...") and "news:" in seen)
 
 
 def _is_verb_alone(line: Line) -> bool:
@@ -107,20 +123,23 @@ def _ending_at(lines: list[Line], number: int, floor: int) -> Attribution | None
     sure = _is_sure(has, lines[number].seen) and not _is_told(lines[start : number + 1])
     if sure and Has.ADDRESS not in has:
         sure = quote_below(lines, number + 1) > number + 1 or _is_clause(lines, start, number + 1)
+    sure = sure or (_WHEN | Has.ADDRESS in has and _is_verbless(lines, start, number + 1))
     if sure or (_is_likely(has, lines[number].seen) and _is_above_quote(lines, number)):
         return Attribution(start, number + 1, sure)
     return None
 
 
 def _is_sure(has: Has, last: str) -> bool:
-    if not last.endswith(_COLON_END):
+    if not _ends(last):
         return False
     return Has.VERB in has and (Has.NAMED in has or _WHEN in has or Has.ADDRESS | Has.DAY in has)
 
 
 def _is_told(lines: list[Line]) -> bool:
     """Whether a person tells it: "your colleague wrote", "schrieb mir"."""
-    return lines[0].seen.startswith(PRONOUNS) or any(not TELLING.isdisjoint(line.words.split()) for line in lines)
+    if lines[0].seen.startswith(PRONOUNS) or any(not TELLING.isdisjoint(line.words.split()) for line in lines):
+        return True
+    return any(words in line.seen for line in lines if not line.seen.isascii() for words in UNSPACED_TELLING)
 
 
 def _is_clause(lines: list[Line], start: int, stop: int) -> bool:
@@ -136,6 +155,20 @@ def _is_clause(lines: list[Line], start: int, stop: int) -> bool:
     verb = next((at for at, piece in enumerate(pieces) if piece.lower() in VERBS), len(pieces) - 1)
     name = pieces[verb + 1] if verb + 1 < len(pieces) else pieces[verb - 1]
     return not name[:1].islower()
+
+
+def _is_verbless(lines: list[Line], start: int, stop: int) -> bool:
+    """A paragraph that begins with a date and ends in a name's address: "2.11.2026, 15:04, Ann <ann@firm.example>:"."""
+    above = end_of_words(lines, start)
+    announced = above > 0 and lines[above - 1].seen.endswith(COLONS)
+    first = lines[start].seen
+    if above == start or announced or not (_DATE_FIRST.match(first) or first.startswith(STARTS)):
+        return False
+    words = " ".join(line.words for line in lines[start:stop])
+    name = words[: max(words.rfind("<"), words.rfind("("), 0)].split()[-1:]  # of a person; a log has small letters
+    named = not name or not name[0].strip("\"'")[:1].islower()
+    ends = _ADDRESS_LAST.search(lines[stop - 1].seen) is not None and _YEAR.search(words) is not None
+    return ends and named and not _is_told(lines[start:stop])
 
 
 def _is_likely(has: Has, last: str) -> bool:
@@ -169,7 +202,7 @@ def _goes_on(lines: list[Line], above: int, below: int) -> bool:
     one = lines[above]
     if one.kind is Kind.EMPTY:  # folded by a program that puts an address on a line of its own
         return lines[below].seen.startswith(_FOLDED)
-    return one.kind is Kind.WORDS and not one.seen.endswith(_COLON_END) and not _SENTENCE.search(one.seen)
+    return is_plain(one) and not one.seen.endswith(_COLON_END) and not _SENTENCE.search(one.seen)
 
 
 def _has(seen: str) -> Has:

@@ -10,10 +10,13 @@ from enum import Enum
 
 MAX_LINES = 20_000
 MAX_SEEN_CHARACTERS = 300
+COLONS = (":", "：", "፦", "՝")  # of all scripts
 
 _QUOTE_MARKS = (">", "＞")
-# Marks of direction and width that clients put around names.
-_INVISIBLE = dict.fromkeys((*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF, 0xAD))
+# Marks of direction and width that clients put around names, and the dot that a small Turkish I is left with.
+_INVISIBLE = dict.fromkeys(
+    (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF, 0xAD, 0x307)
+)
 _UNSEEN = {**_INVISIBLE, 0xA0: " ", 0x202F: " ", 0x3000: " "}
 
 
@@ -42,7 +45,7 @@ def line(words: str, said: Kind | None = None) -> Line:
     """A line; `said` is what HTML says of it."""
     seen = words if len(words) <= MAX_SEEN_CHARACTERS else words[:MAX_SEEN_CHARACTERS] + "…"
     seen = seen.lower()
-    seen = (seen if seen.isascii() else seen.translate(_UNSEEN)).strip()
+    seen = (seen if seen.isascii() else seen.translate(_UNSEEN)).replace("&nbsp;", " ").strip()
     if said is None or (not seen and said is not Kind.OLD_MAIL):
         return Line(words, seen, _kind(seen))
     return Line(words, seen, said)
@@ -57,6 +60,11 @@ def lines_of(text: str) -> list[Line]:
 def words_of(lines: list[Line]) -> str:
     """What people read; empty lines around it go."""
     return "\n".join(line.words for line in lines).strip()
+
+
+def is_plain(line: Line) -> bool:
+    """Whether words stand there without a mark of their own, indented by HTML or not."""
+    return line.kind is Kind.WORDS or (line.kind is Kind.INDENTED and _kind(line.seen) is Kind.WORDS)
 
 
 def next_words(lines: list[Line], number: int) -> int:

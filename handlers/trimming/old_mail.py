@@ -14,9 +14,11 @@ from handlers.trimming.header_words import FROM, KIND_OF, OTHER, PLAIN_DATES, SE
 from handlers.trimming.lines import Kind, Line, end_of_words, next_words
 from handlers.trimming.notes_block import notes_block
 
-RULE_CHARACTERS = "-_=*#~—–─━• ·"
+RULE_CHARACTERS = "-_=*#~—–‐‑‒─━• ·"
 MAX_NAME_CHARACTERS = 30
+MAX_REQUEST_CHARACTERS = 28  # "Reply above this line.", alone
 MAX_BLOCK_LINES = 40
+SUMMARY_RULES = 2
 FOLDED_LINES = 6  # of one field, in a block
 
 _TECHNICAL = ("received:", "return-path:", "dkim-signature:", "mime-version:", "content-type:", "x-", "delivered-to:")
@@ -62,6 +64,8 @@ def is_rule(line: Line) -> bool:
 def _stop(lines: list[Line], names: list[str | None], number: int) -> int:
     """Where the client's words end that begin here; `number` if none do."""
     line = lines[number]
+    if line.kind is Kind.QUOTED and _is_groupwise(line.seen):
+        return number + 1
     if line.kind is Kind.OLD_MAIL or (line.kind is Kind.WORDS and _is_divider(line.seen)):
         return _block(lines, names, next_words(lines, number + 1))[0] or number + 1
     if line.kind is Kind.WORDS and _is_dashed(line.seen):  # in a language or of a client that we do not know
@@ -113,8 +117,11 @@ def _block(lines: list[Line], names: list[str | None], number: int) -> tuple[int
 
 
 def _field(line: Line) -> str | None:
-    """The kind of header field that a line begins."""
-    return KIND_OF.get(_name(line.seen)) if line.kind is Kind.WORDS else None
+    """The kind of header field that a line begins; names in Chinese may be spaced to one width."""
+    if line.kind is not Kind.WORDS:
+        return None
+    name = _name(line.seen)
+    return KIND_OF.get(name) or (None if name.isascii() else KIND_OF.get(name.replace(" ", "")))
 
 
 def _name(seen: str) -> str:
@@ -131,6 +138,11 @@ def _names_behind(seen: str) -> list[str]:
     return [word for piece in seen.split(":")[1:-1] for word in piece.split()[-1:]]
 
 
+def _is_groupwise(seen: str) -> bool:
+    """ ">>> Ann <ann@firm.example> 02.11.2026 15:04 >>>", with an old mail without marks below."""
+    return seen.startswith(">>> ") and seen.endswith(" >>>") and has_moment(seen)
+
+
 def _is_dashed(seen: str) -> bool:
     """Some words between dashes."""
     return seen.startswith(("--", "==", "__", "**")) and seen.endswith(("--", "==", "__", "**")) and " " in seen
@@ -138,7 +150,7 @@ def _is_dashed(seen: str) -> bool:
 
 def _is_divider(seen: str) -> bool:
     seen = seen.lstrip("\\") or seen  # as Markdown escapes it
-    if seen in WHOLE_LINES:
+    if seen in WHOLE_LINES or (len(seen) <= MAX_REQUEST_CHARACTERS and seen.startswith(ANSWER_ABOVE)):
         return True
     if seen[0] not in RULE_CHARACTERS:
         return False
@@ -148,10 +160,15 @@ def _is_divider(seen: str) -> bool:
     return core.startswith(OLD_MAIL) or any(words in core for words in ANSWER_ABOVE)
 
 
+def _is_summary(line: Line) -> bool:
+    """ "Ann ---02.11.2026 15:04:05---Dear Carl, did you"."""
+    return line.kind is Kind.WORDS and line.seen.count("---") == SUMMARY_RULES and has_moment(line.seen)
+
+
 def _with_rules(lines: list[Line], start: int) -> int:
-    """The rules and empty lines right above belong to it."""
+    """The rules and empty lines right above belong to it, and the line in which Notes sums up."""
     above = end_of_words(lines, start)
-    while above and is_rule(lines[above - 1]):
+    while above and (is_rule(lines[above - 1]) or _is_summary(lines[above - 1])):
         start = above - 1
         above = end_of_words(lines, start)
     return start

@@ -23,9 +23,13 @@ _INSIDE: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         Kind.SIGNATURE,
         re.compile(
             r"class=[\"']?[^\"'>]{0,40}(?:gmail_signature|moz-signature|protonmail_signature_block|tutanota_signature|"
-            r"ymail_android_signature|yahoo-signature|k9mail-signature)|"
+            r"ymail_android_signature|yahoo-signature|k9mail-signature|bloop_sign|front-signature|missive_signature|"
+            r"hs_signature|nylas-signature|email-signature)|class=[\"']?(?:x_)*signature[\"'\s>]|"
+            r"name=[\"']?(?:x_)*messagesignaturesection|fairemail=[\"']?signature|data-sigid=|data-signatureblock=|"
+            r"data-marker=[\"']?__sig_p|"
             r"id=[\"']?(?:x_)*(?:signature|ms-outlook-mobile-signature|composer_signature|ymail_android_signature|"
-            r"zmail_signature|protonmail_signature|applemailsignature|outlooksignature)\b|data-smartmail=[\"']?gmail_signature"
+            r"zmail_signature|protonmail_signature|applemailsignature|outlooksignature|_rc_sig|bloop_sign_\d{0,20})\b|"
+            r"data-smartmail=[\"']?gmail_signature"
         ),
     ),
     (Kind.QUOTED, re.compile(r"name=[\"']?quote\b|class=[\"']?(?:x_)?(?:yahoo_quoted_text|protonmail_quote_body)")),
@@ -34,6 +38,7 @@ _INSIDE: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 _BEGINS = re.compile(
     r"id=[\"']?(?:x_)*(?:divrplyfwdmsg|appendonsend|reply-intro|stopspelling|isforwardcontent|quoted_header)|"
     r"class=[\"']?[^\"'>]{0,40}outlookmessageheader|name=[\"']?(?:x_)?(?:_mailoriginal|messagereplysection)\b|"
+    r"border-top-color:\s?rgb\(229, ?229, ?229\)|data-marker=[\"']?(?:x_)?__headers__|"
     # Word draws such a line in other colours around a person's own words, too: there the fields below must say it.
     r"border:\s?none;\s?border-top:\s?solid\s(?:#e1e1e1|#b5c4df)\s1\.0pt"
 )

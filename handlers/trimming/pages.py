@@ -9,7 +9,7 @@ import html as entities
 import re
 
 from handlers.tags import scanned
-from handlers.trimming.lines import MAX_LINES, Kind, Line, line
+from handlers.trimming.lines import COLONS, MAX_LINES, Kind, Line, line
 from handlers.trimming.page_marks import MAX_TAG_CHARACTERS, begins_old_mail, holds, holds_old_mail
 
 _BREAKS = frozenset(
@@ -112,7 +112,7 @@ class _Page:
 
     def _line(self, said: str) -> Line:
         for kind in (Kind.QUOTED, Kind.ATTRIBUTION, Kind.SIGNATURE, Kind.INDENTED):
-            if self.depth[kind] and (kind is not Kind.ATTRIBUTION or said.endswith((":", "："))):
+            if self.depth[kind] and (kind is not Kind.ATTRIBUTION or said.endswith(COLONS)):
                 return line(f"> {said}" if kind is Kind.QUOTED else said, kind)
         return line(said)
 

@@ -18,7 +18,17 @@ ALONE: tuple[str, ...] = (
     *("dikirim dari ", "được gửi từ ", "đã gửi từ ", "saadetud minu ", "nosūtīts no mana ", "išsiųsta iš mano "),
     *("enviat des del meu ", "enviat des de ", "أُرسلت من ", "أرسلت من ", "تم الإرسال من ", "مرسل من ", "ارسال شده از "),
     *("נשלח מה", "ส่งจาก ", "发自我的", "發自我的", "寄自我的", "傳送自我的"),
-    *("get outlook for ", "get [outlook for ", "get <outlook for ", "sent on the go from "),
+    *("get outlook for ", "get [outlook for ", "get <outlook for ", "sent on the go from ", "来自我的", "來自我的"),
+    *(
+        "poslano iz mog ",
+        "poslato sa mog ",
+        "poslato iz mog ",
+        "dihantar daripada ",
+        "ipinadala mula sa ",
+        "sendt frå ",
+    ),
+    *("enviado dende o meu ", "enviat des de la meva ", "نُشر من ", "مُرسل من ", "فرستاده شده از ", "ارسالشده از "),
+    *("envoyé depuis l'application ", "envoyé depuis l’application ", "envoyé à partir d’", "envoyé à partir d'"),
 )
 # These need a device, or a program, within the line.
 WITH_DEVICE: tuple[str, ...] = (
@@ -28,6 +38,13 @@ WITH_DEVICE: tuple[str, ...] = (
         "this email was sent from ",
         "this message was sent from ",
         "get outlook",
+        "get bluemail",
+        "get the new aol",
+        "sent on the sprint",
+        "poslané z",
+        "נשלח מ",
+        "发自",
+        "ส่งจาก",
         "download outlook",
     ),
     *("envoyé avec ", "envoyé de ", "envoyé depuis ", "envoyé par ", "envoyé à partir de ", "envoyé via "),
@@ -51,6 +68,23 @@ WITH_DEVICE: tuple[str, ...] = (
     *("изпратено от ", "изпратено чрез ", "послато са ", "αποστολή από ", "dapatkan outlook", "tải outlook", "发自 "),
     *("發自 ", "获取 outlook", "获取outlook", "取得 outlook", "下载 outlook"),
 )
+# "Get Outlook for iOS", in the order of words of each language: one of these before the name, or behind the system's.
+GET: tuple[str, ...] = (
+    *("get", "download", "holen sie sich", "laden sie", "télécharger", "téléchargez", "obtenir", "obtenez", "obtener"),
+    *("obtén", "obtén l'", "descargar", "obter", "obter o", "obtenha", "obtenha o", "baixar", "baixar o", "baixe o"),
+    *("scarica", "ottieni", "download", "hämta", "skaffa", "hent", "få", "last ned", "skaff deg", "hanki", "lataa"),
+    *("pobierz", "pobierz aplikację", "získat", "stáhnout", "získať", "stiahnuť", "descărcați", "obțineți", "az"),
+    *("получить", "скачать", "отримати", "завантажити", "изтеглете", "вземете", "λήψη του", "λήψη", "κατεβάστε το"),
+    *("preuzmi", "preuzmite", "nabavite", "prenesite", "pridobite", "hankige", "lejupielādēt", "gauti", "atsisiųsti"),
+    *("dapatkan", "unduh", "tải", "nhận", "รับ", "ดาวน์โหลด", "الحصول على", "تنزيل", "קבל את", "הורד את", "دریافت"),
+    *("获取", "下载", "获取适用于", "取得", "下載", "fáðu", "baja", "eskuratu", "dobi", "preuzmite aplikaciju"),
+)
+BEHIND: tuple[str, ...] = (
+    *("herunterladen", "downloaden", "edinin", "indirin", "beszerzése", "letöltése", "を入手", "を取得", "다운로드"),
+    *("下载", "下載", "प्राप्त करें", "を手に入れる", "받기"),
+)
+SYSTEMS: tuple[str, ...] = ("ios", "android", "mac", "windows", "iphone", "ipad", "mobile", "mobil")
+
 # (opening, ending): between them stands a device.
 ENDS: tuple[tuple[str, str], ...] = (
     *(("von mein", "gesendet"), ("von mein", "geschickt"), ("von mein", "verschickt"), ("vom ", "gesendet")),
@@ -59,6 +93,8 @@ ENDS: tuple[tuple[str, str], ...] = (
         ("從我的 ", "傳送"),
         ("從我的 ", "寄出"),
         ("从我的", "发送"),
+        ("从 ", "发送"),
+        ("從 ", "傳送"),
         ("मेरे ", "भेजा गया"),
         ("나의 ", "보냄"),
         ("내 ", "보냄"),
@@ -75,6 +111,8 @@ ENDINGS: tuple[str, ...] = (
         "から送信されました",
         "より送信",
         "에서 보냄",
+        "ile gönderildi",
+        "から送信済み",
         "에서 전송됨",
     ),
     *("에서 작성", "傳送", "发送", "發送", "寄出", "से भेजा गया", "lähetetty", "saadetud", "bidalia"),
@@ -82,6 +120,31 @@ ENDINGS: tuple[str, ...] = (
 # The whole line has no more words than these openings and endings and a device.
 FEW_WORDS: tuple[tuple[str, str], ...] = (("from my ", ""), ("", " from mobile"), ("sent ", ""))
 MAX_FEW_WORDS = 4
+# The whole line, or all of it behind "sent from", "sent with" and the like: names that are common words, too.
+WHOLE: frozenset[str] = frozenset(
+    (
+        *("mobil gesendet", "von unterwegs gesendet", "gesendet von unterwegs", "sent on the go", "sent while mobile"),
+        *("gesendet vom handy", "vom handy gesendet", "sent from mobile", "envoyé de mon mobile", "sent on the move"),
+    )
+)
+SENT_WITH: tuple[str, ...] = ("sent from ", "sent with ", "sent via ", "sent using ")
+PROGRAMS: frozenset[str] = frozenset(
+    (
+        *("front", "hey", "nine", "boxer", "canary", "spark", "shortwave", "missive", "polymail", "newton", "tuta"),
+        *(
+            "newton mail",
+            "canary mail",
+            "spike",
+            "edison mail",
+            "email+",
+            "typeapp",
+            "loop email",
+            "mymail",
+            "nylas n1",
+        ),
+        *("blue mail", "the hey app", "mailo", "posteo", "mailmate", "postbox", "notion mail", "vivaldi mail", "kiwi"),
+    )
+)
 
 DEVICES: tuple[str, ...] = (
     *("iphon", "ipad", "ipod", "ios", "macbook", "android", "phone", "handy", "smartphone", "mobil", "móvil", "movil"),
@@ -89,6 +152,19 @@ DEVICES: tuple[str, ...] = (
     *("huawei", "xiaomi", "redmi", "oneplus", "pixel", "nokia", "lumia", "motorola", "xperia", "sony", "device"),
     *("gerät", "appareil", "dispositivo", "yahoo", "gmail", "hotmail", "proton", "thunderbird", "airmail", "bluemail"),
     *("apple mail", "windows mail", "mail for windows", "[mail]", "mailbox", "mail app", "mail.ru", "aol", "k-9 mail"),
+    *(
+        "mailbird",
+        "fastmail",
+        "em client",
+        "workspace one",
+        "tuta;",
+        "hushmail",
+        "mailfence",
+        "brevity",
+        "typos",
+    ),
+    *("windows", "libero mail", "laposte", "seznam", "naver", "puhelim", "小米", "aol app"),
+    *("スマートフォン", "スマホ", "タブレット", "アプリ", "客户端", "用戶端", "휴대전화", "หมายสำหรับ", "گوشی"),
     *("fairemail", "zoho", "gmx", "web.de", "t-online", "mailspring", "superhuman", "spark", "tutanota", "courrier"),
     *("телефон", "айфон", "почт", "пошт", "手机", "手機", "邮箱", "郵箱", "信箱", "携帯", "스마트폰", "휴대폰", "메일"),
 )

@@ -8,13 +8,29 @@ clients make of it cut what is below when that is short; other rules only what l
 from handlers.trimming.cards import has_afterthought, is_card, is_mostly_contact, tells_contact, tells_name
 from handlers.trimming.lines import Kind, Line, end_of_words, next_words
 from handlers.trimming.old_mail import is_rule
-from handlers.trimming.signature_words import ALONE, DEVICES, ENDINGS, ENDS, FEW_WORDS, MAX_FEW_WORDS, WITH_DEVICE
+from handlers.trimming.signature_words import (
+    ALONE,
+    BEHIND,
+    DEVICES,
+    ENDINGS,
+    ENDS,
+    FEW_WORDS,
+    GET,
+    MAX_FEW_WORDS,
+    PROGRAMS,
+    SENT_WITH,
+    SYSTEMS,
+    WHOLE,
+    WITH_DEVICE,
+)
 
 MAX_SIGNATURE_LINES = 16  # with words
 MAX_SECTION_LINES = 200  # above a rule, where another one of its kind makes both of them headings or tables
 MAX_BOAST_CHARACTERS = 120
 LONG_RULE = 30
 MAX_BOAST_WORDS = 12
+MAX_ALONE_WORDS = 7
+MAX_OFFER_WORDS = 7
 MAX_NAME_CHARACTERS = 14
 MAX_RULES = 10  # at the end
 MAX_DELIMITERS = 50
@@ -49,13 +65,26 @@ def is_boast(line: Line) -> bool:
     seen = line.seen.strip("<>()[]*_-–—.!…\"' ")
     if line.kind is not Kind.WORDS or not 5 < len(seen) <= MAX_BOAST_CHARACTERS or seen.count(" ") >= MAX_BOAST_WORDS:
         return False
+    named = any(device in seen for device in DEVICES)
     if seen.startswith(ALONE):
+        return named or seen.count(" ") <= MAX_ALONE_WORDS  # "Sent from my house on Monday, it never arrived"
+    if seen in WHOLE or any(seen.startswith(one) and seen[len(one) :] in PROGRAMS for one in SENT_WITH):
         return True
-    if not any(device in seen for device in DEVICES):
+    if "outlook" in seen and _is_offer(seen):
+        return True
+    if not named:
         return False
     if seen.startswith(WITH_DEVICE) or any(seen.startswith(one) and seen.endswith(other) for one, other in ENDS):
         return True
     return _is_short_boast(seen)
+
+
+def _is_offer(seen: str) -> bool:
+    """ "Get Outlook for iOS"."""
+    before, _, behind = seen.partition("outlook")
+    if before.count(" ") + behind.count(" ") > MAX_OFFER_WORDS or not any(system in seen for system in SYSTEMS):
+        return False
+    return before.rstrip(" ([<") in GET or seen.endswith(BEHIND) or (not seen.isascii() and before[:2] in GET)
 
 
 def _is_short_boast(seen: str) -> bool:
@@ -103,7 +132,7 @@ def _divides(lines: list[Line], number: int, end: int, bottom: int) -> bool:
     if has_afterthought(below):
         return False
     if _is_exact(line):
-        return True
+        return not below or below[0].kind is not Kind.EMPTY or is_card(below)
     if any(word in one.seen for one in below[:4] for word in _LIST_FOOTER):
         return True
     apart = number > 0 and lines[number - 1].kind in (Kind.EMPTY, Kind.QUOTED)
