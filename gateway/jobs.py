@@ -117,7 +117,7 @@ class Jobs:
         """Send the heartbeats of forwarded addresses that are due, and miss those that did not come back."""
         now, done = self._tools.clock.now(), 0
         with self._database.read() as unit:
-            wanted, late = ways.is_due(unit, now), lost.is_late(unit, now)
+            wanted, late = ways.is_due(unit, now, self._terms.latest(now)), lost.is_late(unit, now)
         if wanted:
             sender = probes.Sender(self._tools.reception.fresh_office(), self._tools.signer, self._terms, now)
             done += self._write(Move.PROBE, lambda unit: probes.send_due(unit, sender))

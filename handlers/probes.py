@@ -41,6 +41,7 @@ BODY_OCTETS = 256 * 1024  # what is read of a probe that came back
 MOST_HOSTS = 10
 HOST_LIFE = timedelta(days=30)  # an address that no probe has come by for so long may have another tenant
 SLOW_FACTOR, SLOW_FROM_S = 4, 300.0
+CLOCKS_DIFFER = timedelta(minutes=1)  # of several hosts on one database
 
 VERIFY, HEARTBEAT = "verify", "heartbeat"
 
@@ -51,6 +52,10 @@ class Terms:
 
     every: timedelta = timedelta(hours=1)
     patience: timedelta = timedelta(minutes=30)
+
+    def latest(self, now: datetime) -> datetime:
+        """No heartbeat is due later than this, but for one that was planned by a longer period, or a wrong clock."""
+        return now + self.every + CLOCKS_DIFFER
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ def send(unit: Unit, way: Way, sender: Sender, purpose: str) -> str:
 def send_due(unit: Unit, sender: Sender) -> int:
     """The heartbeats that are due; an address that was taken out has none, until it is taken back."""
     sent = 0
-    for row in ways.due(unit, sender.now, AT_ONCE):
+    for row in ways.due(unit, sender.now, sender.terms.latest(sender.now), AT_ONCE):
         way = ways.of_row(row)
         if way.kind != "forwarded" or not way.is_verified:
             ways.plan_probe(unit, row.key, None)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, or_, select, update
 
 from storage.database import Unit
 from storage.desk_version import count_up
@@ -160,14 +160,14 @@ def plan_probe(unit: Unit, key: str, at: datetime | None) -> None:
     unit.execute(update(way).where(way.c.key == key).values(next_probe_at=at))
 
 
-def due(unit: Unit, now: datetime, limit: int) -> list[Row[Any]]:
-    """The ways whose next heartbeat is due; no other worker gets the same ones."""
-    return list(unit.execute(_DUE.limit(limit).with_for_update(skip_locked=True), {"now": now}))
+def due(unit: Unit, now: datetime, latest: datetime, limit: int) -> list[Row[Any]]:
+    """The ways whose next heartbeat is due, or planned too late; no other worker gets the same ones."""
+    return list(unit.execute(_DUE.limit(limit).with_for_update(skip_locked=True), {"now": now, "latest": latest}))
 
 
-def is_due(unit: Unit, now: datetime) -> bool:
+def is_due(unit: Unit, now: datetime, latest: datetime) -> bool:
     """Whether `due` would find any; asked without the write lock."""
-    return unit.execute(_DUE.limit(1), {"now": now}).first() is not None
+    return unit.execute(_DUE.limit(1), {"now": now, "latest": latest}).first() is not None
 
 
 def add_confirmation(unit: Unit, key: str, address: str, one: Confirmation) -> None:
@@ -246,4 +246,8 @@ _EMPTY = {
 }
 _ALL = select(way).order_by(way.c.key)
 _LOCK = select(way).where(way.c.key == bindparam("k")).with_for_update()
-_DUE = select(way).where(way.c.next_probe_at <= bindparam("now")).order_by(way.c.next_probe_at)
+_DUE = (
+    select(way)
+    .where(or_(way.c.next_probe_at <= bindparam("now"), way.c.next_probe_at > bindparam("latest")))
+    .order_by(way.c.next_probe_at)
+)

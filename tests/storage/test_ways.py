@@ -16,6 +16,7 @@ from storage.ways import Confirmation, Host, Passage, Way
 from tests.storage.given import NOW, applied, outgoing
 
 KEY = "support@firm.example"
+FAR = NOW + timedelta(days=1)
 HOST = Host("192.0.2.1", "mail.forwarder.example", "", True, "2026-11-22T12:00:00Z")
 SEEN = Passage(
     at="2026-11-22T12:00:00Z",
@@ -70,16 +71,16 @@ def test_what_was_learnt_is_read_as_it_was_written(forwarded: Database):
 def test_a_due_heartbeat_is_taken_by_one_worker_only(forwarded: Database, connect: Callable[[], Database]):
     moved(forwarded, Move.ADDRESS, lambda unit: ways.plan_probe(unit, KEY, NOW))
     with forwarded.read() as unit:
-        assert ways.is_due(unit, NOW)
+        assert ways.is_due(unit, NOW, FAR)
     other = connect()
     with forwarded.move(Move.PROBE) as unit:
-        assert [row.key for row in ways.due(unit, NOW, 10)] == [KEY]
+        assert [row.key for row in ways.due(unit, NOW, FAR, 10)] == [KEY]
         if not other.is_sqlite:  # SQLite's writers wait for each other
             with other.move(Move.PROBE) as second:
-                assert ways.due(second, NOW, 10) == []
+                assert ways.due(second, NOW, FAR, 10) == []
         ways.plan_probe(unit, KEY, NOW + timedelta(hours=1))
     with other.move(Move.PROBE) as unit:
-        assert ways.due(unit, NOW, 10) == []
+        assert ways.due(unit, NOW, FAR, 10) == []
 
 
 def test_a_probe_comes_back_once_and_not_when_it_is_too_old(forwarded: Database):

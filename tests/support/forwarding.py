@@ -121,7 +121,7 @@ class Yard(World):
         with self.database.move(Move.MISS) as unit:
             return probes.lose(unit, self.now)
 
-    def due(self) -> int:
+    def due(self, terms: Terms = TERMS) -> int:
         """What a worker's sweep sends."""
         with self.database.move(Move.PROBE) as unit:
-            return probes.send_due(unit, Sender(self.office, self.signer, TERMS, self.now))
+            return probes.send_due(unit, Sender(self.office, self.signer, terms, self.now))

@@ -3,12 +3,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from handlers.probes import HEARTBEAT
+from handlers.probes import HEARTBEAT, Terms
 from storage import addresses, desk, ways
 from storage.address import parse
 from storage.desk_values import Contact, Policy, RoutingAddress
@@ -128,6 +129,14 @@ def test_a_key_of_ours_that_dns_does_not_give_says_nothing_of_the_forward(yard: 
     assert yard.way().learnt.dkim == "temperror"
     yard.missing.clear()
     assert (yard.heartbeat(), yard.way().learnt.dkim) == ("", "pass")
+
+
+def test_a_shorter_period_holds_for_what_was_planned_by_a_longer_one(yard: Yard):
+    yard.verified()
+    yard.clock.advance(3600)
+    assert [yard.due(Terms(every=timedelta(days=7))), yard.due(Terms(every=timedelta(days=7)))] == [1, 0]
+    yard.clock.advance(10)
+    assert [yard.due(), yard.due()] == [1, 0]
 
 
 def test_a_pool_is_known_by_its_address_while_dns_is_silent(yard: Yard):
