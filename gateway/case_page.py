@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from gateway.cli_output import Item, instant, optional, print_fields, print_list, print_text
+from gateway.cli_output import Item, instant, optional, print_text, print_whole
 from storage import case_changes, case_parts, case_views, cases, contacts
 from storage.address import key_of
 from storage.case_values import ENDED_KINDS
@@ -51,9 +51,8 @@ def listed(unit: Unit, rows: Sequence[Any], prefix: str, now: Any) -> list[Item]
 def whole(unit: Unit, row: Any, prefix: str, now: Any) -> Item:
     """One case with all that is known of it."""
     (item,) = listed(unit, [row], prefix, now)
-    files = case_parts.files_of_mail(unit, row.id)
     return item | {
-        "mail": [_mail(one, files) for one in case_views.mail_of(unit, row.id)],
+        "mail": _thread(unit, row.id),
         "members": [{"login": one.login, "role": one.role} for one in case_parts.members(unit, row.id)],
         **_story(unit, row.id),
     }
@@ -73,28 +72,40 @@ def _story(unit: Unit, case_id: int) -> Item:
 
 
 def show(item: Any) -> None:
-    """The page: facts, thread, comments, timeline."""
-    print_fields({**item, "number": item["label"], "contact": _contact(item)}, _FIRST + _SECOND)
+    """The page: facts, thread, comments, timeline. Nothing is cut: ids are copied from it, and notes are read in it."""
+    print_whole({**item, "number": item["label"], "contact": _contact(item)}, _FIRST + _SECOND)
     told = {name: item[name] for name in _WHERE_SAID if item[name]}
     told |= {f"field {name}": value for name, value in item["fields"].items()}
     if told:
-        print_fields(told, tuple(told))
+        print_whole(told, tuple(told))
     for link in item["links"]:
         click.echo(f"link  {link['kind']} case {link['number']}")
     for member in item["members"]:
         click.echo(f"member  {member['login']} ({member['role']})")
-    if item["mail"]:
-        click.echo()
-        print_list(item["mail"], ("at", "from", "to", "cc", "subject", "id"), as_json=False, limit=len(item["mail"]))
+    for mail in item["mail"]:
+        _print_mail(mail, item)
     for comment in item["comments"]:
         where = f" (case {comment['case']})" if "case" in comment else ""
         click.echo(f"\ncomment  {comment['at']} {comment['actor']}{where}")
         print_text(comment["text"])
         for one in comment["files"]:
-            print_fields({"file": _file_words(one)}, ("file",))
+            print_whole({"file": _file_words(one)}, ("file",))
     click.echo()
     for event in item["timeline"]:
-        _print_event(event)
+        print_whole({event["at"]: f"{event['actor']} {event_words(event)}"}, (event["at"],))
+
+
+def _print_mail(mail: Any, item: Any) -> None:
+    """One mail of the thread: its id in full; of a reply whom it went to, of mail to a signed address whose that is."""
+    click.echo(f"\nmail  {mail['at']} {mail['id']}")
+    signed = f"r.{mail['thread_id']}.".lower()
+    to = [item["routing_address"] if one.lower().startswith(signed) else one for one in mail["to"]]
+    told = {"from": mail["from"], "to": mail["sent_to"] or to, "cc": [] if mail["sent_to"] else mail["cc"]}
+    told |= {"subject": mail["subject"], "files": [one["name"] or one["type"] for one in mail["files"]]}
+    told |= {"thread": mail["thread_id"] if mail["thread_id"] != item["thread_id"] else ""}
+    told |= {"proof": mail["proof"] if mail["direction"] == "inbound" and mail["proof"] != "proven" else ""}
+    shown = {f"  {name}": value for name, value in told.items() if value or name in ("from", "to", "subject")}
+    print_whole(shown, tuple(shown))
 
 
 def _contact(item: Any) -> str | None:
@@ -141,6 +152,13 @@ def _joined(
     }
 
 
+def _thread(unit: Unit, case_id: int) -> list[Item]:
+    """All mail of the case."""
+    files, went = case_parts.files_of_mail(unit, case_id), case_parts.recipients_of_replies(unit, case_id)
+    rows = case_views.mail_of(unit, case_id)
+    return [_mail(row, files) | {"sent_to": [one.address for one in went if one.id == row.id]} for row in rows]
+
+
 def _mail(row: Any, files: Sequence[Any]) -> Item:
     """One line of the thread."""
     return {
@@ -185,11 +203,6 @@ def event(row: Any) -> Item:
     own: Item = {"at": instant(row.at), "actor": row.actor, "kind": row.kind}
     details = json.loads(row.detail)
     return own | {(f"{row.kind}_{key}" if key in own else key): value for key, value in details.items()}
-
-
-def _print_event(item: Item) -> None:
-    at = str(item["at"])
-    print_fields({at: f"{item['actor']} {event_words(item)}"}, (at,))
 
 
 def event_words(item: Item) -> str:

@@ -20,6 +20,7 @@ HUMAN_LIMIT = 50
 _GAP = "  "
 _NARROWEST = 6
 _LARGEST = 2**31 - 1
+_WIDTHLESS = ("Mn", "Me")  # marks above, below and around the character before them
 _FILL = "\0"  # beside each wide character while text is wrapped; scrubbed text has none
 
 T = TypeVar("T")
@@ -147,7 +148,7 @@ def cells(text: str) -> int:
 
 
 def _cells(character: str) -> int:
-    if unicodedata.combining(character):
+    if unicodedata.category(character) in _WIDTHLESS:
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from storage.database import Unit
-from storage.schema import message, thread
+from storage.schema import message, outbox, outbox_recipient, thread
 from storage.schema_cases import case_member, comment, comment_file, file, message_file
 from storage.schema_desk import agent
 
@@ -44,4 +44,16 @@ def files_of_mail(unit: Unit, case_id: int) -> Rows:
         .join(thread, thread.c.id == message.c.thread_id)
         .where(thread.c.case_id == case_id)
         .order_by(message_file.c.message_seq, message_file.c.position)
+    ).all()
+
+
+def recipients_of_replies(unit: Unit, case_id: int) -> Rows:
+    """(message id, address) of all to whom the team's replies went, in order."""
+    return unit.execute(
+        select(message.c.id, outbox_recipient.c.address)
+        .join(thread, thread.c.id == message.c.thread_id)
+        .join(outbox, outbox.c.message_seq == message.c.seq)
+        .join(outbox_recipient, outbox_recipient.c.outbox_id == outbox.c.id)
+        .where(thread.c.case_id == case_id, outbox.c.kind == "reply")
+        .order_by(outbox_recipient.c.id)
     ).all()

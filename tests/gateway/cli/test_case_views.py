@@ -11,7 +11,7 @@ from storage.address import parse
 from storage.case_values import Account, Sections, View
 from storage.desk_values import Contact
 from storage.states import Move
-from tests.support.office import CARL, DESK, World, mail, sign
+from tests.support.office import CARL, DESK, World, field, mail, sign
 
 VIEWS = (
     View("urgent", statuses=("new", "open"), priorities=("urgent",)),
@@ -130,6 +130,55 @@ def test_a_line_of_the_thread_says_who_wrote_when_to_whom_about_what(installatio
     (line,) = installation.json("case", "show", "1")["mail"]
     assert (line["from"], line["to"], line["cc"]) == ("carl@customer.example", ["support@firm.example"], [])
     assert (line["subject"], line["direction"], line["proof"], line["files"]) == ("One", "inbound", "proven", [])
+
+
+def test_nothing_on_the_page_is_cut(installation, four_cases: World):
+    subject, note = "Words " * 40 + "end of subject", "Said " * 100 + "end of note"
+    long = four_cases.carl(subject=subject)
+    _write(four_cases, 5, outcome_note=note)
+    installation.out("case", "set", "5", "--note", note.replace("Said", "Says"))
+    page = installation.out("case", "show", "5")
+    assert all(cells(line) <= 80 for line in page.splitlines())
+    joined = " ".join(page.split())
+    for words in (f"mail {long.row.received_at:%Y-%m-%dT%H:%M:%SZ} {long.id}", f"message={long.id}", subject, note):
+        assert words in joined
+    assert "…" not in page
+
+
+def test_a_page_says_to_whom_mail_went_and_what_it_brought(installation, four_cases: World):
+    ours = field(four_cases.sent("copy")[0], "reply-to")
+    reply = mail("Ann <ann.doe@private.example>", to=ours, cc="Eve <eve@third.example>", subject="Re: One")
+    assert isinstance(four_cases.reply(reply, ours, "eve@third.example"), str)
+    theirs = field(four_cases.sent("reply")[0], "reply-to")
+    four_cases.receive(
+        sign(
+            mail(
+                f"Carl <{CARL}>",
+                body="--b\r\nContent-Type: image/png; name=hum.png\r\n\r\nx\r\n--b--",
+                to=theirs,
+                content_type="multipart/mixed; boundary=b",
+            ),
+            "customer.example",
+        ),
+        theirs,
+    )
+    page = installation.out("case", "show", "1")
+    assert "@gw.example" not in page
+    blocks = [block.split("\n")[1:] for block in page.split("\nmail  ")[1:]]
+    to = [next(line.split()[1:] for line in block if line.startswith("  to ")) for block in blocks]
+    assert to == [["support@firm.example"], [f"{CARL},", "eve@third.example"], ["support@firm.example"]]
+    assert "  files    hum.png" in blocks[2]
+    assert [one["sent_to"] for one in installation.json("case", "show", "1")["mail"]] == [
+        [],
+        [CARL, "eve@third.example"],
+        [],
+    ]
+
+
+def test_a_page_says_what_mail_is_not_proven(installation, four_cases: World):
+    four_cases.receive(mail("Eve <eve@third.example>", subject="Eight"), sender="eve@third.example")
+    assert "  proof    unproven" in installation.out("case", "show", "5").splitlines()
+    assert "\n  proof " not in installation.out("case", "show", "1")
 
 
 @pytest.fixture
