@@ -19,7 +19,7 @@ from handlers.results import Authentication, DkimResult
 from storage.address import a_labels
 
 UNPROVEN = "the author's signature covers no To or Cc that names us, so the forwarder alone vouches for them"
-UNSEEN = "the author's signature covers no To or Cc that names us: others may have sent it here, so nothing points"
+UNSEEN = "the author's signature covers no To or Cc that names us: others may have sent it here, so it joins nothing"
 _DISPUTED = "the author's signature covers one {} field of several, and mail programs may show another"
 # What is shown of a mail, or decides how its text is read; of To and Cc only what is covered counts, however many.
 _SHOWN_ONCE = ("subject", "date", "message-id", "mime-version", "content-type", "content-transfer-encoding")

@@ -10,6 +10,7 @@ is a hint that leads nobody but its own author.
 import re
 from base64 import b64decode
 from binascii import Error as BadBase64
+from dataclasses import replace
 
 from handlers import first_words, shown_ids, tokens
 from handlers.arrival import Incoming, Note
@@ -57,9 +58,10 @@ def find_pointers(mail: Incoming, office: Office) -> Incoming:
 
 
 def _passed_on(mail: Incoming, office: Office) -> Incoming:
-    """What others may have sent on points nowhere; by the learnt forwarder, as far as a mail does that nobody signed.
+    """What others may have sent on joins nothing; by the learnt forwarder, as far as a mail does that nobody signed.
 
-    A bounce at our bounce address proves itself, and a mail that we have already meets itself.
+    A bounce at our bounce address proves itself, and a mail that we have already meets itself. The rest tells agents
+    where the case may belong, as any stranger's mail does.
     """
     found = _found(mail, office)
     evidence = tuple(one for one in found.pointers if one.is_bounce or (one.evidence and mail.vouched))
@@ -67,7 +69,8 @@ def _passed_on(mail: Incoming, office: Office) -> Incoming:
         return found.noting("pointers", "not proven", UNPROVEN, pointers=evidence, aligned=False)
     own_key = key_of_mail(mail.written) if mail.written is not None else None
     own = (Pointer(key=own_key, is_own=True),) if own_key is not None else ()
-    return mail.noting("pointers", "not counted", UNSEEN, pointers=(*evidence, *own))
+    hints = tuple(replace(one, evidence=False, is_hint=True) for one in found.pointers if one not in (*evidence, *own))
+    return mail.noting("pointers", "not counted", UNSEEN, pointers=(*evidence, *own, *hints))
 
 
 def _found(mail: Incoming, office: Office) -> Incoming:

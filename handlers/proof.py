@@ -25,6 +25,14 @@ _SPF_NOT_FAIL = frozenset({"pass", "neutral", "none", "softfail"})
 
 def decide(author: Author, candidates: Sequence[Candidate], domain_has_passed: bool) -> Decision:
     """Join the best candidate that the author has proof for, else begin a new thread beside the best one."""
+    decision = _decide(author, [one for one in candidates if not one.is_hint], domain_has_passed)
+    hints = [one for one in candidates if one.is_hint]
+    if not hints or decision.join is not None or decision.link_to is not None:
+        return decision
+    return _beside(hints, decision.proof, decision.because + _HINTS)
+
+
+def _decide(author: Author, candidates: Sequence[Candidate], domain_has_passed: bool) -> Decision:
     for candidate in candidates:
         if candidate.is_bounce:
             return Decision(Proof.THIRD_PARTY, join=candidate.thread_id, because=_A_BOUNCE)
@@ -99,4 +107,5 @@ _VOUCHED = "the author takes part, answers a mail of ours, and came by the forwa
 _LIKELY = "the author takes part, answers a mail of ours, and their domain says nothing against it"
 _OPEN = ' (threads = "open" lets them in)'
 _STRICT = ' (threads = "strict" asks for proof)'
+_HINTS = "; where it may belong is said in what others may have written above it"
 _OTHER_TOPIC = ', but writes about something else (topic_change = "new_case")'

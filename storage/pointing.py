@@ -28,6 +28,7 @@ class _Seen:
     is_shown: bool = False
     is_unproven: bool = True
     is_usurped: bool = True
+    is_hint: bool = True
 
     def add(self, pointer: Pointer, owner: str) -> None:
         usurped = bool(owner) and _is_usurped(pointer.side, owner)
@@ -36,6 +37,7 @@ class _Seen:
         self.is_shown |= pointer.is_shown
         self.is_unproven &= usurped or owner.startswith(_UNPROVEN)
         self.is_usurped &= usurped
+        self.is_hint &= pointer.is_hint
 
 
 def _is_usurped(side: str, owner: str) -> bool:
@@ -65,6 +67,7 @@ def candidates(unit: Unit, pointers: Sequence[Pointer], author: Author) -> list[
             seen.is_bounce,
             is_shown=seen.is_shown,
             is_strangers=seen.is_usurped or thread_id in strange,
+            is_hint=seen.is_hint,
         )
         for thread_id, seen in found.items()
     ]

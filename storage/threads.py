@@ -67,7 +67,8 @@ class Pointer:
     of the same proven author: a stranger who used it before them gains nothing. `row` is the name of the outbox row
     that one of ours was made for: it leads to where that mail is now, whatever thread it was written in. `is_shown`
     stands in the subject or in a field of the header section, where the author may have put it. `side` is the domain of
-    the author, or of one whom the mail names, in which the id was made.
+    the author, or of one whom the mail names, in which the id was made. `is_hint`: it says where the mail may belong,
+    and lets it join nothing.
     """
 
     thread_token: str | None = None
@@ -78,6 +79,7 @@ class Pointer:
     is_own: bool = False
     is_shown: bool = False
     side: str = ""
+    is_hint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ class Candidate:
     is about something else, where that matters. `is_alternate`: the author takes part under another address of theirs;
     `by_contact`: nothing in the mail points here but its author. `is_shown` is as in Pointer. `is_strangers`: only
     Message-IDs point here, of unproven mail where nobody proven has written, or made in a domain of another's.
+    `is_hint` is as in Pointer, of all that point here.
     """
 
     thread_id: int
@@ -115,6 +118,7 @@ class Candidate:
     by_contact: bool = False
     is_shown: bool = False
     is_strangers: bool = False
+    is_hint: bool = False
     joins: str = "standard"
 
 

@@ -55,7 +55,7 @@ def _row(one: Candidate) -> str:
 
 def _last_flags(one: Candidate) -> tuple[bool, ...]:
     """In the order of Candidate, which is made anew of them."""
-    return one.is_other_topic, one.is_alternate, one.by_contact, one.is_shown, one.is_strangers
+    return one.is_other_topic, one.is_alternate, one.by_contact, one.is_shown, one.is_strangers, one.is_hint
 
 
 _WORDS = {True: "true", False: "false", None: "null"}

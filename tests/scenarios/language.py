@@ -10,7 +10,8 @@ A step is one line; REF is a mail's name, `ack of REF` or `copy of REF`:
 RECIPIENT is an address's name (support), `address in REF`, `expired address in REF`, `agent's address in REF`, or
 `bounce address of REF`. DETAIL is one of: answers REF, refers REF, forged id of REF, same id as REF, thread REF,
 tag REF, hides REF (in the body), quotes REF, reports REF, complains of REF, subject TEXT, text TEXT, cc WHO ...,
-reply-to WHO, auto, list, unrouted (accepted, and left to a later `route`).
+reply-to WHO, auto, list, To unsigned (the signature leaves it out, as Microsoft 365 does), by forwarder (the dedicated
+one of the address), unrouted (accepted, and left to a later `route`).
 
 A case is one line, `NUMBER STATUS TEAM: NAME[=PROOF] ... | PARTICIPANT ... [| KIND NUMBER, ...]`; proof is `proven`
 where nothing is said.
@@ -57,7 +58,7 @@ _REPLY = re.compile(rf"{_WHO} answers (?P<ref>[^;]+)(?P<rest>.*)")
 _OTHER = re.compile(r"(?P<name>status|dns|route) ?(?P<words>.*)|(?P<days>\d+) days")
 _DETAILS = (
     "answers|refers|forged id of|same id as|thread|tag|hides|quotes|reports|complains of|subject|text|cc|reply-to|auto"
-    "|list|unrouted"
+    "|list|unrouted|To unsigned|by forwarder"
 )
 _DETAIL = re.compile(rf"({_DETAILS})(?: (.+))?")
 

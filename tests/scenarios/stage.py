@@ -22,6 +22,7 @@ from storage.trace import facts_of
 from tests.scenarios.language import Scenario, Step
 from tests.support.office import DESK, World, customer_address, mail, sign
 from tests.support.office import field as field_of
+from tests.support.strangers import OF_M365, partly
 
 A_DAY = 86_400
 WHO = {
@@ -145,9 +146,14 @@ class Stage:
         fields = {"to": shown, "subject": f"Matter {step.name}"}
         body = self._fill(step, fields)
         octets = mail(author, body, **fields)
-        octets = sign(octets, domain) if domain else octets
+        if ("To unsigned", "") in step.details:
+            octets = partly(octets, domain, OF_M365)
+        elif domain:
+            octets = sign(octets, domain)
+        self.world.vouched = ("by forwarder", "") in step.details
         sender = None if step.who == "daemon" else str(parse(author.rpartition("<")[2].rstrip(">")))
         message_id = self.world.accept(octets, *taken, sender=f"mal@{domain}" if domain not in ("", own) else sender)
+        self.world.vouched = False
         self.ids[step.name], self.octets[step.name] = message_id, octets
         if ("unrouted", "") not in step.details:
             self.world.route()
@@ -188,7 +194,7 @@ class Stage:
             fields["auto-submitted"] = "auto-replied"
         elif what == "list":
             fields["list-id"] = "<list.example>"
-        elif what != "unrouted":
+        elif what not in ("unrouted", "To unsigned", "by forwarder"):
             fields[what] = WHO[about] if what == "reply-to" else about
 
     def _recipient(self, said: str) -> str:

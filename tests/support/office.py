@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import dkim
 
-from handlers import files_of_mail, intake, proof, received, replies, routing, tokens
+from handlers import files_of_mail, intake, proof, received, releasing, replies, routing, tokens
 from handlers.answered import answered
 from handlers.arrival import Incoming
 from handlers.assembling import assemble
@@ -30,7 +30,19 @@ from handlers.signing import Signer
 from handlers.subject import AuthenticationPolicy, Dnsbl
 from handlers.tokens import Keyring, Keys
 from handlers.work import Work
-from storage import case_views, cases, contacts, content, desk, listing, messages, migrate, outbox, threads
+from storage import (
+    case_views,
+    cases,
+    contacts,
+    content,
+    desk,
+    listing,
+    messages,
+    migrate,
+    outbox,
+    quarantine,
+    threads,
+)
 from storage import replies as reply_store
 from storage.address import Address, parse
 from storage.content import packed
@@ -210,6 +222,16 @@ class World:
         message_id = self.accept(octets, *recipients, sender=sender)
         self.route()
         return self.message(message_id)
+
+    def release(self, message_id: str) -> str:
+        """What `casegate quarantine release` does; the id of the message that goes on."""
+        with self.database.read() as unit:
+            row = quarantine.by_id(unit, message_id)
+        made = releasing.release(row, content.pieces(self.database.read, row.content_id), self.office, self.now)
+        with self.database.move(Move.RELEASE) as unit:
+            done = quarantine.release(unit, quarantine.lock(unit, message_id), made, proof.decide).id
+        self.route()
+        return done
 
     def carl(self, *recipients: str, author: str = f"Carl Customer <{CARL}>", **fields: str) -> SimpleNamespace:
         """An aligned mail of Carl's, or of another author."""

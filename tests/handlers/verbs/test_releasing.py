@@ -8,13 +8,11 @@ from datetime import timedelta
 import pytest
 
 from handlers import intake, releasing
-from handlers.proof import decide
 from handlers.results import Authentication, DkimResult, DmarcResult, SpfResult
 from handlers.tokens import message_id as made_id
 from handlers.tokens import new_thread_id
-from storage import content, listing, quarantine
+from storage import listing, quarantine
 from storage.envelope import Wish
-from storage.states import Move
 from tests.support.office import ACKNOWLEDGE, CARL, DESK, KEYS, World, customer_address, field, mail, sign
 
 HELD, OPEN = "held@firm.example", "support@firm.example"
@@ -36,13 +34,7 @@ def from_carl(**fields: str) -> bytes:
 def release(world: World, message_id: str) -> str:
     """What `casegate quarantine release` does; the id of the message that goes on."""
     world.clock.advance(3600)
-    with world.database.read() as unit:
-        row = quarantine.by_id(unit, message_id)
-    made = releasing.release(row, content.pieces(world.database.read, row.content_id), world.office, world.now)
-    with world.database.move(Move.RELEASE) as unit:
-        done = quarantine.release(unit, quarantine.lock(unit, message_id), made, decide).id
-    world.route()
-    return done
+    return world.release(message_id)
 
 
 def row_of(world: World, message_id: str):

@@ -2,6 +2,8 @@
 """A signed mail that its author wrote to somebody else, sent on to us with fields above it, joins nothing."""
 
 import json
+from dataclasses import replace
+from ipaddress import ip_network
 from types import SimpleNamespace
 from unittest.mock import patch
 
@@ -10,10 +12,13 @@ import pytest
 
 from handlers import changing
 from handlers.acting import casegate
+from handlers.ports import Answer, Found
+from handlers.subject import Upstream
 from storage import cases
 from storage.states import Move
 from tests.support.dkim import private_pem
 from tests.support.office import BEGINNING, CARL, SUPPORT, World, customer_address, mail
+from tests.support.strangers import OF_M365, partly
 
 ORDINARY = (b"from", b"to", b"subject", b"date", b"message-id")
 MALLORY = "mallory@evil.example"
@@ -139,3 +144,22 @@ def test_what_stands_above_a_field_that_is_signed_makes_a_mail_nobodys(world: Wo
     found = sent_on(world, f"{above}\r\n", octets)
     assert (found.case.number, found.proof, world.case(1).links) == (2, "unproven", [("possibly_belongs_to", 2)])
     assert world.receive(octets).case.number == 1
+
+
+def by_filter(world: World, spf: str, octets: bytes) -> bytes:
+    """As the forwarder hands it on, which is one of authentication.upstreams."""
+    known = Upstream("mx.forwarder.example", ip_network("192.0.2.0/24"))
+    policy = replace(world.office.authentication, upstreams=(known,))
+    world.office = replace(world.office, authentication=policy)
+    said = f"Authentication-Results: mx.forwarder.example; spf={spf} smtp.mailfrom={CARL}\r\n"
+    return f"Received: from x by mx.forwarder.example; Sun, 22 Nov 2026 12:00:00 +0000\r\n{said}".encode() + octets
+
+
+# A forwarder that tells SPF at its own door says who handed the mail over; a replay fails there.
+@pytest.mark.parametrize(("spf", "number"), [("pass", 1), ("fail", 2), ("none", 2)])
+def test_a_forwarder_that_tells_spf_makes_up_for_a_to_that_is_not_signed(world: World, spf: str, number: int) -> None:
+    first = world.carl()
+    world.txt["_dmarc.customer.example"] = Answer(Found.YES, (b"v=DMARC1; p=none",))
+    octets = partly(mail(in_reply_to=f"<{first.message_id}>"), "customer.example", OF_M365)
+    found = world.receive(by_filter(world, spf, octets), sender=CARL)
+    assert (found.case.number, found.proof) == (number, "proven")
