@@ -19,6 +19,7 @@ MAX_NAME_OCTETS = 255  # a file name on any file system
 _FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)
 _TYPE = re.compile(rb'[\s"]*+([\w!#$&^.+-]{1,127})\s*+/\s*+([\w!#$&^.+-]{1,127})')
 _ANY_MULTIPART = re.compile(rb"(?i)\s*+multipart\s*+/?\s*+;.*\bboundary", re.DOTALL)
+_ANY_FILE = re.compile(rb"(?i)\s*+(?:application|image|audio|video)\s*+/?\s*+(?:;|$)")
 _COMMENT = re.compile(rb"\([^()]*+\)")
 _PARAMETER = re.compile(
     rb';\s*+([^\s=;"*]++)(\*\d{1,3}+)?(\*)?\s*+=\s*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"?|([^;\s]*+))', re.DOTALL
@@ -162,6 +163,8 @@ def _media_type(value: bytes, default_type: str) -> tuple[str, dict[str, str]]:
         return b"/".join(match.groups()).decode("ascii", "replace").lower(), parameters_of(value[match.end() :])
     if _ANY_MULTIPART.match(value) is not None:  # RFC 2046 §5.1.3: one that is not known is mixed
         return "multipart/mixed", parameters_of(value)
+    if _ANY_FILE.match(value) is not None:
+        return "application/octet-stream", parameters_of(value)
     return ("text/plain" if value else default_type), parameters_of(value)
 
 

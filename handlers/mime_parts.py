@@ -14,6 +14,7 @@ from encodings.aliases import aliases
 from typing import NamedTuple
 
 from handlers import uuencoding
+from handlers.headers import body_begin
 from handlers.mime_fields import Description, describe
 
 UUENCODED = ("uuencode", "x-uuencode", "x-uue", "uue")
@@ -180,7 +181,7 @@ class _Scan:
 
     def _open(self, at: int, parent: int | None) -> int:
         """A part begins here; returns where its body begins."""
-        header_end, body_start = self._header(at, is_mail=parent is None)
+        header_end, body_start = self._header_of_mail() if parent is None else self._header(at)
         default = "text/plain"
         if parent is not None:
             self.drafts[parent].has_children = True
@@ -192,7 +193,18 @@ class _Scan:
         self._learn_boundaries()
         return body_start
 
-    def _header(self, at: int, *, is_mail: bool) -> tuple[int, int]:
+    def _header_of_mail(self) -> tuple[int, int]:
+        """As `_header`; lines that are no fields end nothing but at the beginning, for the text must not be lost."""
+        content, first = self.content, self._line_end(0)
+        is_field = content.startswith((b"From ", b">From ", b"\n", b"\r\n")) or _FIELD_START.match(content, 0, first)
+        if not is_field:
+            return 0, 0
+        begin = body_begin(content)
+        if not begin:
+            return len(content), len(content)
+        return begin - (2 if content.endswith(b"\n\r\n", 0, begin) or begin == 2 else 1), begin
+
+    def _header(self, at: int) -> tuple[int, int]:
         """(end of the header section, begin of the body): the blank line lies between them."""
         content = self.content
         while at < len(content):
@@ -201,9 +213,8 @@ class _Scan:
                 return at, end
             if content.startswith(b"--", at) and self._delimiter(at, end) is not None:
                 return at, at
-            is_lost = not is_mail or (at == 0 and not content.startswith((b"From ", b">From ")))
-            if is_lost and _FIELD_START.match(content, at, end) is None:
-                return at, at  # a part without the blank line, or a mail without fields: its text must not be lost
+            if _FIELD_START.match(content, at, end) is None:
+                return at, at  # without the blank line
             at = end
         return at, at
 

@@ -204,6 +204,8 @@ NAMES = [
     # the word is missing
     (b"Content-Disposition: filename=a.png", "a.png"),
     (b"Content-Disposition: ; filename=a.png", "a.png"),
+    # the subtype is missing
+    (b"Content-Type: application; name=a.pdf", "a.pdf"),
     # a path, and quotes within
     (rb'Content-Type: a/b; name="C:\temp\a.pdf"', "a.pdf"),
     (rb'Content-Type: a/b; name="a\"b.pdf"', 'a"b.pdf'),

@@ -9,6 +9,7 @@ import pytest
 
 from handlers import identity
 from handlers.headers import scan
+from handlers.mime_parts import parts
 from handlers.reading import read
 from handlers.showing import show
 
@@ -68,6 +69,26 @@ def test_a_multipart_without_its_parts_is_a_file() -> None:
     seen = read(mixed(b"multipart/mixed; boundary=c", ONE))
     assert [(one.type, one.size) for one in seen.attachments] == [("multipart/mixed", len(ONE))]
     assert read(mixed(b"multipart/mixed; boundary=c", b"\r\n")).attachments == ()
+
+
+TYPES = [
+    (b"(hi) Text/HTML (ho); charset=utf-8", "text/html"),
+    (b'"image/png"', "image/png"),
+    # no subtype: a file stays a file
+    (b"application; name=a.pdf", "application/octet-stream"),
+    (b"image/", "application/octet-stream"),
+    (b"text", "text/plain"),
+    (b"text; charset=utf-8", "text/plain"),
+    # RFC 2045 §5.2: what cannot be read is text
+    (b"html", "text/plain"),
+    (b"multipart", "text/plain"),
+    (b"", "text/plain"),
+]
+
+
+@pytest.mark.parametrize(("value", "media_type"), TYPES)
+def test_a_type_is_read_as_it_was_meant(value: bytes, media_type: str) -> None:
+    assert parts(mixed(value, b"x"))[0].about.type == media_type
 
 
 HEADS = {
