@@ -26,6 +26,7 @@ from storage.database import Unit
 from storage.outbox import Outgoing
 
 MOST_SUBJECT_CHARACTERS = 200
+MOST_NAME_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,10 @@ def _content(post: Post, case: Any, to: tuple[Address, str], told: dict[str, Any
     recipient, message_id = to
     label = post.office.desk.sections.cases.label(case.number)
     news = ", ".join(f"{one['field']} {one['after'] or 'empty'}" for one in told["changes"])
-    sender = Mailbox("casegate", parse(tokens.thread_address(post.office.keys, case.thread_token)))
-    subject = f"Case {label}: {news}: {case.subject}"[:MOST_SUBJECT_CHARACTERS]
+    # The news stands in the sender's name: an answer takes the subject along, and goes to the customer.
+    name = f"Case {label}: {news}"[:MOST_NAME_CHARACTERS]
+    sender = Mailbox(name, parse(tokens.thread_address(post.office.keys, case.thread_token)))
+    subject = (case.subject or f"Case {label}")[:MOST_SUBJECT_CHARACTERS]
     section = (
         fold(b"From", mailbox_octets(sender)),
         fold(b"To", str(recipient).encode()),
@@ -91,5 +94,6 @@ def _words(case: Any, label: str, told: dict[str, Any]) -> str:
     lines = [f"Case {label}: {case.subject}", ""]
     lines += [f"{one['field']}: {one['before'] or '-'} -> {one['after'] or '-'}" for one in told["changes"]]
     lines += ["", f"by {told['actor']}", *([told["reason"]] if told["reason"] else [])]
-    lines += ["", f"Thread {case.thread_token}. If you may write in this case, your answer goes to the customer."]
+    lines += ["", f"Thread {case.thread_token}. If you may write in this case, your answer goes to the customer;"]
+    lines += ["leave these lines out of it."]
     return "\n".join(lines) + "\n"

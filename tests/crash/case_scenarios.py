@@ -95,7 +95,7 @@ def tell(house: House, side: str) -> int:
 
     def told() -> list[Delivered]:
         mails = house.installation.maildir(str(agent.value.address))
-        return [one for one in mails if one.field("Subject").startswith(f"Case {case.number}: priority high: ")]
+        return [one for one in mails if f"Case {case.number}: priority high" in one.field("From")]
 
     wait_until(told, "the agent to be told")
     house.settle()
