@@ -215,14 +215,15 @@ def _filled(matter: Matter, octets: bytes) -> bytes:
     return octets
 
 
-def hold(world: World, matter: Matter) -> None:
-    """A stranger's mail that refers to the case stands in quarantine, and another was refused."""
+def prepare(world: World, matter: Matter) -> None:
+    """A stranger's mail that refers to the case stands in quarantine, another was refused, and one took an id first."""
     for address in (HELD, "vip@firm.example"):
         fields = {"message_id": "<HELD>", "in_reply_to": "<OURS>" if matter.signed else "<THEIRS>", "to": address}
         octets = signed(_filled(matter, mail(MALLORY, **fields)), "evil.example")
         if world.judged(octets, address, sender=MALLORY).refusal is None:
             world.accept(octets, address, sender=MALLORY)
-    world.route()  # whom an agent has answered meanwhile is known, and let in
+    octets = signed(_filled(matter, mail(MALLORY, message_id="<OUTSIDE>")), "evil.example")
+    world.receive(octets, sender=MALLORY)  # whom an agent has answered meanwhile is known: then all are let in
 
 
 def _twin(matter: Matter) -> str:

@@ -25,7 +25,7 @@ from tests.handlers.verbs.stranger_tricks import (
     SIGNED,
     TEXTS,
     Trick,
-    hold,
+    prepare,
     send,
     tricks,
 )
@@ -145,7 +145,7 @@ def _attack(
 ) -> None:
     """A case, the strangers' mails, and what its people see of it before and after."""
     matter = opened(world, desk, domain)
-    hold(world, matter)
+    prepare(world, matter)
     put(world, matter.number, state)
     before, sent = seen(world, matter), {one.id for one in world.sent()}
     for one in mails:
