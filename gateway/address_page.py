@@ -12,10 +12,11 @@ from typing import Any
 import click
 
 from gateway.cli_output import Item, instant, optional, plain, print_text, print_whole, wrapped
+from gateway.clock import SystemClock
 from gateway.logs import scrub
 from gateway.units import show_size
 from handlers.admission_policy import DEFAULT
-from handlers.probes import shown
+from handlers.probes import shown, unwatched
 from storage.case_values import DEFAULT_HANDLING, Handling
 from storage.states import ProbeState
 from storage.ways import Passage, confirmations_of, of_row
@@ -40,6 +41,7 @@ PAGE = (
 
 def item(said: Item, row: Any, host: str, *, by_word: bool) -> Item:
     """The keys of a list; `said` are those of the desk file."""
+    silence = unwatched(row, SystemClock().now()) if row is not None else ""
     is_verified = by_word or (row is not None and row.verified_at is not None)
     latest = of_row(row).latest if row is not None else None
     return {
@@ -51,8 +53,10 @@ def item(said: Item, row: Any, host: str, *, by_word: bool) -> Item:
         "verified_at": optional(instant, row.verified_at) if row is not None else None,
         "returned_at": latest.at if latest is not None else None,
         "latency_s": latest.latency_s if latest is not None else None,
-        "alarm": row.alarm if row is not None else "",
-        "alarm_at": optional(instant, row.alarm_at) if row is not None else None,
+        "alarm": row.alarm or silence if row is not None else "",
+        "alarm_at": optional(instant, row.next_probe_at if silence and not row.alarm else row.alarm_at)
+        if row is not None
+        else None,
     }
 
 

@@ -41,6 +41,7 @@ BODY_OCTETS = 256 * 1024  # what is read of a probe that came back
 MOST_HOSTS = 10
 HOST_LIFE = timedelta(days=30)  # an address that no probe has come by for so long may have another tenant
 SLOW_FACTOR, SLOW_FROM_S = 4, 300.0
+UNSENT = timedelta(minutes=15)  # a worker that lives looks every few seconds
 CLOCKS_DIFFER = timedelta(minutes=1)  # of several hosts on one database
 
 VERIFY, HEARTBEAT = "verify", "heartbeat"
@@ -116,6 +117,14 @@ def lose(unit: Unit, now: datetime) -> int:
         if row is not None and row.verified_at is not None:
             _alarm(unit, ways.of_row(row), _stopped(ways.of_row(row)), now)
     return len(lost)
+
+
+def unwatched(row: Any, now: datetime) -> str:
+    """The alarm that no worker raises, for none sends heartbeats: whoever looks at the way sees it."""
+    due = row.next_probe_at
+    if row.kind != "forwarded" or row.verified_at is None or due is None or due + UNSENT > now:
+        return ""
+    return f"unwatched: a heartbeat was due at {due:%Y-%m-%dT%H:%M:%SZ} and was not sent: do the workers run?"
 
 
 def refused(unit: Unit, outbox_id: int, response: Response, now: datetime) -> None:

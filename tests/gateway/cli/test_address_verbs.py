@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verbs of routing addresses: what DNS proves, what is said of the rest, and how each call ends."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from storage import ways
 from storage.database import Database
+from storage.schema_ways import way
 from storage.states import Move
 from tests.gateway.cli.conftest import DESK, Installation
 from tests.support.dns import DnsZone
@@ -155,6 +157,19 @@ def test_an_alarm_is_told_and_ends_the_list_with_1(asking: Installation, dns_zon
     assert "help@new.example: stopped: no probe has come back since then" in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
     assert asking.call("address", "list", "--json").exit_code == 1
+
+
+def test_a_forward_for_which_nobody_sends_heartbeats_is_an_alarm_too(asking: Installation, dns_zone: DnsZone):
+    dns_zone.set("new.example", "MX", ["10 far.example"])
+    asking.out("address", "add", "help@new.example", "--team", "support")
+    database, now = Database(f"sqlite:///{asking.directory}/casegate.db"), datetime.now(UTC)
+    for verified_at, late, code in ((None, 3600, 0), (now, 60, 0), (now, 3600, 1)):
+        planned = {"verified_at": verified_at, "next_probe_at": now - timedelta(seconds=late)}
+        with database.move(Move.ADDRESS) as unit:
+            unit.execute(update(way).where(way.c.key == "help@new.example").values(**planned))
+        assert asking.call("address", "list").exit_code == code
+    assert shown(asking, "help@new.example")["alarm"].startswith("unwatched: a heartbeat was due at 2")
+    database.close()
 
 
 def test_an_alias_leads_on_and_is_written_down(asking: Installation):
