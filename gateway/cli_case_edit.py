@@ -137,9 +137,6 @@ def case_assign(operator: Operator, /, number: int, login: str | None, as_json: 
     work(operator, number, login, as_json, lambda unit, found, row, by: giving.give(unit, found, row, wish, by))
 
 
-VERBS = (case,)
-
-
 def _making(given: dict[str, Any]) -> Making:
     text = _standard_input() if given["text"] == "-" else given["text"]
     return Making(

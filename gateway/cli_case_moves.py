@@ -122,9 +122,6 @@ def unlink(operator: Operator, /, number: int, kind: str, other: int, **call: An
     click.echo(f"case {number}: no longer {kind} case {other}")
 
 
-VERBS = (case,)
-
-
 def _change(operator: Operator, begin: Begin, do: Do, call: dict[str, Any]) -> tuple[Any, Snapshot]:
     """What came of it, and the desk that has the labels."""
     with operator.store() as database:

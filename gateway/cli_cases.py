@@ -11,6 +11,7 @@ from gateway import case_page
 from gateway.cli_case_number import CASE
 from gateway.cli_operator import NotFound, Operator
 from gateway.cli_output import Item, print_json, print_list, rows_wanted, with_json, with_limit
+from gateway.cli_rooms import Elsewhere, Rooms
 from gateway.clock import SystemClock
 from storage import case_views, sections
 from storage.address import key_of
@@ -21,7 +22,30 @@ from storage.database import Unit
 _COLUMNS = ("label", "created_at", "status", "team", "owner", "contact", "subject")
 
 
-@click.group()
+_ELSEWHERE = {
+    "assign": Elsewhere(
+        "gateway.cli_case_edit",
+        "Give a case to an agent, a team or a work queue; a new owner gets copies of all mail so far.",
+    ),
+    "close": Elsewhere("gateway.cli_case_edit", "End a case, and say how; a desk that lists outcomes wants one."),
+    "comment": Elsewhere("gateway.cli_comments", "Say something in a case that no customer ever gets."),
+    "link": Elsewhere(
+        "gateway.cli_case_moves", "Link two cases: case link 12 parent 7 says that 7 is the parent of 12."
+    ),
+    "member": Elsewhere("gateway.cli_members", "The case team: agents with a role in one case."),
+    "merge": Elsewhere("gateway.cli_case_moves", "Let all mail of a case belong to another one: case merge 12 into 7."),
+    "move": Elsewhere("gateway.cli_case_moves", "Let mail belong to another case than the one it is in."),
+    "new": Elsewhere("gateway.cli_case_edit", "Make a case by hand."),
+    "set": Elsewhere("gateway.cli_case_edit", "Change what a case holds, all of it in one step."),
+    "split": Elsewhere("gateway.cli_case_moves", "Let some mail of a case begin a case of its own."),
+    "undo": Elsewhere(
+        "gateway.cli_case_moves", "Undo the last merge, split or move of a case, or the one with this number."
+    ),
+    "unlink": Elsewhere("gateway.cli_case_moves", "Take a link between two cases away."),
+}
+
+
+@click.group(cls=Rooms, elsewhere=_ELSEWHERE)
 def case() -> None:
     """Cases."""
 

@@ -80,7 +80,7 @@ def file_get(operator: Operator, sha256: str, path: str | None, force: bool) -> 
     click.echo(str(target))
 
 
-VERBS = (case, file_)
+VERBS = (file_,)
 
 
 def _standard_input() -> str:

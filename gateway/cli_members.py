@@ -49,6 +49,3 @@ def member_remove(operator: Operator, number: int, agent: str, login: str | None
 def member_team(operator: Operator, number: int, name: str, login: str | None, as_json: bool) -> None:
     """Add all of a case team of the desk, each in their role."""
     work(operator, number, login, as_json, lambda unit, desk, row, by: teaming.add_team(unit, desk, row, name, by))
-
-
-VERBS = (case,)

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from gateway import cli_reading, cli_trace
+from gateway import cli_reading
 from gateway.cli_operator import NotFound, Operator
 from gateway.cli_output import (
     Item,
@@ -26,13 +26,23 @@ from gateway.cli_output import (
     with_json,
     with_limit,
 )
+from gateway.cli_rooms import Elsewhere, Rooms
 from storage import content, listing, messages
 from storage.database import Unit
 
 SHOWN_RECIPIENTS = 20  # of one report; --json has all
 
 
-@click.group()
+_ELSEWHERE = {
+    "explain": Elsewhere("gateway.cli_trace", "Why one message was treated as it was, on one page."),
+    "replay": Elsewhere(
+        "gateway.cli_trace",
+        "Judge stored mail again by another configuration or desk file; print only what would be otherwise.",
+    ),
+}
+
+
+@click.group(cls=Rooms, elsewhere=_ELSEWHERE)
 def message() -> None:
     """Mail that came, and replies of agents."""
 
@@ -101,8 +111,6 @@ def outbox_list(operator: Operator, as_json: bool, limit: int | None) -> None:
     print_list(items, columns, as_json=as_json, limit=limit)
 
 
-for verb in cli_trace.VERBS:
-    message.add_command(verb)
 VERBS = (message, outbox)
 
 

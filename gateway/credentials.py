@@ -9,7 +9,6 @@ import ssl
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from cryptography import x509
 from sqlalchemy.engine import make_url
 
 from gateway.config import Config
@@ -89,6 +88,8 @@ def check_certificate(config: Config) -> None:
 
 
 def _is_certificate(path: Path) -> bool:
+    from cryptography import x509
+
     try:
         return bool(x509.load_pem_x509_certificates(path.read_bytes()))
     except (OSError, ValueError):

@@ -5,7 +5,7 @@ schema; Keys. Fails: ConfigError or SchemaOutdated (the operator must act), Data
 
 from sqlalchemy import select
 
-from gateway import credentials, keys
+from gateway import credentials
 from gateway.config import Config
 from gateway.config_errors import ConfigError
 from handlers.tokens import Keys
@@ -46,6 +46,8 @@ def open_keys(config: Config, database: Database, *, complete: bool = False) -> 
 
     Once there are threads, lost keys are an accident that new ones would hide: every address we gave out would be void.
     """
+    from gateway import keys
+
     state_dir = config.server.state_dir
     absent = keys.missing(state_dir)
     may_make = complete or len(absent) == len(keys.FIRST_FILES)

@@ -12,7 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from gateway.config import Config
-from handlers.dkim import DkimPolicy
+from handlers.dkim_policy import DkimPolicy
 from handlers.headers import HeaderLimits
 from handlers.inspection import Limits
 from handlers.mime_bounds import MimeLimits

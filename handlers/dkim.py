@@ -16,6 +16,7 @@ from handlers.arc_sets import read_chain
 from handlers.book import question
 from handlers.dkim_hash import BodyDigests, HeaderDigests
 from handlers.dkim_keys import NotAccepted, find_key, is_signed_by
+from handlers.dkim_policy import DkimPolicy
 from handlers.dkim_signature import Signature, Unusable, is_domain, parse_signature, tags_of
 from handlers.headers import Field, Head
 from handlers.ports import Answer, Found, Question
@@ -24,16 +25,6 @@ from handlers.results import DkimResult
 log = logging.getLogger(__name__)
 
 _NO_ANSWER = Answer(Found.TEMPORARY)
-
-
-@dataclass(frozen=True, slots=True)
-class DkimPolicy:
-    """What the operator accepts of signatures; RFC 8301 §3.2 asks for 1024 bits at least."""
-
-    min_key_bits: int = 1024
-    max_key_bits: int = 8192
-    max_signatures: int = 8
-    arc: bool = False  # whether the chain of RFC 8617 is looked at too
 
 
 class Signatures:

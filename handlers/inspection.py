@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from handlers.attachments import Files, MimeFiles
-from handlers.dkim import DkimPolicy, Signatures
+from handlers.dkim import Signatures
+from handlers.dkim_policy import DkimPolicy
 from handlers.headers import Head, HeaderLimits, scan
 from handlers.mime_bounds import MimeBounds, MimeLimits
 from handlers.section import SectionReader

@@ -3,11 +3,15 @@
 
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from typing import TYPE_CHECKING
 
-from handlers.dkim import DkimPolicy, Signatures
-from handlers.headers import Head
-from handlers.identity import Mailbox
-from storage.envelope import Envelope, Session
+from handlers.dkim_policy import DkimPolicy
+
+if TYPE_CHECKING:  # who only reads a configuration loads no parser of mail
+    from handlers.dkim import Signatures
+    from handlers.headers import Head
+    from handlers.identity import Mailbox
+    from storage.envelope import Envelope, Session
 
 MIN_SIGNED_DOTS = 4  # r.THREAD.PERSON.DAY.KEY (handlers/tokens.py)
 
@@ -49,11 +53,11 @@ class AuthenticationPolicy:
 class Subject:
     """What is checked; `signatures` have been fed the whole body."""
 
-    session: Session
-    envelope: Envelope
-    head: Head
-    author: Mailbox | None
-    signatures: Signatures
+    session: "Session"
+    envelope: "Envelope"
+    head: "Head"
+    author: "Mailbox | None"
+    signatures: "Signatures"
     policy: AuthenticationPolicy = field(default_factory=AuthenticationPolicy)
 
 

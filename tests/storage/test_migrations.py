@@ -11,6 +11,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import select, text
 
 from storage import columns, migrate, outbox, schema, schema_cases, schema_desk, sessions
@@ -229,3 +230,8 @@ def test_an_unreachable_server_is_refused_with_one_line() -> None:
     with pytest.raises(DatabaseUnavailable, match=r"^database\.url: cannot use the database: .*127\.0\.0\.1"):
         migrate.ready(away)
     away.close()
+
+
+def test_a_version_is_the_number_of_its_file():
+    chain = [script.revision for script in ScriptDirectory.from_config(migrate._config()).walk_revisions()]
+    assert [name.partition("_")[0] for name in sorted(FROZEN)] == chain[::-1]

@@ -9,6 +9,7 @@ the zygote has gone hears EOFError.
 import atexit
 import contextlib
 import functools
+import importlib
 import json
 import os
 import select
@@ -107,9 +108,12 @@ def load() -> None:
     import sqlalchemy.dialects.postgresql.psycopg
     import sqlalchemy.dialects.sqlite.pysqlite  # noqa: F401
 
-    import gateway.cli
     import gateway.roles
     import gateway.serve  # noqa: F401
+    from gateway.cli import VERBS
+
+    for verb in VERBS.values():
+        importlib.import_module(verb.room)
 
 
 class Nursery:

@@ -33,7 +33,9 @@ def program(*words, stdin=b"", **options):
 
 def verbs(group=cli, before=()):
     """Every verb of the click tree, as it is typed."""
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             yield from verbs(command, (*before, name))
         else:
