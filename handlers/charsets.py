@@ -20,7 +20,22 @@ GUESSED_OCTETS = 65_536
 META_OCTETS = 2048  # browsers look at 1024; Word writes long heads
 
 # A closed list: Python remembers every unknown name for ever, and idna and punycode need quadratic time.
-_KNOWN = {*aliases, *aliases.values(), "koi8_r", "koi8_u", "cp874", "cp1125", "cp720", "utf_8_sig", "utf_16", "utf_32"}
+_KNOWN = {
+    *aliases,
+    *aliases.values(),
+    "koi8_r",
+    "koi8_u",
+    "koi8_t",
+    "cp874",
+    "cp737",
+    "mac_croatian",
+    "mac_romanian",
+    "cp1125",
+    "cp720",
+    "utf_8_sig",
+    "utf_16",
+    "utf_32",
+}
 _KNOWN -= {"base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec", "idna"}
 
 # What senders write, and what they mean by it: the larger set of the same family (the WHATWG's Encoding Standard).
@@ -64,6 +79,7 @@ _TO_DELETE = bytes(range(128)) + b"\x7f" * 128
 _PLAIN = bytes(range(33, 128))
 _WIDE = ("utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be")
 _SEVEN_BIT = ("utf_7", "hz")
+_HALVES = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf]")  # of one character, as Java writes it (CESU-8)
 _EAST_ASIAN = ("gb18030", "big5hkscs", "cp950", "euc_jp", "cp932", "cp949")
 _OF_ONE_OCTET = re.compile(r"cp125\d|iso8859_\d+|mac_\w+|koi8_\w|cp8\d\d|cp437")
 
@@ -166,6 +182,9 @@ def _mended(octets: bytes, name: str) -> str:
     if name in _EAST_ASIAN and (other := guess(octets)) in _EAST_ASIAN:
         with suppress(ValueError):
             return octets.decode(other)
+    if name == "utf_8" and _HALVES.search(octets) is not None:
+        with suppress(ValueError):
+            return octets.decode("utf-8", "surrogatepass").encode("utf-16-le", "surrogatepass").decode("utf-16-le")
     text = octets.decode(name, "replace") if name in _KNOWN else ""
     broken = text.count("\ufffd")
     high = len(octets.translate(None, _HIGH))

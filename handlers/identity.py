@@ -141,7 +141,7 @@ def _latin_1(stray: re.Match[str]) -> str:
 
 def _mailbox(name: str, address: str) -> Mailbox | None:
     """An encoded-word may look like an atom, yet other readers decode it into another address (G18)."""
-    if "=?" in address:
+    if "=?" in address or "\ufffd" in address:
         return None
     try:
         return Mailbox(decode_text(name.encode("utf-8", "replace")), parse(address))
@@ -172,6 +172,8 @@ def _as_list(value: bytes) -> bytes:
     """Some programs part mailboxes by semicolons, as people see them, or lose the last bracket."""
     if b";" in value and b":" not in (bare := _QUOTED.sub(b"", value)) and b"(" not in bare:
         value = _QUOTED_OR_SEMICOLON.sub(lambda one: b"," if one[0] == b";" else one[0], value)
+    if b"\\" not in value:  # another character set could hide an escape; the address is none with such an octet
+        value = _STRAY.sub("\ufffd", value.decode("utf-8", "surrogateescape")).encode()
     return value + b">" if value.rfind(b"<") > value.rfind(b">") else value
 
 

@@ -29,7 +29,11 @@ MAX_TEXT_CHARACTERS = 500_000
 MAX_PACKED = 20  # winmail.dats of a mail that are opened
 MAX_UNPACKED = 200  # files in them
 
-_LINES = {"br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "ul", "ol", "table", "blockquote", "pre", "hr"}
+_LINES = {
+    *("br", "p", "div", "tr", "li", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "dt", "dd", "table", "hr"),
+    *("blockquote", "pre", "section", "article", "header", "footer", "body", "center", "address", "caption"),
+}
+_CELLS = ("td", "th", "option")
 _TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 
 
@@ -204,8 +208,9 @@ def text_of_html(page: str) -> str:
     kept: list[str] = []
     for words, tag in scanned(page):
         kept.append(words)
-        if tag is not None and tag["name"].lower() in _LINES:
-            kept.append("\n")
+        if tag is not None:
+            name = tag["name"].lower()
+            kept.append("\n" if name in _LINES else " " if name in _CELLS else "")
     lines = (" ".join(line.split()) for line in _without_entities("".join(kept)).split("\n"))
     return "\n".join(lines).strip()
 

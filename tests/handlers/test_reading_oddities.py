@@ -161,6 +161,7 @@ ALIASES = [
     ("x-mac-greek", "mac_greek", "Γειά"),
     ("x-mac-ce", "mac_latin2", "Příliš"),
     ("x-mac-turkish", "mac_turkish", "ışık"),
+    ("x-mac-romanian", "mac_romanian", "Bună, domnule, mulțumesc"),
     ("x-big5", "big5", "中文"),
     ("windows-949", "cp949", "똠방"),
     ("x-windows-949", "cp949", "똠방"),
@@ -230,6 +231,9 @@ PEOPLE = [
         "a@b.example", "c@d.example", "e@f.example"]),
     (b"[Firm] Joe <a@b.example>, Ann <c@d.example", ["a@b.example", "c@d.example"]),
     (b"Undisclosed recipients:;", []),
+    # a name in octets of Latin-1; in an address nobody knows what they mean
+    (b"J\xf6rg <a@b.example>, j\xf6rg@b.example, c@d.example", ["a@b.example", "c@d.example"]),
+    (b'"\x83\\" <a@b.example>, "<c@d.example>', []),
 ]  # fmt: skip
 
 
@@ -237,6 +241,15 @@ PEOPLE = [
 def test_recipients_are_read_as_they_were_meant(value: bytes, addresses: list[str]) -> None:
     head = scan(b"To: " + value + b"\r\n\r\n")
     assert [str(one.address) for one in identity.mailboxes(head, b"to")] == addresses
+
+
+def test_halves_of_characters_are_put_together() -> None:
+    assert read(typed(b"ok \xed\xa0\xbd\xed\xb8\x80 more", b"text/plain; charset=utf-8")).text == "ok 😀 more"
+
+
+def test_cells_of_a_table_stay_apart() -> None:
+    page = b"<table><tr><td>Price</td><td>5</td></tr><tr><th>Sum</th><th>9</th></tr></table>"
+    assert read(typed(page, b"text/html")).text.split() == ["Price", "5", "Sum", "9"]
 
 
 def test_richtext_has_line_ends() -> None:
