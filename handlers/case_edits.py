@@ -7,7 +7,7 @@ before anything is written. Mail leaves later: the sweep gives a new owner their
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from handlers import changing, stranding
@@ -50,6 +50,8 @@ class Edit:
 def edit(unit: Unit, desk: Snapshot, case: Any, wish: Edit, by: By) -> Any:
     """Change all of it, or refuse all of it."""
     wanted: Columns = {}
+    if wish.contact is not None and not wish.contact.name:
+        wish = replace(wish, contact=replace(wish.contact, name=contacts.contact_name(unit, wish.contact.key)))
     for rule in _RULES:
         found = rule(desk, case, wish)
         if isinstance(found, Refusal):

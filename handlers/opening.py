@@ -12,7 +12,7 @@ from typing import Any
 from handlers import contacting, targets, telling
 from handlers.acting import casegate
 from handlers.office import Office
-from storage import cases, threads
+from storage import cases, contacts, threads
 from storage.address import key_of
 from storage.cases import Event, Opening
 from storage.database import Unit
@@ -24,7 +24,10 @@ def open_case(unit: Unit, row: Any, office: Office, now: datetime, *, in_fallbac
     team = _team_of(unit, row, office)
     queue = cases.FALLBACK_QUEUE if team is None or in_fallback else team.value.name
     contact_id = contacting.contact_of(unit, row, office)
-    case = cases.make(unit, replace(_opening(unit, row, office, team, queue), contact_id=contact_id), now)
+    opening = replace(_opening(unit, row, office, team, queue), contact_id=contact_id)
+    if contact_id is not None and not opening.contact_name:
+        opening = replace(opening, contact_name=contacts.contact_name(unit, key_of(opening.contact_address)))
+    case = cases.make(unit, opening, now)
     cases.add_event(unit, case.id, Event("casegate", "created", {"team": team.value.name if team else ""}), now)
     _link(unit, case, row, now)
     case = targets.begin(unit, office.desk, case, now)

@@ -38,6 +38,7 @@ _CONFIRM = (
 _CONFIRM_CONTACT = (
     update(contact).where(contact.c.id == bindparam("i"), contact.c.source == _BY_MAIL).values(source="reply")
 )
+_LEARN_NAME = update(contact).where(contact.c.id == bindparam("i")).values(name=bindparam("n"))
 # What the desk file says of its own contacts is not guessed at.
 _LEARN_LANGUAGE = (
     update(contact)
@@ -67,9 +68,9 @@ def by_key(unit: Unit, key: str) -> Row[Any] | None:
 
 
 def contact_name(unit: Unit, key: str) -> str:
-    """The name that we know a contact by, or nothing."""
+    """The name that we know a contact by, or nothing: who wrote without a name is called by an address."""
     row = by_key(unit, key)
-    return str(row.name) if row is not None else ""
+    return str(row.name) if row is not None and not _is_address(row.name) else ""
 
 
 def confirm_contact(unit: Unit, name: str, address: str) -> int:
@@ -92,7 +93,15 @@ def learn_language(unit: Unit, contact_id: int, language: str) -> None:
 
 def _of(unit: Unit, name: str, address: str, source: str) -> int:
     row = by_key(unit, parse(address).key)
-    return int(row.id) if row is not None else _make(unit, name, address, source)
+    if row is None:
+        return _make(unit, name, address, source)
+    if _is_address(row.name) and _shown(name) and row.source != "desk":
+        unit.execute(_LEARN_NAME, {"i": row.id, "n": _shown(name)})
+    return int(row.id)
+
+
+def _is_address(name: str) -> bool:
+    return "@" in name and " " not in name
 
 
 def _make(unit: Unit, name: str, address: str, source: str) -> int:

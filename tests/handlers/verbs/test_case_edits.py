@@ -261,3 +261,10 @@ def test_operators_who_change_a_case_at_once_lose_nothing_of_each_other(world: W
         one.join()
     assert json.loads(world.case(1).tags) == [f"{name}{number}" for name in "abc" for number in range(4)]
     assert [kind for actor, kind, _ in world.case(1).events if actor.startswith("operator:")] == ["tags"] * 12
+
+
+def test_a_contact_named_by_the_address_alone_has_the_name_that_is_known(world: World):
+    world.carl()
+    edit(world, 1, contact=DORA)
+    edit(world, 1, contact=Person("", CARL, CARL))
+    assert world.case(1).contact_name == "Carl Customer"

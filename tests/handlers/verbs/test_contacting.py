@@ -92,3 +92,29 @@ def test_the_language_of_the_desk_file_is_not_guessed_at(world: World) -> None:
     case = world.carl(author="Vera Known <vera@known.example>", **{"content-language": "de"}).case
     assert contact_of(world, case).source == "desk"
     assert contact_of(world, case).language == ""
+
+
+# From of a first and a second mail of one author: the name that their second case has, and the contact then.
+NAMED = [
+    (f"Carl Customer <{CARL}>", CARL, "Carl Customer", "Carl Customer"),  # known by name, whatever this mail says
+    (CARL, CARL, "", CARL),
+    (CARL, f"Carl Customer <{CARL}>", "Carl Customer", "Carl Customer"),  # the name comes later
+    (f"Carl Customer <{CARL}>", f"C. Customer <{CARL}>", "C. Customer", "Carl Customer"),  # the first name stays
+    (f"Carl <{CARL}>", f'"boss@firm.example" <{CARL}>', "boss@firm.example", "Carl"),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "cases_name", "contacts_name"), NAMED)
+def test_a_contact_has_a_name_as_soon_as_one_is_known(
+    world: World, first: str, second: str, cases_name: str, contacts_name: str
+) -> None:
+    world.carl(author=first)
+    case = world.carl(author=second, subject="Another matter").case
+    assert (case.contact_name, contact_of(world, case).name) == (cases_name, contacts_name)
+
+
+def test_the_desk_names_its_contacts(world: World) -> None:
+    vera = world.carl(author="vera@known.example", subject="One").case
+    assert vera.contact_name == "Vera Known"
+    world.carl(author="V. <vera@known.example>", subject="Two")
+    assert contact_of(world, vera).name == "Vera Known"
