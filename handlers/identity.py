@@ -51,7 +51,7 @@ def author(head: Head) -> Mailbox | None:
     """The one author: exactly one From field with exactly one undisputed mailbox, no group, no source route."""
     if head.truncated or head.count(b"from") != 1 or _hides_another(head):
         return None
-    value = head.first(b"from") or b""
+    value = (head.first(b"from") or b"").rstrip(b"; \t")
     if len(value) > MAX_AUTHOR_OCTETS or _CONTROLS.search(value) or b":" in _QUOTED.sub(b"", value):
         return None
     found, defects = _read(_with_readable_name(value))

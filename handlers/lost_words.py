@@ -13,6 +13,7 @@ from handlers.mime_parts import Part, Span
 _NO_FIELD = rb"(?![ \t\r\n]|[!-9;-~]++[ \t]*+:|>?From )(?=[^\r\n])"
 _BEHIND_BLANKS = re.compile(rb"\n[ \t]++\r?\n" + _NO_FIELD)
 _ANYWHERE = re.compile(rb"\n" + _NO_FIELD)
+_LAST_FIELD = re.compile(rb".*\n(?=[!-9;-~]++[ \t]*+:)", re.DOTALL)
 _LINE_OF_BLANKS = re.compile(rb"(?<=\n)[ \t]++(?=\r?\n)")
 
 
@@ -23,6 +24,9 @@ def with_lost_words(content: bytes, text: list[Part]) -> list[Part]:
     mail = text[0]
     has_words = content[mail.body.start : mail.body.end].strip() != b""
     lost = (_BEHIND_BLANKS if has_words else _ANYWHERE).search(content, 0, mail.header.end)
+    if lost is None:
+        last = _LAST_FIELD.match(content, 0, mail.header.end)
+        lost = _ANYWHERE.search(content, last.end() if last is not None else 0, mail.header.end)
     return [replace(mail, body=Span(lost.end(), mail.body.end))] if lost is not None else text
 
 

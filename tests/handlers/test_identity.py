@@ -27,6 +27,10 @@ def from_field(value: bytes) -> Mailbox | None:
         (b'"alice@good.example" <bob@b.example>', "alice@good.example", "bob@b.example"),
         # The bare name says the same as the address.
         (b"bob@b.example <bob@b.example>", "bob@b.example", "bob@b.example"),
+        (b"'bob@b.example' <bob@b.example>", "'bob@b.example'", "bob@b.example"),
+        # Square brackets without an address in them; a semicolon behind it all.
+        (b"[Firm] Bob <bob@b.example>", "[Firm] Bob", "bob@b.example"),
+        (b"Bob <bob@b.example>; ", "Bob", "bob@b.example"),
         # RFC 6532: UTF-8 in both parts.
         ("Böb <böb@bücher.example>".encode(), "Böb", "böb@bücher.example"),
         (b'"bob roe"@b.example', "", '"bob roe"@b.example'),
@@ -66,6 +70,11 @@ def test_one_undisputed_mailbox_is_the_author(value: bytes, name: str, address: 
         b"<a@b.example> <c@d.example>",
         b"<a@b.example> c@d.example",
         b"a@b.example c@d.example",
+        b"a@b.example; c@d.example",
+        b"[alice@good.example] <bob@evil.example>",
+        b"'alice@good.example' <bob@evil.example>",
+        b"alice@[good.example] <bob@evil.example>",
+        b"[Alice <alice@good.example>] <bob@evil.example>",
         # A quoted local part that holds an address for whoever does not know quotes.
         b'"alice@good.example"@evil.example',
         b'Alice <"<alice@good.example>"@evil.example>',

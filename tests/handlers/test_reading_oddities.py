@@ -101,6 +101,7 @@ HEADS = {
     # fields follow: the line with blanks is a folded one (RFC 5322 §4.2), and the words between are none
     "a folded line of blanks": (b"Subject: x\r\n \r\nTo: a@b.example\r\n\r\nHello\r\n", "Hello"),
     "a line between the fields": (b"Subject: x\r\njunk\r\nTo: a@b.example\r\n\r\nHello\r\n", "Hello"),
+    "the first line above the empty one": (b"Subject: x\r\nHello,\r\n\r\nold friend\r\n", "Hello, old friend"),
     "nothing but fields": (b"Subject: x\r\nTo: a@b.example\r\n", ""),
     "no fields": (b"Hello,\r\nold friend\r\n", "Hello, old friend"),
     "From_ in front": (b"From a@b Mon\r\nSubject: x\r\n\r\nHello\r\n", "Hello"),
