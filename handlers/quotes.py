@@ -9,7 +9,7 @@ Answers between quoted lines stay with what they answer; a mail that only passes
 from itertools import accumulate
 
 from handlers.trimming.attributions import Attribution, attributions, quote_below
-from handlers.trimming.divider_words import ANSWERS_WITHIN
+from handlers.trimming.divider_words import ANSWERS, INLINE, PLACES
 from handlers.trimming.lines import Kind, Line, end_of_words, lines_of, next_words, words_of
 from handlers.trimming.old_mail import begins_with_field, old_mails
 from handlers.trimming.pages import lines_of_page
@@ -54,10 +54,23 @@ def _new(lines: list[Line]) -> list[Line]:
         return lines[olds[0].stop :]  # passed on, and nothing said above
     said = _Said(lines)
     end = min((old.start for old in olds), default=len(lines))
-    if any(words in line.seen for line in lines[:end][-ABOVE:] for words in ANSWERS_WITHIN):
+    if any(_tells_of_answers(line.seen) for line in lines[:end][-ABOVE:]):
         end, named = len(lines), []
     end = _end(lines, said, end, [one for one in named if one.start < end])
     return _answers(lines, _begin(lines, said, first, end, named), end, named)
+
+
+def _tells_of_answers(seen: str) -> bool:
+    """ "My answers below", "Antworten in Rot", "see inline"; not "thank you for your reply below"."""
+    if seen.strip(" .:!-*()[]") in INLINE:
+        return True
+    told = any(word in seen for word in ANSWERS) and any(_has_word(seen, place) for place in PLACES)
+    return told and "your " not in seen
+
+
+def _has_word(seen: str, word: str) -> bool:
+    at = seen.find(word)
+    return at >= 0 and (not word.isascii() or not seen[at + len(word) : at + len(word) + 1].isalpha())
 
 
 def _is_shown(lines: list[Line], start: int) -> bool:

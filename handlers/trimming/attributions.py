@@ -99,7 +99,8 @@ def _may_end(lines: list[Line], number: int) -> bool:
     seen = lines[number].seen
     if _ends(seen):
         return is_plain(lines[number]) or _is_verb_alone(lines[number])
-    return lines[number].kind is Kind.WORDS and seen.endswith((">", ")", "]")) and _is_above_quote(lines, number)
+    open_end = seen.endswith((">", ")", "]")) or ("@" in seen and has_moment(seen))
+    return lines[number].kind is Kind.WORDS and open_end and _is_above_quote(lines, number)
 
 
 def _ends(seen: str) -> bool:

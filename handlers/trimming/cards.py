@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether lines below a rule look like a signature, and no list, part or question that a person goes on with.
+"""Whether lines below a rule look like a signature or a footer, and no list, part or question that goes on.
 
 Enters: lines. Leaves: yes or no; in doubt no. Never fails. A card has short lines and no sentences; how much it must
 tell by itself, a name or how to reach somebody, depends on the rule above.
@@ -20,6 +20,78 @@ _SHORTENED = re.compile(
 _CONTACT = re.compile(
     r"@\w|https?://|\bwww\.|\+\s?\d|\d{2,5}[ /)-]{1,2}\d{3}|\b(?:tel|fon|phone|mob|cell|fax)\w{0,8}[.:\s]{1,3}[\d(]"
 )
+_LIST = (
+    *("mailing list", "mailman", "listinfo", "unsubscribe", "liste de diffusion", "mailingliste", "lista de correo"),
+    *(
+        "groups.io links",
+        "yahoo groups",
+        "google groups",
+        "listserv",
+        "abmelden von",
+        "se désabonner",
+        "lista di distrib",
+    ),
+)
+# Of each pair both words stand in a notice of lawyers or scanners; people rarely write both below a rule.
+_NOTICES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    (
+        ("confidential", "privileged", "vertraulich", "confidentiel", "confidencial", "riservat", "vertrouwelijk"),
+        ("recipient", "addressee", "in error", "intended", "empfänger", "adressat", "destinata", "geadresseerde"),
+    ),
+    (
+        ("konfidentiell", "fortrolig", "luottamuksel", "poufn", "důvěrn", "bizalmas", "конфиденциальн", "gizli"),
+        ("mottagar", "modtager", "mottaker", "vastaanottaj", "adresat", "příjemc", "címzett", "получател", "alıcı"),
+    ),
+    (
+        ("virus", "viren", "malware", "вирус", "антивирус", "ウイルス", "病毒"),
+        (
+            *(
+                "checked",
+                "scanned",
+                "geprüft",
+                "vérifi",
+                "analys",
+                "analiz",
+                "escane",
+                "controllat",
+                "verificat",
+                "gescan",
+            ),
+            *("gecontroleerd", "przeskanowan", "sprawdzon", "zkontrolov", "ellenőriz", "проверен", "taran", "clean"),
+            *("チェック", "检查", "掃描"),
+        ),
+    ),
+)
+# What a letter ends in may stand below the rule, too.
+_GREETINGS = (
+    *(
+        "best",
+        "kind",
+        "regards",
+        "cheers",
+        "sincerely",
+        "yours",
+        "thanks",
+        "thank you",
+        "mit freundlichen",
+        "viele grü",
+    ),
+    *(
+        "beste grü",
+        "liebe grü",
+        "freundliche grü",
+        "mfg",
+        "gruß",
+        "cordialement",
+        "bien à vous",
+        "saludos",
+        "un saludo",
+    ),
+    *("atentamente", "cordiali", "distinti", "saluti", "met vriendelijke", "groet", "med vänlig", "vänlig", "mvh"),
+    *("med venlig", "hilsen", "vennlig", "ystävällisin", "terveisin", "z poważaniem", "pozdraw", "s pozdravem"),
+    *("üdvözlettel", "cu stimă", "с уважением", "з повагою", "saygılarımla", "atenciosamente", "abraços", "obrigad"),
+)
+_ASKED = re.compile(r"\b(?:i|me|my|we|us|please|bitte|ich|mich)\b")
 _LABEL = re.compile(r"[^\s:：](?:[^:：]{0,28})[:：]\s*\S")
 _AFTERTHOUGHT = re.compile(r"p\.?\s?p?\.?\s?s\b\.?(?:\s|$|[:：.\-–—])|ps?[:：]|p\.\s?d\.|пс\b|з\.\s?і\.")
 
@@ -34,8 +106,10 @@ def is_card(lines: list[Line]) -> bool:
 
 def tells_name(lines: list[Line]) -> bool:
     """Nothing but words that begin with a capital, as names do; in scripts without capitals nothing says so."""
-    said = [line.words for line in lines if line.kind is not Kind.EMPTY]
-    return bool(said) and all(_is_name(words) for words in said)
+    said = [line for line in lines if line.kind is not Kind.EMPTY]
+    if len(said) > 1 and said[0].seen.startswith(_GREETINGS):
+        said = said[1:]
+    return bool(said) and all(_is_name(line.words) for line in said)
 
 
 def tells_contact(lines: list[Line]) -> bool:
@@ -47,6 +121,15 @@ def is_mostly_contact(lines: list[Line]) -> bool:
     """Half of a few lines say so: a scanner's footer with its links."""
     said = [line for line in lines if line.kind is not Kind.EMPTY]
     return 0 < len(said) <= MAX_LINES and 2 * sum(tells_contact([line]) for line in said) >= len(said)
+
+
+def is_footer(lines: list[Line]) -> bool:
+    """What a list, a lawyer or a scanner for viruses lets stand below each mail."""
+    named = [one for one in lines[:4] if any(word in one.seen for word in _LIST)]
+    if named and (tells_contact(lines) or not any(_ASKED.search(one.seen) for one in named)):
+        return True
+    words = " ".join(one.seen for one in lines)
+    return any(any(one in words for one in first) and any(one in words for one in other) for first, other in _NOTICES)
 
 
 def has_afterthought(lines: list[Line]) -> bool:

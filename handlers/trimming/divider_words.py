@@ -159,14 +159,45 @@ ANSWER_ABOVE: tuple[str, ...] = (
     *("この行より上", "この線より上", "请在此行以上", "请在这行以上", "在此行上方", "이 줄 위에"),
 )
 
-# Whoever writes so above an old mail without marks has written into it too.
-ANSWERS_WITHIN: tuple[str, ...] = (
-    *("answers below", "answer below", "answered below", "comments below", "comment below", "replies below"),
-    *("responses below", "response below", "inline", "in-line", "interspersed", "below in red", "in red below"),
-    *("antworten unten", "antworten im text", "antwort im text", "kommentare unten", "unten im text", "in rot"),
-    *("réponses ci-dessous", "réponses dans le", "réponse ci-dessous", "en rouge", "dans le corps du"),
-    *("respuestas abajo", "respuestas más abajo", "respuestas en rojo", "respostas abaixo", "em vermelho"),
-    *("risposte sotto", "risposte in rosso", "nel testo", "antwoorden hieronder", "in het rood", "svar nedan"),
-    *("svar nedenfor", "svar herunder", "vastaukset alla", "odpowiedzi poniżej", "odpovědi níže", "ответы ниже"),
-    *("відповіді нижче", "cevaplar aşağıda", "回复如下", "见下文红字", "インラインで"),
+# Whoever writes of answers, and of where they stand, has written into the old mail without marks below.
+ANSWERS: tuple[str, ...] = (
+    *("answer", "repl", "comment", "respon", "antwort", "kommentar", "anmerkung", "répon", "remarque", "respuesta"),
+    *(
+        "comentario",
+        "resposta",
+        "comentár",
+        "rispost",
+        "antwoord",
+        "opmerking",
+        "svar",
+        "vastau",
+        "odpowied",
+        "komentarz",
+    ),
+    *("odpov", "koment", "válasz", "răspuns", "ответ", "коммент", "відповід", "απαντήσεις", "cevap", "yanıt"),
+    *("回复", "答复", "回覆", "回答", "コメント", "답변"),
+)
+PLACES: tuple[str, ...] = (
+    *("below", "inline", "in-line", "interspersed", "in red", "in blue", "unten", "im text", "in rot", "in blau"),
+    *("ci-dessous", "dans le texte", "dans le corps", "en rouge", "en bleu", "abajo", "en rojo", "en azul", "abaixo"),
+    *("em vermelho", "em azul", "sotto", "in rosso", "nel testo", "hieronder", "in het rood", "nedan", "nedenfor"),
+    *("herunder", "alla", "punaisella", "poniżej", "na czerwono", "níže", "červen", "lent", "alább", "mai jos"),
+    *(
+        "ниже",
+        "красным",
+        "нижче",
+        "παρακάτω",
+        "aşağıda",
+        "kırmızı",
+        "如下",
+        "红字",
+        "紅字",
+        "下記",
+        "赤字",
+        "インライン",
+        "아래",
+    ),
+)
+INLINE: frozenset[str] = frozenset(
+    ("inline", "in-line", "see inline", "inline below", "see below inline", "siehe unten im text")
 )

@@ -10,6 +10,7 @@ from enum import Enum
 
 MAX_LINES = 20_000
 MAX_SEEN_CHARACTERS = 300
+FULL_LINE, MAX_FULL_LINE = 72, 100  # characters where programs fold, and where they have not
 COLONS = (":", "：", "፦", "՝")  # of all scripts
 
 _QUOTE_MARKS = (">", "＞")
@@ -54,12 +55,25 @@ def line(words: str, said: Kind | None = None) -> Line:
 def lines_of(text: str) -> list[Line]:
     """The lines of a text, the OpenPGP frame of a signed one taken off; the last one holds all that is too much."""
     pieces = text.replace("\r\n", "\n").replace("\r", "\n").split("\n", MAX_LINES)
-    return [line(words) for words in _unframed(pieces)]
+    found = [line(words) for words in _unframed(pieces)]
+    for number in range(1, len(found)):
+        if _is_broken_off(found[number - 1], found[number]):
+            found[number] = Line(found[number].words, found[number].seen, Kind.QUOTED)
+    return found
 
 
 def words_of(lines: list[Line]) -> str:
     """What people read; empty lines around it go."""
     return "\n".join(line.words for line in lines).strip()
+
+
+def _is_broken_off(above: Line, below: Line) -> bool:
+    """Whether a program without manners folded a quoted line: it was full, and goes on in the middle of a sentence."""
+    if above.kind is not Kind.QUOTED or below.kind is not Kind.WORDS or not below.words[:1].islower():
+        return False
+    first = below.words.partition(" ")[0]
+    full = len(above.words.rstrip()) + 1 + len(first) >= FULL_LINE
+    return full and len(above.words) <= MAX_FULL_LINE and (above.seen[-1].isalnum() or above.seen[-1] == ",")
 
 
 def is_plain(line: Line) -> bool:

@@ -5,7 +5,14 @@ Enters: lines and where they end. Leaves: where the words end. Never fails. "-- 
 clients make of it cut what is below when that is short; other rules only what looks like a signature; a greeting stays.
 """
 
-from handlers.trimming.cards import has_afterthought, is_card, is_mostly_contact, tells_contact, tells_name
+from handlers.trimming.cards import (
+    has_afterthought,
+    is_card,
+    is_footer,
+    is_mostly_contact,
+    tells_contact,
+    tells_name,
+)
 from handlers.trimming.lines import Kind, Line, end_of_words, next_words
 from handlers.trimming.old_mail import is_rule
 from handlers.trimming.signature_words import (
@@ -36,15 +43,6 @@ MAX_RULES = 10  # at the end
 MAX_DELIMITERS = 50
 
 _DELIMITERS = ("--", "—", "–", "__", "ᐧ")
-_LIST_FOOTER = (
-    "mailing list",
-    "mailman",
-    "listinfo",
-    "unsubscribe",
-    "liste de diffusion",
-    "mailingliste",
-    "lista de correo",
-)
 
 
 def without_signature(lines: list[Line], end: int) -> int:
@@ -116,10 +114,15 @@ def _delimiter(lines: list[Line], end: int, bottom: int) -> int | None:
         line = lines[number]
         if line.kind is Kind.QUOTED or words > MAX_SIGNATURE_LINES:
             return None
-        if line.kind is Kind.WORDS and (line.seen in _DELIMITERS or is_rule(line)):
+        if line.kind is Kind.WORDS and (line.seen in _DELIMITERS or is_rule(line)) and not _closes(lines, number, end):
             return number if _divides(lines, number, end, bottom) else None
         words += line.kind is not Kind.EMPTY
     return None
+
+
+def _closes(lines: list[Line], number: int, end: int) -> bool:
+    """Whether it is the lower rule of two that stand around something."""
+    return number + 1 == end and is_rule(lines[number]) and _is_repeated(lines, number, end)
 
 
 def _is_exact(line: Line) -> bool:
@@ -133,7 +136,7 @@ def _divides(lines: list[Line], number: int, end: int, bottom: int) -> bool:
         return False
     if _is_exact(line):
         return not below or below[0].kind is not Kind.EMPTY or is_card(below)
-    if any(word in one.seen for one in below[:4] for word in _LIST_FOOTER):
+    if is_footer(below):
         return True
     apart = number > 0 and lines[number - 1].kind in (Kind.EMPTY, Kind.QUOTED)
     close = bool(below) and below[0].kind is not Kind.EMPTY

@@ -44,12 +44,77 @@ def test_what_a_program_writes_below_goes(written: str) -> None:
         # Words that a program's line begins with.
         "Reply above this line is what your mail says, and I did.",
         "I see this: >>> and then it stops >>>",
+        # What somebody asks of a list, or says of a virus or a secret.
+        "Hello\n\n---\nPlease unsubscribe me, I never asked for this.",
+        "Hello\n\n---\nI think it is a virus. What do you think?",
+        "Hello\n\n---\nThis is confidential: do not tell Bob.",
+        # An answer right below a quoted line that was not full.
+        "> do you want the tractor\nyes and the plough\n> and when?\nmonday",
         # A form with the names of fields in other languages.
         "Sipariş:\n\nKonu: Traktör\nTarix: 3 may\nKimə: Carl\n\nNe zaman?",
     ],
 )
 def test_what_a_person_wrote_stays(text: str) -> None:
     assert new_text(text) == text
+
+
+FULL = "> the tractor has stood in the yard since Monday and nobody has come to look,"
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        # Lists.
+        "-=-=-=-=-\nGroups.io Links: You receive all messages sent to this group.\nhttps://groups.example/g/1\n-=-=-=-=-",
+        "--------\n\n--------\n\nYahoo Groups Links\n\n<*> To visit your group, go to:\nhttp://groups.example/",
+        "—\nReply to this email directly, view it on GitHub, or unsubscribe.",
+        # Scanners and lawyers, with a rule above, or around.
+        "---\nDiese E-Mail wurde von Avast auf Viren geprüft.\nhttps://www.avast.example/antivirus",
+        "______\n\nThis message is confidential and intended solely for the addressee. If you have received it "
+        "in error, please notify the sender and delete it.",
+        "*********\nThis e-mail is confidential, and is for the addressee only.\n*********",
+        # A card that begins with a greeting, right below the words.
+        "--\nMit freundlichen Grüßen\nCarl Customer",
+        # A quoted line that a program folded a second time; an attribution that ends in its time.
+        f"On 2 Nov 2026, 15:04, Ann <a@b.example> wrote:\n{FULL}\nnot even once.\n> Why?\n",
+        "Ann <a@b.example> 2/11/2026 15:04\n> Dear Carl,\n",
+    ],
+)
+def test_footers_and_broken_quotes_go(below: str) -> None:
+    assert new_text(f"{WORDS}\n\n{below}") == WORDS
+
+
+UNMARKED = "-----Original Message-----\nFrom: Ann\nSent: Monday\nTo: Carl\n\n1. Does it work?\n\nYes it does."
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "My answers below.",
+        "Antworten im Text",
+        "Mes réponses en rouge.",
+        "Svar nedan",
+        "Inline.",
+        "Ответы ниже",
+        "回复如下",
+    ],
+)
+def test_an_old_mail_stays_where_answers_stand_in_it(above: str) -> None:
+    assert new_text(f"{above}\n\n{UNMARKED}").endswith("Yes it does.")
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "Thank you for your reply below.",
+        "The inline skates fell off.",
+        "Der Traktor ist in Rotterdam.",
+        "La voiture en rouge, s'il vous plaît.",
+        "C'è un errore nel testo.",
+    ],
+)
+def test_an_old_mail_goes_where_only_such_words_stand_above_it(above: str) -> None:
+    assert new_text(f"{above}\n\n{UNMARKED}") == above
 
 
 @pytest.mark.parametrize(
