@@ -156,13 +156,17 @@ def answer(world: World, found: SimpleNamespace) -> None:
     )
 
 
-def nothing_left(world: World, matter: Matter, before: set[int]) -> None:
-    """Whatever went to others than ourselves and the case's people tells nothing of it."""
+def nothing_left(world: World, matter: Matter, before: set[int], spoken: str = "") -> None:
+    """Whatever went to others than ourselves and the case's people tells nothing of it.
+
+    `spoken` is what a stranger took for the Message-ID of their own mail, to which an answer refers.
+    """
     inside = {str(ANN), str(BOB), str(SUPPORT), str(SALES), matter.carl, matter.dora}
     secrets = (matter.secret, matter.carl, matter.dora, matter.token, matter.subject)
     for one in world.sent():
         if one.id not in before and set(one.to) - inside:
-            assert find_leak(one.octets, secrets) is None, (one.kind, one.to)
+            octets = one.octets.replace(f"<{spoken}>".encode(), b"")
+            assert find_leak(octets, secrets) is None, (one.kind, one.to)
 
 
 def goes_on(world: World, matter: Matter, domain: str) -> None:

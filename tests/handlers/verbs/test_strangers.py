@@ -154,5 +154,5 @@ def _attack(
             answer(world, found)
         after = seen(world, matter)
         assert (after | {"mails": before["mails"], "events": before["events"]} if is_let_in else after) == before, one
-    nothing_left(world, matter, sent)
+    nothing_left(world, matter, sent, matter.ours if any("an id of ours" in one.knows for one in mails) else "")
     goes_on(world, matter, domain)
