@@ -39,6 +39,12 @@ def shown(suite: Suite, path: Path) -> dict[str, Any]:
     return suite.send(octets)
 
 
+def folded(address: str) -> str:
+    """Our addresses have their domain in lower case: it is the same one (RFC 5321 §2.4)."""
+    local, at, domain = address.rpartition("@")
+    return f"{local}{at}{domain.lower()}" if at else address
+
+
 def words_of(page: str) -> str:
     return squeezed(re.sub(r"<[^>]*>", " ", page))
 
@@ -48,8 +54,8 @@ def told(seen: dict[str, Any], expect: dict[str, Any]) -> dict[str, tuple[object
     pages = " ".join(expect.get("html_body", []))
     text = " ".join(expect.get("text_body", [])) or (words_of(pages) if expect.get("html_body") else "")
     wanted = {
-        "from": [one["address"] for one in expect.get("from", [])],
-        "to": [one["address"] for one in expect.get("to", [])],
+        "from": [folded(one["address"]) for one in expect.get("from", [])],
+        "to": [folded(one["address"]) for one in expect.get("to", [])],
         "subject": squeezed(expect.get("subject")),
         "text_body": squeezed(re.sub(r"\r", " ", text)),
         "html_body": words_of(sanitise(pages).html),
