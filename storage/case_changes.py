@@ -37,8 +37,8 @@ class Trail:
     """All that it takes to undo a change, as JSON in its row; threads and cases are named by their row ids.
 
     `threads` changed their case. `parts` are (thread taken from, thread of its own), `messages` (message, thread that
-    it was in), `keys` (hash, author, thread that it led to), `statuses` (case, status before, status after), `last_seq`
-    the newest mail when it was made, `on_way` older mail that no job had brought to its case yet.
+    it was in), `keys` (hash, author, thread that it led to), `statuses` (case, status before, status after), `endings`
+    (case, outcome, note, end), `last_seq` the newest mail then, `on_way` older mail on its way to its case.
     """
 
     threads: tuple[int, ...] = ()
@@ -48,6 +48,7 @@ class Trail:
     watchers: tuple[int, ...] = ()
     members: tuple[int, ...] = ()
     statuses: tuple[tuple[int, str, str], ...] = ()
+    endings: tuple[tuple[int, str, str, str], ...] = ()
     last_seq: int = 0
     on_way: tuple[int, ...] = ()
 

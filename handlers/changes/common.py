@@ -5,20 +5,22 @@ Enters and leaves as in each of them. A case that takes over an open matter is o
 so that undoing gives it back, unless somebody has set another one since.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from handlers import changing
 from handlers.acting import By
 from handlers.case_edits import Refusal
 from storage import case_changes, cases
+from storage.case_changes import Trail
 from storage.case_values import ENDED_KINDS
 from storage.cases import Event
 from storage.database import Unit
 from storage.desk import Snapshot
 
 Status = tuple[int, str, str]  # case, status before, status after
+Ending = tuple[int, str, str, str]  # case, outcome, note, when it ended
 
 _WAITING = ("pending", "on_hold")
 
@@ -59,12 +61,30 @@ def owe_copies(unit: Unit, case_id: int, by: By) -> None:
         cases.write(unit, case_id, {"copies_due_at": by.now})
 
 
-def give_back_statuses(unit: Unit, desk: Snapshot, statuses: Iterable[Status], by: By) -> None:
+def ending_of(case: Any) -> tuple[Ending, ...]:
+    """How a case has ended, which is gone once it is open again."""
+    if case.status_kind not in ENDED_KINDS:
+        return ()
+    return ((case.id, case.outcome, case.outcome_note, case.ended_at.isoformat() if case.ended_at else ""),)
+
+
+def give_back_statuses(unit: Unit, desk: Snapshot, trail: Trail, by: By) -> None:
     """As before the change, where nobody has said otherwise since."""
-    for case_id, before, after in reversed(tuple(statuses)):
+    for case_id, before, after in reversed(trail.statuses):
         case = cases.lock(unit, case_id)
         if case is not None and case.status == after:
-            changing.change(unit, desk, case, {"status": before}, by)
+            give_back(unit, desk, case, before, (trail, by))
+
+
+def give_back(unit: Unit, desk: Snapshot, case: Any, status: str, how: tuple[Trail, By]) -> None:
+    """The status that a case had, and with it how it had ended."""
+    trail, by = how
+    kind = desk.sections.kind_of(status) or case.status_kind
+    ended = [one[1:] for one in trail.endings if one[0] == case.id and kind in ENDED_KINDS and not case.outcome]
+    outcome, note, at = ended[0] if ended else (case.outcome, case.outcome_note, "")
+    changing.change(unit, desk, case, {"status": status, "outcome": outcome, "outcome_note": note}, by)
+    if at:
+        cases.write(unit, case.id, {"ended_at": datetime.fromisoformat(at)})
 
 
 def both(unit: Unit, numbers: tuple[int, int]) -> tuple[Any, Any] | Refusal:

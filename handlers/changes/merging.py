@@ -12,7 +12,17 @@ from typing import Any
 
 from handlers.acting import By
 from handlers.case_edits import Refusal
-from handlers.changes.common import Done, both, different_contacts, owe_copies, set_status, stands_alone, tell, wake
+from handlers.changes.common import (
+    Done,
+    both,
+    different_contacts,
+    ending_of,
+    owe_copies,
+    set_status,
+    stands_alone,
+    tell,
+    wake,
+)
 from storage import case_changes, cases
 from storage.case_changes import MERGE, Change, Trail
 from storage.database import Unit
@@ -48,7 +58,8 @@ def _fault(unit: Unit, gone: Any, kept: Any, *, is_sure: bool) -> Refusal | None
 def _merge(unit: Unit, desk: Snapshot, pair: tuple[Any, Any], threads: tuple[int, ...], by: By) -> int:
     gone, kept = pair
     on_way = case_changes.on_way(unit, (gone.id, kept.id))
-    before = Trail(threads=threads, last_seq=case_changes.last_seq(unit), on_way=on_way)
+    last, endings = case_changes.last_seq(unit), (*ending_of(gone), *ending_of(kept))
+    before = Trail(threads=threads, endings=endings, last_seq=last, on_way=on_way)
     change_id = case_changes.write(unit, Change(0, MERGE, gone.id, kept.id, before), by.actor, by.now)
     case_changes.give_threads(unit, threads, kept.id)
     watchers, members = case_changes.add_people(unit, gone.id, kept.id)

@@ -13,7 +13,7 @@ from typing import Any
 
 from handlers.acting import By, casegate
 from handlers.case_edits import Refusal
-from handlers.changes.common import Done, give_back_statuses, owe_copies, set_status, tell
+from handlers.changes.common import Done, give_back, give_back_statuses, owe_copies, set_status, tell
 from handlers.changes.merging import MERGED
 from storage import case_changes, cases
 from storage.case_changes import MERGE, SPLIT, Change
@@ -94,16 +94,16 @@ def _tell(unit: Unit, change: Change, pair: tuple[Any, Any], by: By) -> None:
 
 def _give_back(unit: Unit, desk: Snapshot, change: Change, left_id: int, by: By) -> None:
     """Statuses as before; the case that mail leaves stays open where its own customer has written meanwhile."""
-    statuses = change.trail.statuses
+    trail = change.trail
     case = cases.lock(unit, left_id)
-    theirs = replace(change.trail, messages=())  # what went is not its own
+    theirs = replace(trail, messages=())  # what went is not its own
     if case_changes.customers_mail_since(unit, cases.threads_of(unit, left_id), theirs):
-        statuses = tuple(one for one in statuses if one[0] != left_id)
+        trail = replace(trail, statuses=tuple(one for one in trail.statuses if one[0] != left_id))
     elif case is not None and case.status_kind == "open":
         before = _before_mail(unit, change, left_id)
         if before:
-            set_status(unit, desk, case, before, by)
-    give_back_statuses(unit, desk, statuses, by)
+            give_back(unit, desk, case, before, (trail, by))
+    give_back_statuses(unit, desk, trail, by)
 
 
 def _before_mail(unit: Unit, change: Change, case_id: int) -> str:

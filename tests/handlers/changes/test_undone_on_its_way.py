@@ -3,6 +3,8 @@
 
 from types import SimpleNamespace
 
+import pytest
+
 from handlers import changing
 from storage import case_changes
 from storage.states import Move
@@ -78,3 +80,36 @@ def test_what_a_person_said_of_the_case_since_the_mail_holds(hands: Hands):
     set_status(hands, 1, "on_hold")
     hands.undo(1)
     assert statuses(hands) == ["on_hold", "open"]
+
+
+# What opens case 1, which has ended, and is undone then.
+OPENED = {
+    "a merge": ("open", lambda hands, _: hands.merge(2, 1, is_sure=True)),
+    "an answer after it": (
+        "solved",
+        lambda hands, reply: (hands.merge(2, 1, is_sure=True), hands.respond(reply, DORA)),
+    ),
+    "a move": ("open", lambda hands, reply: hands.move(1, hands.respond(reply, DORA).id, is_sure=True)),
+}
+
+
+@pytest.mark.parametrize("how", OPENED)
+def test_a_case_that_had_ended_has_its_outcome_and_its_end_again(hands: Hands, how: str):
+    _, doras = two_that_wait(hands)
+    with hands.database.move(Move.EDIT) as unit:
+        ended = {"status": "solved", "outcome": "answered", "outcome_note": "sent the manual"}
+        changing.change(unit, hands.office.desk, case_changes.by_number(unit, 1), ended, hands.by)
+
+    def ending() -> tuple[object, ...]:
+        case = hands.case(1)
+        return case.status, case.outcome, case.outcome_note, case.ended_at
+
+    before = ending()
+    assert before[:3] == ("solved", "answered", "sent the manual")
+    status, change = OPENED[how]
+    set_status(hands, 2, status)
+    hands.clock.advance(3600)
+    change(hands, doras)
+    assert ending() == ("open", "", "", None)
+    hands.undo(1)
+    assert ending() == before
