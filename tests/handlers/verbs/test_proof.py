@@ -21,6 +21,7 @@ NOBODY = Author(None, aligned=False)
 
 MINE, MINE_SHOWN = Candidate(1, evidence=True, participant=True), Candidate(1, evidence=False, participant=True)
 THEIRS, THEIRS_SHOWN = Candidate(2, evidence=True, participant=False), Candidate(2, evidence=False, participant=False)
+HINT = Candidate(6, evidence=True, participant=True, is_hint=True)
 ALTERNATE = Candidate(1, evidence=False, participant=True, is_alternate=True)
 BY_CONTACT = Candidate(1, evidence=False, participant=True, by_contact=True)
 BOUNCED = Candidate(3, evidence=True, participant=False, is_bounce=True)
@@ -103,6 +104,11 @@ MINE_TOO = Candidate(4, evidence=False, participant=True)
             True,
             Decision(Proof.THIRD_PARTY, None, 2, Link.THIRD_PARTY),
         ),
+        # What others may have written above a mail that they sent on joins nothing; it links where nothing else does.
+        (ALIGNED, [HINT], True, Decision(Proof.PROVEN, None, 6, POSSIBLY)),
+        (ALIGNED, [HINT, MINE], True, Decision(Proof.PROVEN, join=1)),
+        (ALIGNED, [HINT, other(MINE)], True, Decision(Proof.PROVEN, None, 1, Link.FOLLOWS)),
+        (VOUCHED, [HINT, MINE], True, Decision(Proof.LIKELY, join=1)),
         # Known by another address of theirs, or by their open case alone.
         (ALIGNED, [ALTERNATE], True, Decision(Proof.PROVEN, join=1)),
         (ALIGNED, [BY_CONTACT], True, Decision(Proof.PROVEN, join=1)),

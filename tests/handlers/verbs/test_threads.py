@@ -4,10 +4,12 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import func, select
 
 from handlers import intake, proof, tokens
 from storage import messages
 from storage.content import packed
+from storage.schema import message_key
 from storage.states import Move
 from tests.support.office import CARL, KEYS, SUPPORT, World, customer_address, field, mail, sign
 
@@ -177,6 +179,13 @@ def test_a_message_id_that_a_stranger_used_before_does_not_spoil_the_first_mail_
     world.receive(mail("Mallory <mallory@evil.example>", message_id="<taken@customer.example>"))
     owner = world.carl(message_id="<taken@customer.example>")
     assert (owner.proof, owner.link_kind) == ("proven", None)
+
+
+def test_the_ids_that_an_unproven_mail_refers_to_are_not_kept(world: World) -> None:
+    """Else every such mail would leave twenty rows that nobody ever finds."""
+    world.receive(mail(references=" ".join(f"<{n}@evil.example>" for n in range(20))))
+    with world.database.read() as unit:
+        assert unit.execute(select(func.count()).select_from(message_key)).scalar_one() == 1
 
 
 def test_mail_for_the_postmaster_is_taken(world: World) -> None:
