@@ -62,6 +62,8 @@ def _due(desk: Snapshot, case: Any, paused: str, *, is_paused: bool = False) -> 
     """When what is due: each target, and the next of those that are not yet met."""
     target = _target(desk, case)
     response = _at(desk, case, target, target.first_response if target else 0, paused)
+    if response is not None and case.responded_at is not None:
+        response = case.response_due_at or response  # what was met, or missed, is not put off by what comes later
     resolution = _at(desk, case, target, target.resolution if target else 0, paused)
     open_ones = [] if is_paused else [at for at in (_unmet(response, case.responded_at), resolution) if at is not None]
     return {

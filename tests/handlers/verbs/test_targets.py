@@ -313,3 +313,29 @@ def test_a_late_case_that_only_waited_has_no_time_anew(office: World):
     office.clock.advance(DAY)
     change(office, status="open")
     assert (tick(office), missed(office), office.case(1).row.due_at < office.now) == (1, ["first_response"], True)
+
+
+# What comes after the answer, which was two hours after the opening and due within four, and when it was due then.
+AFTERWARDS = [
+    ({"status": "open"}, 4.0),  # the pause in which the customer had the word
+    ({"priority": "urgent"}, 4.0),  # an hour would make a late answer of one in time
+    ({"priority": "low", "status": "open"}, 4.0),
+]
+
+
+@pytest.mark.parametrize(("wanted", "due"), AFTERWARDS)
+def test_when_an_answer_was_due_stays_once_it_was_given(office: World, wanted: dict[str, str], due: float):
+    office.carl()
+    office.clock.advance(2 * HOUR)
+    change(office, responded_at=office.now, status="pending")
+    office.clock.advance(5 * HOUR)
+    change(office, **wanted)
+    assert hours(office)[0] == due
+
+
+def test_a_target_that_comes_after_the_answer_says_when_it_was_due(world: World):
+    world.carl()
+    change(world, responded_at=world.now)
+    world.apply(desk_with(*TARGETS))
+    tick(world)
+    assert hours(world)[0] is not None
