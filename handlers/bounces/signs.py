@@ -17,7 +17,7 @@ _DOMAIN = re.compile(r"@[^\s<>,;]{1,255}")  # customers have hosts of all names
 _SYSTEM = re.compile(
     r"mailer[-_. ]?daemon|post[-_. ]?master|mail[-_. ]delivery|delivery[-_. ](?:sub)?system|"
     r"mail[-_ .]?(?:system|administrator|gateway|router|deliver)|^\W*mdaemon|system administrator|returned mail|"
-    r"non-?delivery|bounces?@|daemon@|mail server",
+    r"non-?delivery|bounces?@|daemon@|mail server|microsoftexchange[0-9a-f]{32}",
     re.IGNORECASE,
 )
 # The whole of a local part or a display name, where an answer would reach somebody: people have such words in theirs.
