@@ -14,12 +14,11 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, insert, select, update
 
-from storage import case_changes, cases, contacts, filing, threads
+from storage import case_changes, cases, contact_parting, contacts
 from storage.address import key_of
 from storage.cases import Event
 from storage.database import Unit
 from storage.messages import to_json
-from storage.schema import participant, thread
 from storage.schema_cases import case
 from storage.schema_desk import contact, contact_address, contact_change
 
@@ -67,24 +66,16 @@ def unmerge(unit: Unit, key: str, actor: str, now: datetime) -> Moved | None:
     _empty(unit, target, detail["filled"])
     names = (before, contacts.shown(unit, change.contact_id) or "")
     _tell(unit, rows, names, actor, now)
-    keys = [*addresses, *_addresses(unit, target.id)]
-    left = [_let_go(unit, place, actor, now) for place in _only_through(unit, keys)]
+    left = contact_parting.let_go(unit, [*addresses, *_addresses(unit, target.id)], actor, now)
     unit.execute(update(contact_change).where(contact_change.c.id == change.id).values(undone=True))
-    numbers = sorted({number for number in left if number is not None})
-    return Moved(*names, tuple(addresses), tuple(row.number for row in rows), tuple(numbers))
+    return Moved(*names, tuple(addresses), tuple(row.number for row in rows), left)
 
 
 def _locked(unit: Unit, keys: Sequence[str]) -> list[Any]:
-    """The contacts whose addresses these are, with their cases; the caller has seen that there are such.
-
-    Cases first, as jobs do, then contacts, each by number: two of these cannot deadlock. Whoever only refers to a
-    contact does not wait.
-    """
+    """The contacts whose addresses these are, with their cases; the caller has seen that there are such."""
     found = _owners(unit, keys)
     mine = [row.id for one in found for row in _cases(unit, one)]
-    case_changes.lock(unit, (), (), mine)
-    rows = select(contact).where(contact.c.id.in_(found)).order_by(contact.c.id).with_for_update(key_share=True)
-    locked = {row.id: row for row in unit.execute(rows)}
+    locked = contact_parting.lock(unit, found, mine)
     if _owners(unit, keys) != found or [row.id for one in found for row in _cases(unit, one)] != mine:
         raise case_changes.Moved
     return [locked[one] for one in found]
@@ -141,41 +132,11 @@ def _tell(unit: Unit, rows: Sequence[Any], names: tuple[str, str], actor: str, n
         cases.add_event(unit, row.id, Event(actor, "contact", told), now)
 
 
-def _only_through(unit: Unit, keys: Sequence[str]) -> list[tuple[Any, str]]:
-    """(thread, address) where one of these takes part and none of its contact by itself; its own cases stay its own."""
-    rows = unit.execute(_LET_IN, {"keys": list(keys)}).all()
-    theirs = {row.key: set(filing.same_person(unit, row.key)) for row in rows}
-    return [
-        (row, row.key)
-        for row in rows
-        if not theirs[row.key] & {one.key for one in threads.participants(unit, row.id, "customer") if not one.through}
-        and key_of(case_changes.began_with(unit, row.token)) != row.key
-    ]
-
-
-def _let_go(unit: Unit, place: tuple[Any, str], actor: str, now: datetime) -> int | None:
-    """They and whom they brought take part in this thread no more; the number of its case."""
-    row, key = place
-    gone = threads.remove_through(unit, row.id, key)
-    if row.case_id is None:
-        return None
-    told: dict[str, object] = {"people": gone, "reason": "contacts parted"}
-    cases.add_event(unit, row.case_id, Event(actor, "left", told), now)
-    return case_changes.number_of(unit, row.case_id)
-
-
 def _last_change(unit: Unit, contact_id: int, key: str) -> Row[Any] | None:
     done = select(contact_change).where(contact_change.c.other_id == contact_id, ~contact_change.c.undone)
     rows = unit.execute(done.order_by(contact_change.c.id.desc()))
     return next((row for row in rows if key in json.loads(row.detail)["addresses"]), None)
 
 
-_LET_IN = (
-    select(thread.c.id, thread.c.token, thread.c.case_id, participant.c.key)
-    .join(participant, participant.c.thread_id == thread.c.id)
-    .where(participant.c.through != "", participant.c.through.in_(bindparam("keys", expanding=True)))
-    .where(participant.c.role == "customer", participant.c.through == participant.c.key)
-    .order_by(thread.c.id, participant.c.key)
-)
 _MOVE_ADDRESS = update(contact_address).where(contact_address.c.key == bindparam("k")).values(contact_id=bindparam("c"))
 _MOVE_CASE = update(case).where(case.c.id == bindparam("i")).values(contact_id=bindparam("c"))

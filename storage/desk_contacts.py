@@ -6,12 +6,15 @@ gets other addresses stays the same one, and an address that goes to another con
 file drops is known no more; the contact stays where cases are theirs.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, func, insert, or_, select, update
 
+from storage import contact_parting
 from storage.address import key_of, parse
 from storage.database import Unit
 from storage.desk_values import Contact
@@ -35,10 +38,32 @@ def in_force(unit: Unit) -> list[Contact]:
     return list(found.values())
 
 
-def apply(unit: Unit, wanted: Iterable[Contact]) -> list[str]:
-    """Bring these in; one line a change."""
+def apply(unit: Unit, wanted: Iterable[Contact], now: datetime) -> list[str]:
+    """Bring these in; one line a change. Who took part somewhere through a contact that is divided does so no more."""
     values = list(wanted)
     present = {row.key: row for row in unit.execute(_PRESENT)}
+    parted = _divided(values, present)
+    if parted:
+        contact_parting.lock(unit, parted, contact_parting.cases_of(unit, parted))
+        present = {row.key: row for row in unit.execute(_PRESENT)}
+    theirs = [row.key for row in present.values() if row.contact_id in parted]
+    changes = _write_all(unit, values, present)
+    if theirs:
+        contact_parting.let_go(unit, theirs, "casegate", now)
+    return changes
+
+
+def _divided(values: Sequence[Contact], present: Mapping[str, Any]) -> set[int]:
+    """The contacts that have several addresses, of which the file gives one to another, or names it no more."""
+    to = dict[str, int | None]()
+    for value, contact_id in zip(values, _identities(values, present), strict=True):
+        to |= {one.key: contact_id for one in value.addresses}
+    several = Counter(row.contact_id for row in present.values())
+    gone = (row for row in present.values() if row.key in to or row.source == "desk")
+    return {row.contact_id for row in gone if to.get(row.key) != row.contact_id and several[row.contact_id] > 1}
+
+
+def _write_all(unit: Unit, values: Sequence[Contact], present: Mapping[str, Any]) -> list[str]:
     accounts = {row.name: row.id for row in unit.execute(select(account.c.id, account.c.name))}
     changes: list[str] = []
     for value, contact_id in zip(values, _identities(values, present), strict=True):

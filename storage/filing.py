@@ -17,7 +17,7 @@ from storage.case_values import DEFAULT_HANDLING, Handling
 from storage.database import Unit
 from storage.schema import message, message_key, thread
 from storage.schema_cases import case
-from storage.schema_desk import contact_address
+from storage.schema_desk import contact, contact_address
 from storage.threads import Author, Candidate, OtherTopic
 
 MAX_SUBJECTS = 50  # the newest of a thread
@@ -76,6 +76,7 @@ def open_case(unit: Unit, author: Author, filing: Filing) -> Candidate | None:
     doors = filing.by_contact
     if author.person is None or not author.aligned or not doors:
         return None
+    hold_contact(unit, author.person.key)
     row = unit.execute(_OPEN_CASE, {"k": author.person.key, "doors": list(doors)}).first()
     if row is not None:
         thread_id = int(row.id)
@@ -119,12 +120,33 @@ def with_people(unit: Unit, found: Sequence[Candidate], author: Author) -> list[
     """The candidates in which an author takes part under another address of theirs; only for a proven author."""
     if author.person is None or not author.aligned or all(one.participant for one in found):
         return list(found)
-    others = [key for key in same_person(unit, author.person.key) if key != author.person.key]
-    inside = threads.with_any(unit, [one.thread_id for one in found], others) if others else frozenset()
+    inside = _through_contact(unit, found, author.person.key)
+    if inside and hold_contact(unit, author.person.key):
+        inside = _through_contact(unit, found, author.person.key)
     return [
         replace(one, participant=True, is_alternate=True) if not one.participant and one.thread_id in inside else one
         for one in found
     ]
+
+
+def _through_contact(unit: Unit, found: Sequence[Candidate], key: str) -> frozenset[int]:
+    others = [one for one in same_person(unit, key) if one != key]
+    return threads.with_any(unit, [one.thread_id for one in found], others) if others else frozenset()
+
+
+def hold_contact(unit: Unit, key: str) -> bool:
+    """Let nobody part or merge the contact of this address before the mail is accepted; whether it may be another now.
+
+    Only a store with many writers has to be asked (PostgreSQL): whoever parts contacts locks them first, so either they
+    wait and see whom this mail lets in (storage/contact_parting.py), or this mail waits and looks again.
+    """
+    if unit.dialect.name == "sqlite":
+        return False
+    held: set[int] = set()
+    while (contact_id := unit.execute(_OWNER, {"k": key}).scalar()) is not None and contact_id not in held:
+        unit.execute(_HOLD, {"i": contact_id})
+        held.add(contact_id)
+    return True
 
 
 _CASES = (
@@ -160,5 +182,7 @@ _BEGUN = (
     .where(*_DOOR_KEY, thread.c.case_id.is_(None))
 )
 _MOVE_DOOR = update(message_key).where(*_DOOR_KEY).values(thread_id=bindparam("t"))
+_OWNER = select(contact_address.c.contact_id).where(contact_address.c.key == bindparam("k"))
+_HOLD = select(contact.c.id).where(contact.c.id == bindparam("i")).with_for_update(read=True)
 _OWN_CONTACT = select(contact_address.c.contact_id).where(contact_address.c.key == bindparam("k")).scalar_subquery()
 _SAME_PERSON = select(contact_address.c.key).where(contact_address.c.contact_id == _OWN_CONTACT).limit(50)

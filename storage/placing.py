@@ -123,4 +123,7 @@ def _join(unit: Unit, arrival: Placeable, thread_id: int, made: tuple[Decision, 
     ):  # who came by another comes no further than that one
         through = author.key if is_alternate else threads.let_in_through(unit, thread_id, author.key)
         people = [replace(one, through=through) for one in people]
+        if through and filing.hold_contact(unit, through) and not is_alternate:
+            is_parted = not threads.let_in_through(unit, thread_id, author.key)
+            people = [] if is_parted else people
     threads.add_participants(unit, thread_id, "customer", people)

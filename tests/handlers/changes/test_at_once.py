@@ -6,21 +6,24 @@ import logging
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select, text
 
+from handlers import intake, proof
 from handlers.answered import answered
-from storage import cases, contact_merges, threads
+from storage import cases, contact_merges, messages, threads
 from storage import replies as reply_store
 from storage.commit_group import GroupCommitter
-from storage.messages import thread_stamp
+from storage.content import packed
+from storage.messages import Arrival, thread_stamp
 from storage.schema import message, outbox, thread
 from storage.schema_cases import case, case_event
 from storage.states import Move
 from tests.handlers.changes.crowd import Crowd
 from tests.handlers.changes.hands import Hands
-from tests.support.office import CARL
+from tests.support.office import CARL, mail, sign
 from tests.support.waiting import wait_until
 
 AUTHORS = (CARL, "cora@customer.example", "dora@other.example", "dirk@other.example")
@@ -124,6 +127,75 @@ def test_two_merges_of_contacts_wait_for_each_other_in_one_order(postgres_url: s
             wait_until(lambda: blocked(hands), "the other to wait for the first contact")
             unit.execute(_LOCK_CONTACT, {"i": second})
         assert merged.result().cases == (2,)
+    hands.close()
+
+
+MAL = "mal@evil.example"
+
+
+def taken_for_carl(hands: Hands, **fields: str) -> tuple[SimpleNamespace, Arrival]:
+    """Carl's mail; and a mail of Mal's, who is taken for Carl, that the MX is about to accept into Carl's case."""
+    carls = hands.carl()
+    reply = hands.answer(carls)
+    hands.write(MAL, subject="Mal's own")
+    merge_contacts(hands, MAL, CARL)
+    if fields:
+        hands.write(MAL, in_reply_to=f"<{reply.message_id}>")
+    octets = sign(mail(f"Mal <{MAL}>", in_reply_to=f"<{reply.message_id}>", **fields), "evil.example")
+    return carls, intake.arrival(hands.judged(octets, sender=MAL), hands.office, packed(octets))
+
+
+def accept(hands: Hands, arrival: Arrival) -> None:
+    with hands.database.move(Move.ACCEPT) as unit:
+        messages.accept(unit, arrival, proof.decide)
+
+
+def unmerge(hands: Hands) -> contact_merges.Moved | None:
+    with hands.database.move(Move.CHANGE) as unit:
+        return contact_merges.unmerge(unit, MAL, "operator:root", hands.now)
+
+
+@pytest.mark.postgres
+def test_a_mail_that_comes_while_its_authors_contact_is_parted_finds_it_parted(postgres_url: str):
+    hands = Hands(postgres_url)
+    carls, arrival = taken_for_carl(hands)
+    with ThreadPoolExecutor(1) as people:
+        with hands.database.move(Move.CHANGE) as unit:
+            assert contact_merges.unmerge(unit, MAL, "operator:root", hands.now) is not None
+            accepted = people.submit(accept, hands, arrival)
+            wait_until(lambda: blocked(hands) or accepted.done(), "the mail to wait for the contact")
+        assert accepted.exception() is None
+    hands.route()
+    assert (hands.participants(carls.token), hands.message(arrival.id).case.number) == ({CARL}, 3)
+    hands.close()
+
+
+@pytest.mark.postgres
+def test_whom_a_mail_copies_while_its_author_is_put_out_is_not_let_in(postgres_url: str):
+    hands = Hands(postgres_url)
+    carls, arrival = taken_for_carl(hands, cc="pal@evil.example")
+    assert hands.participants(carls.token) == {CARL, MAL}
+    with ThreadPoolExecutor(1) as people:
+        with hands.database.move(Move.CHANGE) as unit:
+            assert contact_merges.unmerge(unit, MAL, "operator:root", hands.now) is not None
+            accepted = people.submit(accept, hands, arrival)
+            wait_until(lambda: blocked(hands) or accepted.done(), "the mail to wait for the contact")
+        assert accepted.exception() is None
+    assert hands.participants(carls.token) == {CARL}
+    hands.close()
+
+
+@pytest.mark.postgres
+def test_a_contact_that_is_parted_while_a_mail_is_accepted_through_it_lets_its_author_go(postgres_url: str):
+    hands = Hands(postgres_url)
+    carls, arrival = taken_for_carl(hands)
+    with ThreadPoolExecutor(1) as people:
+        with hands.database.move(Move.ACCEPT) as unit:
+            messages.accept(unit, arrival, proof.decide)
+            parted = people.submit(unmerge, hands)
+            wait_until(lambda: blocked(hands) or parted.done(), "the other to wait for the mail")
+        assert parted.result() is not None
+    assert hands.participants(carls.token) == {CARL}
     hands.close()
 
 

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A contact that was merged by mistake is parted again: what the merge had let into others' conversations is out."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
+import pytest
+
 from storage import contact_merges
+from storage.address import parse
+from storage.desk_values import Contact
 from storage.states import Move
 from tests.handlers.changes.hands import DORA, Hands
-from tests.support.office import CARL
+from tests.support.office import CARL, DESK
 
 MAL = "mal@evil.example"
 
@@ -88,3 +93,46 @@ def test_a_case_that_they_began_meanwhile_stays_theirs(hands: Hands):
     assert unmerge(hands, MAL).cases == (2, 3)
     assert hands.participants(mine.token) == {MAL}
     assert hands.participants(merge_first.token) == {MAL}
+
+
+def named(name: str, *addresses: str) -> Contact:
+    return Contact(name, tuple(map(parse, addresses)))
+
+
+CARLS_AND_MALS = named("Carl Customer", CARL, MAL)
+
+# How the desk file divides Carl, who has Mal's address in it by mistake.
+DIVIDED = {
+    "the address is another contact's": (named("Carl Customer", CARL), named("Mal", MAL)),
+    "that contact was there before": (named("Carl Customer", CARL), named("Dora Other", DORA, MAL)),
+    "the file names the address no more": (named("Carl Customer", CARL),),
+    "it goes to a contact of the same name": (named("Carl Customer", MAL), named("Carl Smith", CARL)),
+}
+
+
+@pytest.mark.parametrize("how", DIVIDED)
+def test_a_desk_file_that_divides_a_contact_lets_nobody_take_part_through_the_other(hands: Hands, how: str):
+    hands.apply(replace(DESK, contacts=(CARLS_AND_MALS, named("Dora Other", DORA))))
+    carls = hands.carl()
+    reply = hands.answer(carls)
+    assert hands.write(MAL, in_reply_to=reply_id(reply), cc="pal@evil.example").case.number == 1
+    hands.apply(replace(DESK, contacts=DIVIDED[how]))
+    assert hands.participants(carls.token) == {CARL}
+    assert hands.told(1, "left") == [("left", {"people": [MAL, "pal@evil.example"], "reason": "contacts parted"})]
+    assert hands.write(MAL, in_reply_to=reply_id(reply), subject=f"Re: [{carls.token}]").case.number == 2
+    hands.apply(replace(DESK, contacts=DIVIDED[how]))
+    assert len(hands.told(1, "left")) == 1
+
+
+def test_a_desk_file_that_divides_two_whom_a_command_merged_lets_them_go_too(hands: Hands):
+    carls, _ = merged_by_mistake(hands)
+    hands.apply(replace(DESK, contacts=(named("Carl Customer", CARL), named("Mal", MAL))))
+    assert hands.participants(carls.token) == {CARL}
+
+
+def test_a_desk_file_that_only_renames_or_adds_lets_nobody_go(hands: Hands):
+    hands.apply(replace(DESK, contacts=(CARLS_AND_MALS,)))
+    carls = hands.carl()
+    hands.write(MAL, subject=f"Re: [{carls.token}]")
+    hands.apply(replace(DESK, contacts=(named("Carla", CARL, MAL, "carla@home.example"),)))
+    assert (hands.participants(carls.token), hands.told(1, "left")) == ({CARL, MAL}, [])
