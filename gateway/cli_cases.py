@@ -19,9 +19,6 @@ from storage.case_values import STATUS_KINDS, View
 from storage.case_views import Asked
 from storage.database import Unit
 
-_COLUMNS = ("label", "created_at", "status", "team", "owner", "contact", "subject")
-
-
 _ELSEWHERE = {
     "assign": Elsewhere(
         "gateway.cli_case_edit",
@@ -98,11 +95,15 @@ def case_show(operator: Operator, number: int, as_json: bool) -> None:
 VERBS = (case,)
 
 
-def _columns(items: Sequence[Item], view: View) -> tuple[str, ...]:
-    """Where a team asks for its cases, those that it only watches say so."""
-    if view.teams and any(item["team"] not in view.teams for item in items):
-        return (*_COLUMNS[:-1], "watchers", _COLUMNS[-1])
-    return _COLUMNS
+def _columns(items: Sequence[Item], view: View) -> list[str]:
+    """Overdue cases with what they were due for; priorities where they tell cases apart, teams that only watch where
+    a team asks for its cases.
+    """
+    first = ["label", "due_at" if view.overdue else "created_at", "status"]
+    if any(item["priority"] != "normal" for item in items):
+        first.append("priority")
+    watchers = ["watchers"] if view.teams and any(item["team"] not in view.teams for item in items) else []
+    return [*first, "team", "owner", "contact", *watchers, "subject"]
 
 
 def _prefix(unit: Unit) -> str:

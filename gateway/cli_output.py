@@ -8,17 +8,19 @@ import json
 import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import click
 
+from gateway.clock import SystemClock
 from gateway.logs import scrub
 
 COLUMNS = 80
 HUMAN_LIMIT = 50
 _GAP = "  "
 _NARROWEST = 6
+_NEAR = timedelta(days=180)  # in which month and day alone name one day
 _LARGEST = 2**31 - 1
 _WIDTHLESS = ("Mn", "Me")  # marks above, below and around the character before them
 _FILL = "\0"  # beside each wide character while text is wrapped; scrubbed text has none
@@ -116,9 +118,12 @@ def wrapped(text: str, first: str = "", later: str = "", *, drop_whitespace: boo
 
 
 def _cell(name: str, value: object) -> str:
-    """A value in a table; times as month, day and minute."""
+    """A value in a table; times as month, day and minute, those of another time of the year with the year."""
     text = plain(value)
-    return text[5:16].replace("T", " ") if name.endswith("_at") else text
+    if not name.endswith("_at") or not value:
+        return text
+    is_near = abs(SystemClock().now() - datetime.fromisoformat(text)) < _NEAR
+    return text[5:16].replace("T", " ") if is_near else text[:10]
 
 
 def plain(value: object) -> str:

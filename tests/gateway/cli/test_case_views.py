@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.cli_output import cells
+from gateway.clock import SystemClock
 from storage import cases
 from storage.address import parse
 from storage.case_values import Account, Sections, View
@@ -179,6 +180,30 @@ def test_a_page_says_what_mail_is_not_proven(installation, four_cases: World):
     four_cases.receive(mail("Eve <eve@third.example>", subject="Eight"), sender="eve@third.example")
     assert "  proof    unproven" in installation.out("case", "show", "5").splitlines()
     assert "\n  proof " not in installation.out("case", "show", "1")
+
+
+# What was asked, and the columns that the list has for it.
+COLUMNS = [
+    (("--status", "solved"), ["LABEL", "CREATED AT", "STATUS", "TEAM", "OWNER", "CONTACT", "SUBJECT"]),
+    (("--owner", "ann"), ["LABEL", "CREATED AT", "STATUS", "PRIORITY", "TEAM", "OWNER", "CONTACT", "SUBJECT"]),
+    (("--overdue",), ["LABEL", "DUE AT", "STATUS", "TEAM", "OWNER", "CONTACT", "SUBJECT"]),
+]
+
+
+@pytest.mark.parametrize(("words", "columns"), COLUMNS)
+def test_a_list_has_the_columns_that_tell_its_cases_apart(installation, four_cases: World, words, columns):
+    titles, *rows = installation.out("case", "list", *words).splitlines()
+    assert [one.strip() for one in titles.split("  ") if one] == columns
+    assert all(cells(line) <= 80 for line in (titles, *rows))
+
+
+def test_a_list_names_the_year_of_what_is_long_ago(installation, four_cases: World):
+    _write(four_cases, 3, created_at=four_cases.now.replace(year=2017, month=3, day=14))
+    now = SystemClock().now()
+    _write(four_cases, 1, created_at=now)
+    lines = installation.out("case", "list").splitlines()
+    assert "2017-03-14" in next(line for line in lines if "Three" in line)
+    assert f"{now:%m-%d %H:%M}" in next(line for line in lines if "One" in line)
 
 
 @pytest.fixture
