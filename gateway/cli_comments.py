@@ -16,7 +16,7 @@ from gateway.cli_output import Item, instant, print_list, with_json
 from handlers import commenting, files_of_mail
 from handlers.commenting import MOST_OCTETS, MOST_TEXT_CHARACTERS, Comment
 from handlers.mime_fields import safe_name
-from storage import case_views, content, files
+from storage import case_changes, case_views, content, files
 from storage.database import Unit
 
 _SHA256 = 64
@@ -55,7 +55,7 @@ def file_list(operator: Operator, number: int, as_json: bool) -> None:
         row = case_views.by_number(unit, number)
         if row is None:
             raise NotFound(f"no case {number}: see casegate case list")
-        items = _once(files.of_case(unit, row.id))
+        items = _once(files.of_cases(unit, case_changes.family(unit, row.id)))
     if not as_json:
         items = [{**one, "places": [_place(place) for place in one["places"]]} for one in items]
     print_list(items, ("size", "name", "type", "places"), as_json=as_json, limit=len(items), below="sha256")

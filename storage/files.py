@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files by the SHA-256 of their octets: those of comments, kept once each, and those of mails, which stay there."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -77,8 +77,8 @@ def index(unit: Unit, message_seq: int, found: Sequence[FileOfMail]) -> None:
         _INDEX.write(unit, rows)
 
 
-def of_case(unit: Unit, case_id: int) -> Sequence[Row[Any]]:
-    """Every place where a file of the case stands, oldest first: in a mail, or in a comment."""
+def of_cases(unit: Unit, case_ids: Collection[int]) -> Sequence[Row[Any]]:
+    """Every place where a file of these cases stands, oldest first: in a mail, or in a comment."""
     in_mail = (
         select(
             message_file.c.sha256,
@@ -91,7 +91,7 @@ def of_case(unit: Unit, case_id: int) -> Sequence[Row[Any]]:
         )
         .join(message, message.c.seq == message_file.c.message_seq)
         .join(thread, thread.c.id == message.c.thread_id)
-        .where(thread.c.case_id == case_id)
+        .where(thread.c.case_id.in_(case_ids))
     )
     in_comment = (
         select(
@@ -105,7 +105,7 @@ def of_case(unit: Unit, case_id: int) -> Sequence[Row[Any]]:
         )
         .join(comment, comment.c.id == comment_file.c.comment_id)
         .join(file, file.c.sha256 == comment_file.c.sha256)
-        .where(comment.c.case_id == case_id)
+        .where(comment.c.case_id.in_(case_ids))
     )
     both = union_all(in_mail, in_comment).subquery()
     return unit.execute(select(both).order_by(both.c.at, both.c.message, both.c.comment, both.c.name)).all()

@@ -44,7 +44,7 @@ def test_a_file_that_stands_in_many_places_is_kept_once_and_listed_with_all(data
             files.index(unit, mail.seq, found)
         for name in ("copy.pdf", "again.pdf"):
             comments.add(unit, (case_id, "agent:ann", "See this."), [new_file(name), new_file()], NOW)
-        rows = files.of_case(unit, case_id)
+        rows = files.of_cases(unit, [case_id])
         names = sorted(row.name for row in rows if bytes(row.sha256) == packed(PLAN).sha256)
         assert names == ["again.pdf", "copy.pdf", "plan.pdf", "plan.pdf", "plan.pdf"]
         assert {row.message for row in rows} == {"m1", None}

@@ -128,6 +128,15 @@ def test_a_file_of_a_comment_comes_out_as_it_went_in(office: Installation, tmp_p
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
 
+def test_a_case_has_the_files_of_what_was_merged_into_it(office: Installation, world: World, tmp_path: Path) -> None:
+    path = tmp_path / "offer.txt"
+    path.write_bytes(b"An offer.")
+    world.carl(subject="Another")
+    office.out("case", "comment", "1", "--file", str(path))
+    office.out("case", "merge", "1", "into", "2")
+    assert [one["name"] for one in office.json("file", "list", "2")] == ["plan.pdf", "offer.txt"]
+
+
 # What is no comment, what is not there, what is no hash.
 @pytest.mark.parametrize(
     ("code", "words"),
