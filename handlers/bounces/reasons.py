@@ -276,7 +276,8 @@ _WORDS: tuple[tuple[Reason, str], ...] = (
         r"rate limit|frequency limit|(?:connection|sending|message|mail|daily) (?:rate|limit)|throttl|"
         r"exceed\w* (?:the )?(?:rate|limit on|hourly|daily|maximum number)|limit exceeded|"
         r"try again (?:in|after) \d|too (?:fast|frequent)|receiving limits|"
-        r"limit for the number|too many (?:\w+ )?sessions|trop de connexions|again slower|at a rate that|exceeded the max",
+        r"limit for the number|too many (?:\w+ )?sessions|trop de connexions|again slower|"
+        r"at a rate that|exceeded the max",
     ),
     (
         Reason.POLICY,
