@@ -173,7 +173,7 @@ def _let_in(asked: Asked) -> str:
         return ""
     address = mail.author.address
     if policy.accept_from == "authenticated":
-        return f"the author {address} is aligned"
+        return f"the author {address} is proven"
     if policy.accept_from == "known_contacts":
         return f"the author {address} is a known contact" if asked.lookups.is_known_contact(address.key) else ""
     found = ((name, asked.office.desk.lists[name].find(address)) for name in _lists(asked))
@@ -190,11 +190,15 @@ def _why_not(asked: Asked) -> str:
     if mail.author is None:
         return "the mail names no single author"
     address = mail.author.address
+    if mail.authentication.aligned and not mail.aligned:
+        return (
+            f"the author {address} does not count as proven, for the mail came another way than its address has learnt"
+        )
     if not mail.aligned:
-        return f"the author {address} is not aligned: neither DMARC nor a signature of that domain vouches"
+        return f"nobody vouches for the author {address}: neither DMARC nor a signature of that domain"
     if asked.rules.policy.accept_from == "known_contacts":
-        return f"the author {address} is aligned, but not a known contact"
-    return f"the author {address} is aligned, but on none of the lists {', '.join(_lists(asked)) or '(none)'}"
+        return f"the author {address} is proven, but not a known contact"
+    return f"the author {address} is proven, but on none of the lists {', '.join(_lists(asked)) or '(none)'}"
 
 
 def by_size(asked: Asked) -> Ruling | None:

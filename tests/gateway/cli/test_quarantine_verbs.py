@@ -152,7 +152,7 @@ def test_the_story_of_a_released_mail_tells_why_it_was_held_and_who_let_it_in(in
     message_id = held(world)
     installation.out("quarantine", "release", message_id)
     told = " ".join(installation.out("message", "explain", message_id).split())
-    assert f"{HELD}: held in quarantine until it was released, because the author" in told
+    assert f"{HELD}: held in quarantine until it was released, because nobody vouches" in told
     assert "quarantine: released, because an operator let it in on" in told
     assert "0 of 1 would be otherwise" in installation.out("message", "replay", message_id)
 

@@ -253,11 +253,14 @@ def test_over_lmtp_each_recipient_has_its_own_answer(mx: Mx) -> None:
     ("content", "reason"),
     [
         # Nobody signed it; another domain did; the author is proven and a stranger; there is none.
-        (mail(), "carl@customer.example is not aligned: neither DMARC nor a signature of that domain vouches"),
-        (sign(mail(), "evil.example"), "carl@customer.example is not aligned"),
-        (sign(mail(), "customer.example"), "carl@customer.example is aligned, but not a known contact"),
+        (mail(), "nobody vouches for the author carl@customer.example: neither DMARC nor a signature of that domain"),
+        (sign(mail(), "evil.example"), "nobody vouches for the author carl@customer.example"),
+        (sign(mail(), "customer.example"), "carl@customer.example is proven, but not a known contact"),
         (mail("a@b.example, c@d.example"), "the mail names no single author"),
-        (mail("\u202e <m\u00fcller@b\u00fccher.example>"), r"the author m\xfcller@b\xfccher.example is not aligned"),
+        (
+            mail("\u202e <m\u00fcller@b\u00fccher.example>"),
+            r"nobody vouches for the author m\xfcller@b\xfccher.example",
+        ),
         # Beyond a limit of the mail itself.
         (mail(**{f"x-{n}": "y" for n in range(5000)}), "the mail is beyond a limit: 554 5.6.0"),
     ],
@@ -284,7 +287,9 @@ def test_who_does_not_take_a_mail_that_others_take_stands_in_the_log_too(
     mx.send(mail(), SUPPORT, VIP, parse("nobody@firm.example"), protocol="LMTP")
     unknown, refused, taken = (one.getMessage() for one in caplog.records if one.name == "gateway.mx")
     assert unknown == f"mail-1: for 'nobody@firm.example' refused: {R550_NO_SUCH_ADDRESS}"
-    assert refused.startswith("mail-1: for 'vip@firm.example' refused: the author carl@customer.example is not aligned")
+    assert refused.startswith(
+        "mail-1: for 'vip@firm.example' refused: nobody vouches for the author carl@customer.example"
+    )
     assert "mail mail-1 of carl@customer.example" in taken
 
 

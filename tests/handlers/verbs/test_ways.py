@@ -194,6 +194,7 @@ def test_the_way_alone_is_no_reason_to_refuse(yard: Yard):
     assert judged(yard, OWN).disposition == "accept"
     found = judged(yard, OTHER)
     assert (found.refusal, found.disposition) == (None, "quarantine")
+    assert "does not count as proven, for the mail came another way than its address has learnt" in found.reason
     stranger = sign(mail("x@stranger.example"), "stranger.example")
     refused = yard.judged(stranger, INTAKE_ADDRESS, sender="x@stranger.example").refusal
     assert refused is not None
