@@ -154,6 +154,7 @@ class Supervisor:
         return 0
 
     def _close(self) -> None:
+        signal.set_wakeup_fd(-1)
         self._alarm.close()
         self._signals.close()
         os.close(self._news)
@@ -163,10 +164,10 @@ class Supervisor:
         def note(signum: int, _frame: FrameType | None) -> None:
             self._stopping = self._stopping or signum in (signal.SIGTERM, signal.SIGINT)
             self._must_reload = self._must_reload or signum == signal.SIGHUP
-            with contextlib.suppress(BlockingIOError):
-                self._signals.send(b"!")
 
+        # The kernel's side of a handler writes: one that comes just before select would else be heard when select ends.
         self._signals.setblocking(False)
+        signal.set_wakeup_fd(self._signals.fileno(), warn_on_full_buffer=False)
         for signum in _CAUGHT:
             signal.signal(signum, note)
 
@@ -268,6 +269,7 @@ class Supervisor:
             return
         status = 1
         try:
+            signal.set_wakeup_fd(-1)
             for signum in _CAUGHT:
                 signal.signal(signum, signal.SIG_IGN if signum == signal.SIGHUP else signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _CAUGHT)

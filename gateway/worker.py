@@ -11,8 +11,8 @@ import select
 import signal
 import socket
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -81,8 +81,8 @@ class Worker:
 def serve_own(worker: Worker, doors: Doors, period_s: float) -> None:
     """Without Redis: sleep until the doorbell or the sweep's period, then take everything that is due."""
     wake_up, alarm = socket.socketpair()
-    with doors.bell() as bell, wake_up, alarm:
-        _on_stop(worker.stopping.set, alarm)
+    with doors.bell() as bell, wake_up, alarm, _woken_by_signals(alarm):
+        _on_stop(worker.stopping.set)
         while not worker.stopping.is_set():
             worker.tidy()
             while worker.sweep() and not worker.stopping.is_set():
@@ -116,7 +116,7 @@ def serve_rq(worker: Worker, connection: Redis, period_s: float) -> None:
     sweeper = threading.Thread(target=worker.sweep_for_ever, name="sweep", daemon=True)
     sweeper.start()
     while not worker.stopping.is_set():
-        _on_stop(worker.stopping.set, None)
+        _on_stop(worker.stopping.set)
         try:
             _listen(worker.stopping, connection, period_s)
         except StopRequested:
@@ -144,16 +144,22 @@ def _drain(bell: socket.socket) -> None:
         return
 
 
-def _on_stop(stop: Callable[[], None], alarm: socket.socket | None) -> None:
+def _on_stop(stop: Callable[[], None]) -> None:
     """At the first signal; a further one, also after the work has ended, changes nothing."""
-    if alarm is not None:
-        alarm.setblocking(False)
 
     def handle(_signum: int, _frame: FrameType | None) -> Any:
         stop()
-        if alarm is not None:
-            with suppress(OSError):  # closed, or full of alarms: whoever is woken by it is awake
-                alarm.send(b"!")
 
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
+
+
+@contextmanager
+def _woken_by_signals(alarm: socket.socket) -> Iterator[None]:
+    """Each signal is written here at once, also one that comes just before a select, whose handler runs after it."""
+    alarm.setblocking(False)
+    before = signal.set_wakeup_fd(alarm.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)

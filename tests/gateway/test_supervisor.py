@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long the supervisor gives the processes that a reload sends away."""
 
+import contextlib
 import logging
 import os
+import select
 import signal
+import threading
+from pathlib import Path
 
 import pytest
 
 from gateway import roles
 from gateway.config import Limits
 from gateway.listener import GRACE_S
-from gateway.supervisor import Plan, Post, Supervisor
-from tests.support.waiting import wait_until
+from gateway.supervisor import CannotReload, Plan, Post, Supervisor
+from tests.support.waiting import PATIENCE_S, wait_until
 
 
 class Reloads:
@@ -80,6 +84,45 @@ def test_a_third_reload_waits_for_the_old_processes_and_kills_nobody(supervised,
     # ... be it an old one, then the reload goes on, or the current one, which is started again.
     assert os.read(house.heard, 1) == b"r"
     assert "killed" not in "".join(said)
+
+
+class Refusing:
+    """A House that can never reload, and says when it is asked."""
+
+    def __init__(self, say):
+        self._say = say
+
+    def plan(self):
+        os.write(self._say, b"p")
+        raise CannotReload("never")
+
+    def leave(self):
+        pass
+
+
+def test_a_signal_just_before_the_supervisor_waits_is_heard_at_once():
+    """Python would call its handler after the wait. So it does where another thread takes the signal, as here."""
+    asked, say = os.pipe()
+    waits, go = os.pipe()
+
+    def take_a_signal():
+        os.read(waits, 1)
+        signal.pthread_kill(threading.get_ident(), signal.SIGHUP)
+
+    child = os.fork()
+    if not child:
+        with contextlib.suppress(BaseException):
+            threading.Thread(target=take_a_signal, daemon=True).start()
+            plan = Plan((), lambda: None, lambda: None)
+            Supervisor(Refusing(say), plan).run()
+        os._exit(0)
+    try:
+        wait_until(lambda: Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] == "S", "it to wait")
+        os.write(go, b"g")
+        assert select.select([asked], [], [], PATIENCE_S)[0]
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def test_a_mail_on_its_way_at_a_reload_may_take_as_long_as_its_content():
