@@ -30,6 +30,7 @@ from gateway.cli_rooms import Elsewhere, Rooms
 from storage import content, listing, messages
 from storage.database import Unit
 
+PROBE = "probe"  # a class of handlers/classification.py
 SHOWN_RECIPIENTS = 20  # of one report; --json has all
 
 
@@ -52,9 +53,9 @@ def message() -> None:
 @with_limit
 @click.pass_obj
 def message_list(operator: Operator, as_json: bool, limit: int | None) -> None:
-    """The newest messages, newest first; quarantined ones too."""
+    """The newest messages, newest first; quarantined ones too. The table leaves out probes of forwards."""
     with operator.store() as database, database.read() as unit:
-        rows = listing.messages(unit, rows_wanted(limit, as_json=as_json))
+        rows = listing.messages(unit, rows_wanted(limit, as_json=as_json), without="" if as_json else PROBE)
         attempts: dict[int, list[Any]] = defaultdict(list)
         for row in listing.attempts_since(unit, rows[-1].seq) if rows else ():
             attempts[row.message_seq].append(row)

@@ -16,9 +16,10 @@ from storage.schema_cases import case
 Rows = Sequence[Row[Any]]
 
 
-def messages(unit: Unit, limit: int) -> Rows:
-    """The newest messages with thread ID and case number."""
-    return list(unit.execute(_messages().order_by(message.c.seq.desc()).limit(limit)))
+def messages(unit: Unit, limit: int, without: str = "") -> Rows:
+    """The newest messages with thread ID and case number, but for those of this class."""
+    newest = _messages().order_by(message.c.seq.desc()).limit(limit)
+    return list(unit.execute(newest.where(message.c.classification != without)))
 
 
 def message_by_id(unit: Unit, message_id: str) -> Row[Any] | None:

@@ -53,6 +53,12 @@ def test_what_is_about_an_address_says_what_it_is(installation: Installation, ya
     assert "stamp: 1 field left out, because only we write such a field" in page
 
 
+def test_heartbeats_do_not_crowd_out_peoples_mail_in_the_table(installation: Installation, yard: Yard):
+    probe = yard.back(yard.send())
+    assert probe.id not in installation.out("message", "list")
+    assert [one["id"] for one in installation.json("message", "list")] == [probe.id]
+
+
 def test_what_would_have_been_done_is_not_given_as_the_reason_for_taking_the_mail(
     installation: Installation, yard: Yard
 ):
