@@ -164,6 +164,8 @@ def mailbox(text: str) -> Person:
     name, _, rest = text.rpartition("<")
     address = parse((rest.rstrip().removesuffix(">") if name or text.startswith("<") else text).strip())
     name = name.strip().strip('"')
+    if "<" in name or ">" in name:
+        raise click.UsageError("a case has one contact: NAME <ADDRESS>, or the address alone")
     if not name.isprintable() or len(name) > 100:
         raise click.UsageError("a contact's name is one line of at most 100 characters")
     return Person(name, str(address), address.key)

@@ -104,6 +104,7 @@ def test_what_names_no_case_of_ours_is_a_bad_call(desk: Installation, word: str)
         (2, ("set", "12", "--field", "product"), "no NAME=VALUE"),
         (2, ("set", "12", "--field", "product=saw"), "one of press, drill"),
         (2, ("set", "12", "--contact", "nobody"), "is not a mailbox"),
+        (2, ("set", "12", "--contact", "Eve <eve@third.example>, Bob <bob@third.example>"), "a case has one contact"),
         (2, ("assign", "12"), "to whom?"),
         (2, ("close", "12"), "--outcome sold"),
         (2, ("close", "12", "--outcome", "lost"), "this desk has: sold"),
