@@ -55,6 +55,9 @@ def agents_side(rows: Iterable[Carried], agent_id: int) -> dict[int, str]:
 
 
 def chain(side: dict[int, str], before: int) -> tuple[str, ...]:
-    """References for the message with this number: what its reader already has, the root and the nearest."""
-    ids = [text for seq, text in sorted(side.items()) if seq < before]
+    """References for the message with this number: what its reader already has, the root and the nearest.
+
+    A mail that came twice stands where it came first.
+    """
+    ids = list(dict.fromkeys(text for seq, text in sorted(side.items()) if seq < before))
     return tuple(ids if len(ids) <= MAX_REFERENCES else [ids[0], *ids[1 - MAX_REFERENCES :]])

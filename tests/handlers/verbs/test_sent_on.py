@@ -17,7 +17,7 @@ from handlers.subject import Upstream
 from storage import cases
 from storage.states import Move
 from tests.support.dkim import private_pem
-from tests.support.office import BEGINNING, CARL, SUPPORT, World, customer_address, mail
+from tests.support.office import ANN, BEGINNING, CARL, SUPPORT, World, customer_address, field, mail
 from tests.support.strangers import OF_M365, partly
 
 ORDINARY = (b"from", b"to", b"subject", b"date", b"message-id")
@@ -122,6 +122,16 @@ def test_an_agent_who_comes_later_gets_the_mail_once(world: World) -> None:
     world.presence("ann", "available")
     second = world.carl(x_casegate_thread=first.token)
     assert [one.message_seq for one in world.sent("copy")] == [first.seq, second.seq]
+
+
+def test_our_next_answer_refers_to_what_the_customer_wrote_last(world: World) -> None:
+    octets = signed(mail())
+    first = world.receive(octets)
+    last = world.carl(customer_address(first.token))
+    sent_on(world, "", octets)
+    to = field(world.sent("copy")[-1], "reply-to").strip("<>")
+    assert isinstance(world.reply(mail(str(ANN), to=to), to), str)
+    assert field(world.sent("reply")[-1], "in-reply-to") == f"<{last.message_id}>"
 
 
 def test_by_another_way_to_an_address_that_its_author_names_it_brings_the_team(world: World) -> None:
