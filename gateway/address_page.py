@@ -18,10 +18,11 @@ from gateway.units import show_size
 from handlers.admission_policy import DEFAULT
 from handlers.probes import shown, unwatched
 from storage.case_values import DEFAULT_HANDLING, Handling
-from storage.states import ProbeState
+from storage.states import ProbeState, RecipientState
 from storage.ways import Passage, confirmations_of, of_row
 
 LONGEST = 36  # of an address in the table
+WAITING = (RecipientState.QUEUED.value, RecipientState.DEFERRED.value)
 PAGE = (
     "address",
     "team",
@@ -100,13 +101,13 @@ def below(items: Sequence[Item]) -> Iterator[str]:
             yield f"{one['address']}: {one['alarm']}"
 
 
-def details(row: Any, probe: Any) -> Item:
-    """What `show` tells besides."""
+def details(row: Any, probe: Any, delivery: Any = None) -> Item:
+    """What `show` tells besides; `delivery` is how the newest probe's way out stands."""
     if row is None:
         return {"probe": None, "hosts": [], "learnt": None, "latest": None, "confirmations": []}
     way = of_row(row)
     return {
-        "probe": optional(_probe, probe),
+        "probe": optional(lambda one: _probe(one, delivery), probe),
         "hosts": [asdict(one) for one in way.hosts],
         "learnt": optional(_passage, way.learnt),
         "latest": optional(_passage, way.latest),
@@ -142,8 +143,15 @@ def print_page(one: Item, row: Any) -> None:
             print_text(f"  {asked.link}")
 
 
+def not_left(response: str) -> str:
+    """Why a probe waits in the outbox, and what to look at."""
+    return f"No host has taken it yet: {response}" if response else "It has not left yet: does casegate serve run?"
+
+
 def _probe_words(one: Any) -> str:
     """How the newest probe stands."""
+    if one["state"] == ProbeState.SENT.value and one["delivery"] in WAITING:
+        return f"The newest probe is of {one['sent_at']}. {not_left(one['response'])}"
     left = f"The newest probe left at {one['sent_at']} and"
     if one["state"] == ProbeState.SENT.value:
         return f"{left} is not back yet."
@@ -153,13 +161,15 @@ def _probe_words(one: Any) -> str:
     return f"{left} is {one['state']} since {one['ended_at']}{said}."
 
 
-def _probe(row: Any) -> Item:
+def _probe(row: Any, delivery: Any) -> Item:
     return {
         "purpose": row.purpose,
         "state": row.state,
         "sent_at": instant(row.sent_at),
         "ended_at": optional(instant, row.ended_at),
         "said": row.said,
+        "delivery": delivery.state if delivery is not None else None,
+        "response": delivery.response if delivery is not None else "",
     }
 
 

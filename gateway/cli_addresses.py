@@ -21,6 +21,7 @@ from gateway.cli_operator import TRY_LATER, NotFound, Operator
 from gateway.cli_output import Item, print_json, print_list, print_text, with_json
 from gateway.clock import SystemClock
 from gateway.config import Config
+from gateway.logs import scrub
 from gateway.reception import Reception
 from handlers import probes
 from handlers.signing import Signer
@@ -74,7 +75,9 @@ def address_show(operator: Operator, text: str, as_json: bool) -> None:
         if key not in found:
             raise NotFound(f"no routing address {text!r}: see casegate address list")
         row = ways.rows(unit).get(key)
-        one = {**found[key], **address_page.details(row, probe_rows.newest(unit, key))}
+        probe = probe_rows.newest(unit, key)
+        delivery = probe_rows.delivery(unit, probe) if probe is not None else None
+        one = {**found[key], **address_page.details(row, probe, delivery)}
     if as_json:
         print_json(one)
     else:
@@ -310,9 +313,14 @@ def _wait(database: Database, name: str, patience_s: float) -> str:
 def _not_back(database: Database, name: str, way: Way) -> int:
     with database.read() as unit:
         row = probe_rows.by_name(unit, name)
+        delivery = probe_rows.delivery(unit, row) if row is not None else None
     if row is not None and row.state == ProbeState.REFUSED.value:
         click.echo(f"casegate: the probe was refused: {row.said}", err=True)
         return NOT_VERIFIED
+    if delivery is not None and delivery.state in address_page.WAITING:
+        why = scrub(address_page.not_left(delivery.response))
+        click.echo(f"casegate: the probe is not back yet. {why}", err=True)
+        return TRY_LATER
     click.echo(f"casegate: the probe is not back yet; see casegate address show {way.address}", err=True)
     return TRY_LATER
 

@@ -93,6 +93,12 @@ def forget_old(unit: Unit, now: datetime) -> int:
     return len(rows)
 
 
+def delivery(unit: Unit, one: Row[Any]) -> Row[Any] | None:
+    """How its way out stands: the row of its one recipient."""
+    way_out = select(outbox_recipient).where(outbox_recipient.c.outbox_id == one.outbox_id)
+    return unit.execute(way_out).first()
+
+
 def newest(unit: Unit, way_key: str) -> Row[Any] | None:
     """The last probe of a way."""
     return unit.execute(select(probe).where(probe.c.way_key == way_key).order_by(probe.c.id.desc()).limit(1)).first()

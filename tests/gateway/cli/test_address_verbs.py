@@ -8,6 +8,7 @@ from sqlalchemy import update
 
 from storage import ways
 from storage.database import Database
+from storage.schema import outbox_recipient
 from storage.schema_ways import way
 from storage.states import Move
 from tests.gateway.cli.conftest import DESK, Installation
@@ -90,6 +91,15 @@ def test_a_forwarded_address_keeps_its_intake_and_waits_for_its_probe(asking: In
     one = shown(asking, "help@new.example")
     assert (one["intake"], one["probe"]["state"], one["probe"]["purpose"]) == (intake, "sent", "verify")
     assert [row["kind"] for row in asking.json("outbox", "list")] == ["probe"]
+    assert one["probe"]["delivery"] == "queued"
+    assert "It has not left yet: does casegate serve run?" in result.stderr
+    database = Database(f"sqlite:///{asking.directory}/casegate.db")
+    with database.move(Move.SETTLE) as unit:
+        unit.execute(update(outbox_recipient).values(state="deferred", response="connection refused"))
+    database.close()
+    assert "No host has taken it yet: connection refused" in " ".join(
+        asking.out("address", "show", "help@new.example").split()
+    )
     asking.out("address", "verify", "help@new.example", "--word")
     assert shown(asking, "help@new.example")["verified"]
 
@@ -224,8 +234,8 @@ def test_show_tells_a_person_the_whole_policy_and_how_the_newest_probe_stands(as
     words = " ".join(printed.split())
     assert "accept_from listed, others quarantine, lists partners, dmarc_reject quarantine, max_size 2MB" in words
     assert "forbid_attachments .exe, rate_domain 600/h" in words
-    assert "The newest probe left at" in words
-    assert "and is not back yet" in words
+    assert "The newest probe is of 2" in words
+    assert "It has not left yet" in words
 
 
 def test_a_word_for_an_address_of_the_desk_file_says_that_apply_takes_it_back(asking: Installation):
