@@ -32,6 +32,8 @@ def test_what_a_program_writes_below_goes(written: str) -> None:
         "Please send it again.\nGet nine",
         "Please help.\n\nGet new phone",
         "It is broken.\nOutlook for iOS stops when I open it",
+        "Jó napot!\n\nAz Outlook iOS alatt nem indul",
+        "Dobrý den.\n\nOdesláno z firmy, seznam dílů je přiložen",
         # "-- " with a sentence apart below it.
         "Answer: 42\n\n-- \n\nWait, I meant 43.",
         # A person who tells when they wrote, in scripts without spaces.
