@@ -33,7 +33,12 @@ _NAME, _FILE_NAME = (
     )
     for name in (b"name", b"filename")
 )
+_BLANKS_WITHIN = re.compile(rb"(?:(?!\s[A-Za-z][\w*-]{0,30}=)[^;\"])++")
+_WHOLE = -1
 _BOUNDARY = re.compile(rb'(?i)(?<![\w*-])boundary\s*+=\s*+(?:"([^"]{1,250}+)"|([^\s;"]{1,250}+))')
+_UNMARKED = re.compile(
+    rb"(?i)(?:utf-8|iso-8859-\d{1,2}|windows-125\d|gb\w{1,6}|big5)'[\w-]{0,20}'"
+)  # the star is missing
 _UNSAFE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
@@ -105,7 +110,7 @@ def _named(place: re.Pattern[bytes], value: bytes) -> str:
         bare = re.sub(rb'\\(["\\])', rb"\1", quoted)
     elif len(bare) > 1 and bare.startswith(b"'") and bare.endswith(b"'"):
         bare = bare[1:-1]
-    return bare.decode("utf-8", "surrogateescape")
+    return _extended(unquote_to_bytes(bare)) if _UNMARKED.match(bare) else bare.decode("utf-8", "surrogateescape")
 
 
 def _boundary(media_type: str, parameters: dict[str, str], value: bytes) -> bytes:
@@ -121,17 +126,27 @@ def parameters_of(value: bytes) -> dict[str, str]:
     """The parameters of a structured field, RFC 2231 continuations joined and decoded."""
     plain: dict[str, str] = {}
     pieces: dict[str, dict[int, bytes]] = {}
-    for match in _PARAMETER.finditer(value[:MAX_VALUE_OCTETS]):
+    value = value[:MAX_VALUE_OCTETS]
+    for match in _PARAMETER.finditer(value):
         name = match[1].decode("ascii", "replace").lower()
         octets = re.sub(rb"\\(.)", rb"\1", match[4], flags=re.DOTALL) if match[4] is not None else match[5]
         if match[2] or match[3]:
-            number = int(match[2][1:]) if match[2] else 0
+            if match[4] is None and (rest := _BLANKS_WITHIN.match(value, match.end())) is not None:
+                octets += rest[0].rstrip()
+            number = int(match[2][1:]) if match[2] else _WHOLE
             pieces.setdefault(name, {}).setdefault(number, unquote_to_bytes(octets) if match[3] else octets)
         else:
             plain.setdefault(name, octets.decode("utf-8", "surrogateescape"))
     for name, numbered in pieces.items():
-        plain[name] = _extended(b"".join(numbered[number] for number in sorted(numbered)))
+        plain[name] = _joined(numbered, plain.get(name, ""))
     return plain
+
+
+def _joined(numbered: dict[int, bytes], plain: str) -> str:
+    """RFC 2231 §3: the whole one, else the pieces; where there is no first piece, or nothing in them, the plain one."""
+    whole = numbered.get(_WHOLE, b"") or b"".join(numbered[number] for number in sorted(numbered))
+    is_usable = whole and (not plain or _WHOLE in numbered or 0 in numbered)
+    return _extended(whole) if is_usable else plain
 
 
 def safe_name(text: str) -> str:

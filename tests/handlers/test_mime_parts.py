@@ -213,6 +213,14 @@ NAMES = [
     (b'Content-Type: a/b; x="; name=a.pdf"', ""),
     # the form of RFC 2231 goes before
     (b"Content-Disposition: attachment; filename=\"a.txt\"; filename*=UTF-8''%C3%BC.txt", "ü.txt"),
+    # and is read as it was meant: with blanks, without its star; the plain one where it has nothing
+    (b"Content-Disposition: attachment; filename*=UTF-8''my file%C3%BC.txt; size=3", "my fileü.txt"),
+    (b"Content-Disposition: attachment; filename=UTF-8''%C3%BC.txt", "ü.txt"),
+    (b"Content-Disposition: attachment; filename=it's.txt", "it's.txt"),
+    (b'Content-Disposition: attachment; filename="a.txt"; filename*=', "a.txt"),
+    (b'Content-Disposition: attachment; filename="a.txt"; filename*1=b', "a.txt"),
+    (b"Content-Disposition: attachment; filename*1=b.txt; filename*=utf-8''%C3%BC.txt", "ü.txt"),
+    (b"Content-Disposition: attachment; filename*2=c; filename*0=a; filename*1=b", "abc"),
     # devices of Windows
     ("Content-Type: a/b; name=COM¹.txt".encode(), "_COM¹.txt"),
 ]
