@@ -209,3 +209,28 @@ def test_a_message_id_that_many_use_names_five_threads_at_most_ones_own_first(da
         found = pointing.candidates(unit, [Pointer(key=X)], author())
     assert len(found) == 5
     assert found[0].thread_id == mine
+
+
+@pytest.mark.parametrize(
+    ("owner", "side", "is_strangers"),
+    [
+        # Made in the customer's domain, and used by somebody who has nothing to do with it.
+        ("mal@evil.example", "customer.example", True),
+        ("mal@notcustomer.example", "customer.example", True),
+        # Of the same house: whoever answers it answers them.
+        ("dora@customer.example", "customer.example", False),
+        ("dora@mail.customer.example", "customer.example", False),
+        ("dora@customer.example", "mail.customer.example", False),
+        # Nobody knows in whose domain it was made.
+        ("mal@evil.example", "", False),
+    ],
+)
+def test_an_id_is_of_those_in_whose_domain_it_was_made(
+    database: Database, owner: str, side: str, is_strangers: bool
+) -> None:
+    used = accepted(database, "used", who=author(owner), own_key=X)
+    with database.read() as unit:
+        (found,) = pointing.candidates(unit, [Pointer(key=X, side=side)], author("eve@customer.example"))
+        shown = pointing.candidates(unit, [Pointer(key=X, side=side), Pointer(thread_token="TOKEN-used")], author())
+    assert (found.thread_id, found.is_strangers) == (used.thread_id, is_strangers)
+    assert not any(one.is_strangers for one in shown)  # the thread's ID leads there as well
