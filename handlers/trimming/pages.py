@@ -37,6 +37,7 @@ _BREAKS = frozenset(
         *("blockquote", "pre", "section", "article", "header", "footer", "body", "center", "address"),
     }
 )
+_CELLS = frozenset({"td", "th"})
 _HOLDERS = frozenset({"blockquote", "pre", "div", "p", "span", "table", "td", "section"})
 _APART = frozenset({"p", "blockquote", "pre", "table", "h1", "h2", "h3"})  # shown with space around them
 
@@ -151,6 +152,8 @@ def _take(seen: _Page, tag: re.Match[str]) -> None:
         seen.end_line()
         if name in _APART:
             seen.space()
+    elif name in _CELLS:
+        seen.words.append(" ")
     if tag["close"]:
         seen.closing(name)
     else:

@@ -10,6 +10,7 @@ import pytest
 from handlers import identity
 from handlers.headers import scan
 from handlers.mime_parts import parts
+from handlers.quotes import new_text_of_html
 from handlers.reading import read
 from handlers.showing import show
 
@@ -251,6 +252,7 @@ def test_halves_of_characters_are_put_together() -> None:
 def test_cells_of_a_table_stay_apart() -> None:
     page = b"<table><tr><td>Price</td><td>5</td></tr><tr><th>Sum</th><th>9</th></tr></table>"
     assert read(typed(page, b"text/html")).text.split() == ["Price", "5", "Sum", "9"]
+    assert new_text_of_html(page.decode()).split() == ["Price", "5", "Sum", "9"]
 
 
 def test_richtext_has_line_ends() -> None:
