@@ -69,11 +69,15 @@ def check(subject: Subject, book: Book) -> DnsblResult:
 
 def explained(zone: str) -> tuple[str, str]:
     """What is made of a dead list, and why, for the trace and the log."""
-    return "ignored", f"the DNS blocklist {zone} answers for everybody, so it is dead: take it out of policy.dnsbl"
+    what = f"the DNS blocklist {zone} answers for everybody and counts for nothing"
+    return (
+        "ignored",
+        f"{what}: it is dead, or refuses your resolver; take it out of policy.dnsbl, or ask by one of your own",
+    )
 
 
 def _is_dead(answer: Answer, test: Answer) -> bool:
-    """It lists what is never listed, or answers with the address of a web site."""
+    """It lists what is never listed (so does who may not ask hear), or answers with the address of a web site."""
     return any(code in _LISTED for code in _codes(test)) or any(code not in _LISTED for code in _codes(answer))
 
 

@@ -76,6 +76,10 @@ def test_a_list_that_lists_everybody_counts_for_nothing(peer: str, labels: str, 
     zone = {f"{labels}.bl.example": "127.0.0.2", f"{test}.bl.example": "127.0.0.2"}
     assert checked(peer, zone) == DnsblResult(dead=("bl.example",))
     assert checked(peer, zone | {f"{test}.bl.example": Found.TEMPORARY}) == DnsblResult()
+    # A large list says so to those who may not ask, whatever they ask.
+    refused = {f"{one}.bl.example": "127.255.255.254" for one in (labels, test)}
+    assert checked(peer, refused) == DnsblResult(dead=("bl.example",))
+    assert "refuses your resolver" in dnsbl.explained("bl.example")[1]
     # Another list beside it still counts.
     both = checked(peer, zone | {f"{labels}.good.example": "127.0.0.9"}, "bl.example", "good.example")
     assert [one.zone for one in both.listed] == ["good.example"]
