@@ -37,7 +37,7 @@ def case_comment(operator: Operator, /, number: int, login: str | None, as_json:
     fault = commenting.fault(wish)
     if fault:
         raise click.UsageError(fault)
-    work(operator, number, login, as_json, lambda unit, _, row, by: commenting.comment(unit, row, wish, by))
+    work(operator, number, login, as_json, lambda unit, desk, row, by: commenting.comment(unit, desk, row, wish, by))
 
 
 @click.group(name="file")

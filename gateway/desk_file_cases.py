@@ -36,6 +36,8 @@ from gateway.desk_file_case_values import (
 )
 from gateway.desk_file_values import Login, Mailbox, Name, Text, Word
 from storage.case_values import (
+    HAPPENINGS,
+    MEMBER,
     MISSED,
     NOUNS,
     PRIORITIES,
@@ -51,6 +53,8 @@ from storage.case_values import (
 )
 from storage.cases import FALLBACK_QUEUE
 from storage.desk_values import Desk
+
+_BECOMES_NOTHING = frozenset(HAPPENINGS) - {MEMBER, WATCHED}
 
 
 class Row(BaseModel):
@@ -256,6 +260,8 @@ def _references_of_views(desk: Desk) -> Iterator[tuple[Place, str, str, set[str]
             yield ("tell", index, "becomes"), telling.becomes, telling.field, wanted
         if telling.field == WATCHED and telling.becomes:
             yield ("tell", index, "becomes"), telling.becomes, "team", teams
+        if telling.field == MEMBER and telling.becomes:
+            yield ("tell", index, "becomes"), telling.becomes, "role", {one.name for one in desk.sections.roles}
 
 
 def taken_words(desk: Desk) -> Iterator[tuple[Place, str]]:
@@ -275,6 +281,8 @@ def faults(desk: Desk) -> Iterator[tuple[Place, str, str]]:
         if telling.field == "missed" and telling.becomes not in ("", *MISSED):
             expected = f"the target that is missed: {' or '.join(MISSED)}"
             yield ("tell", index, "becomes"), show_found(telling.becomes), expected
+        if telling.field in _BECOMES_NOTHING and telling.becomes:
+            yield ("tell", index, "becomes"), show_found(telling.becomes), f'nothing beside field = "{telling.field}"'
 
 
 def _faults_of_fields(desk: Desk) -> Iterator[tuple[Place, str, str]]:

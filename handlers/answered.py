@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an agent's reply changes in its case, in the unit of work that promises to send it."""
 
-from handlers import changing
+from handlers import changing, telling
 from handlers.acting import By, casegate
 from storage import cases, contacts, threads
 from storage.address import key_of
@@ -28,6 +28,7 @@ def _tell_case(unit: Unit, desk: Snapshot, reply: Submission) -> None:
     case = cases.lock(unit, where.case_id)
     if case is None:
         return
+    telling.happened(unit, desk, case, ("reply", "", reply.agent_login), By(actor, now))
     if case.contact_id is None and key_of(case.contact_address) in known:  # an agent answered whom nobody vouched for
         cases.write(unit, case.id, {"contact_id": known[key_of(case.contact_address)]})
     if case.owner_id is None:

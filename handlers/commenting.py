@@ -7,6 +7,7 @@ Enters: a text, files, a case under lock. Leaves: the comment, and a line of the
 from dataclasses import dataclass
 from typing import Any
 
+from handlers import telling
 from handlers.acting import By
 from handlers.case_edits import Refusal
 from handlers.mime_fields import safe_name
@@ -16,6 +17,7 @@ from storage import cases, comments
 from storage.cases import Event
 from storage.content import packed
 from storage.database import Unit
+from storage.desk import Snapshot
 from storage.files import NewFile
 
 MOST_TEXT_CHARACTERS = 100_000
@@ -47,12 +49,13 @@ def fault(wish: Comment) -> str:
     return ""
 
 
-def comment(unit: Unit, case: Any, wish: Comment, by: By) -> Refusal | None:
-    """Write it down."""
+def comment(unit: Unit, desk: Snapshot, case: Any, wish: Comment, by: By) -> Refusal | None:
+    """Write it down, and tell that there is one: the words stay in the case."""
     refusal = fault(wish)
     if refusal:
         return Refusal(refusal)
     comment_id = comments.add(unit, (case.id, by.actor, scrub(wish.text).strip()), wish.files, by.now)
     told: dict[str, object] = {"comment": comment_id, "files": [one.name for one in wish.files]}
     cases.add_event(unit, case.id, Event(by.actor, "comment", told), by.now)
+    telling.happened(unit, desk, case, ("comment", "", f"no. {comment_id}"), by)
     return None

@@ -69,7 +69,7 @@ def tell(unit: Unit, case: Any, found: PassedOn) -> None:
     cases.add_event(unit, case.id, Event(by.actor, "forwarded", told | {"date": found.forward.date}), by.now)
     words = found.forward.note[: commenting.MOST_TEXT_CHARACTERS]
     if words.strip():
-        commenting.comment(unit, case, commenting.Comment(words), by)
+        commenting.comment(unit, found.work.office.desk, case, commenting.Comment(words), by)
 
 
 def _agent(work: Work) -> str | None:

@@ -25,8 +25,9 @@ from handlers import (
     repeated,
     reported,
     several,
+    telling,
 )
-from handlers.acting import casegate
+from handlers.acting import By, casegate
 from handlers.office import Office
 from handlers.opening import open_case
 from handlers.work import Work
@@ -199,6 +200,9 @@ def _note_arrival(unit: Unit, case: Any, work: Work, *, is_new: bool) -> Any:
     actor = f"contact:{row.author_address}" if row.author_address else "contact:unknown"
     told = {"message": row.id, "class": row.classification, "proof": row.proof}
     cases.add_event(unit, case.id, Event(actor, "message", told), work.now)
+    if persons.may_be_a_persons(work):
+        what = ("message", "", row.author_address or "unknown")
+        telling.happened(unit, work.office.desk, case, what, By(actor, work.now))
     if is_new or not persons.customer_wrote(work) or case.status_kind in ("new", "open"):
         return case
     return changing.change(unit, work.office.desk, case, {"status": "open"}, casegate(work.now))

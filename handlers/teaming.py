@@ -7,9 +7,11 @@ Refusal before anything is written.
 
 from typing import Any
 
+from handlers import telling
 from handlers.acting import By
 from handlers.case_edits import Refusal
 from storage import cases, members
+from storage.case_values import MEMBER
 from storage.cases import Event
 from storage.database import Unit
 from storage.desk import AgentRow, Snapshot
@@ -24,7 +26,7 @@ def add(unit: Unit, desk: Snapshot, case: Any, member: tuple[str, str], by: By) 
     known = [one.name for one in desk.sections.roles]
     if role not in known:
         return Refusal(f"no role {role!r}; this desk has: {', '.join(known) or 'none'}")
-    _put(unit, case, agent, role, by)
+    _put(unit, desk, case, (agent, role), by)
     return None
 
 
@@ -37,7 +39,7 @@ def add_team(unit: Unit, desk: Snapshot, case: Any, name: str, by: By) -> Refusa
     for member in found.members:
         login, _, role = member.partition(":")
         if login in desk.agents:
-            _put(unit, case, desk.agents[login], role, by)
+            _put(unit, desk, case, (desk.agents[login], role), by)
     return None
 
 
@@ -58,11 +60,13 @@ def may_write(desk: Snapshot, agent: AgentRow, team_id: int, role: str | None) -
     return team_id in desk.teams and any(one.name == role and one.access == "write" for one in desk.sections.roles)
 
 
-def _put(unit: Unit, case: Any, agent: AgentRow, role: str, by: By) -> None:
+def _put(unit: Unit, desk: Snapshot, case: Any, member: tuple[AgentRow, str], by: By) -> None:
+    agent, role = member
     before = members.roles(unit, case.id).get(agent.id)
     if before != role:
         members.put(unit, case.id, agent.id, role)
         _tell(unit, case, (agent.value.login, before, role), by)
+        telling.happened(unit, desk, case, (MEMBER, role, f"{agent.value.login} as {role}"), by)
 
 
 def _tell(unit: Unit, case: Any, change: tuple[str, str | None, str | None], by: By) -> None:

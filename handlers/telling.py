@@ -11,7 +11,7 @@ from typing import Any
 
 from handlers.acting import By
 from storage import members
-from storage.case_values import TELLING_FIELDS, WATCHED, Telling
+from storage.case_values import HAPPENINGS, TELLING_FIELDS, WATCHED, Telling
 from storage.database import Unit
 from storage.desk import Snapshot
 
@@ -30,8 +30,14 @@ def begun(unit: Unit, desk: Snapshot, case: Any, by: By) -> None:
 
 def watched(unit: Unit, desk: Snapshot, case: Any, team: str, by: By) -> None:
     """The same of a case that this team begins to watch."""
-    change: Change = {"field": WATCHED, "before": "", "after": team}
-    _note(unit, desk, case, lambda one: change if one.field == WATCHED and one.becomes in ("", team) else None, by)
+    happened(unit, desk, case, (WATCHED, team, team), by)
+
+
+def happened(unit: Unit, desk: Snapshot, case: Any, what: tuple[str, str, str], by: By) -> None:
+    """The same of what is no value of the case: (field, what a rule may say that it becomes, what is told)."""
+    field, becomes, shown = what
+    change: Change = {"field": field, "before": "", "after": shown}
+    _note(unit, desk, case, lambda one: change if one.field == field and one.becomes in ("", becomes) else None, by)
 
 
 def _note(unit: Unit, desk: Snapshot, case: Any, news: Callable[[Telling], Change | None], by: By) -> None:
@@ -83,7 +89,7 @@ def _value(desk: Snapshot, case: Any, field: str) -> str:
     if field == "team":
         team = desk.teams.get(case.team_id)
         return team.value.name if team is not None else ""
-    if field == WATCHED:
+    if field in HAPPENINGS:
         return ""  # told where it happens
     if field in TELLING_FIELDS:
         return str(getattr(case, field) or "")

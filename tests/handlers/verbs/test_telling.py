@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from handlers import ageing, changing, teaming, telling_mail
+from handlers import ageing, changing, commenting, teaming, telling_mail
 from handlers.acting import By, casegate
 from storage import cases, members
 from storage.address import Address
@@ -194,6 +194,49 @@ def test_a_team_that_begins_to_watch_is_told_once(office: World, becomes: str, w
     office.carl(*both, subject="Re: Printer on fire", in_reply_to=f"<{first.message_id}>")
     change(office, 1, priority="low")
     assert told(office) == []
+
+
+# The rule, who is told when Bob is made a helper, and then when he is one already.
+@pytest.mark.parametrize(
+    ("rule", "whom"),
+    [
+        (Telling("member", roles=("helper",)), [BOB]),  # whoever is added has a mail to answer
+        (Telling("member", "helper", roles=("helper",)), [BOB]),
+        (Telling("member", "manager", roles=("helper",)), []),
+        (Telling("member", agents=("ann",)), [ANN]),
+    ],
+)
+def test_who_is_added_to_a_case_team_is_told_by_rule(office: World, rule: Telling, whom: list[Address]) -> None:
+    office.apply(replace(DESK, sections=with_rules(rule)))
+    office.carl(subject="Printer on fire")
+    for expected in (whom, []):
+        assert member(office, 1, "bob", "helper") is None
+        notices = told(office)
+        assert [one.to for one in notices] == [[str(one)] for one in expected]
+        assert all("Case FS-1: member bob as helper" in field(one, "from") for one in notices)
+
+
+def test_mail_replies_and_comments_are_told_by_rule_without_a_word_of_them(office: World) -> None:
+    rules = [Telling(name, agents=("bob", "ann")) for name in ("message", "reply", "comment")]
+    office.apply(replace(DESK, sections=with_rules(*rules)))
+
+    def news() -> list[tuple[str, str]]:
+        notices = told(office)
+        assert not any(b"xylophone" in one.octets for one in notices)
+        return sorted((one.to[0], field(one, "from").partition("FS-1: ")[2].partition('"')[0]) for one in notices)
+
+    first = office.carl(body="My xylophone")
+    assert news() == [(str(ANN), f"message {CARL}"), (str(BOB), f"message {CARL}")]
+    back = field(office.sent("copy")[-1], "reply-to")
+    assert isinstance(office.reply(mail("Ann <ann.doe@private.example>", "A xylophone?", to=back), back), str)
+    assert news() == [(str(BOB), "reply ann")]  # nobody is told of what they did themselves
+    with office.database.move(Move.EDIT) as unit:
+        case, by = cases.lock_number(unit, 1), By("agent:bob", office.now)
+        assert commenting.comment(unit, office.office.desk, case, commenting.Comment("No xylophone"), by) is None
+    assert news() == [(str(ANN), "comment no. 1")]
+    absent = {"auto_submitted": "auto-replied", "in_reply_to": f"<{first.message_id}>"}
+    office.carl(subject="Out of office", **absent)
+    assert news() == []  # a machine's
 
 
 def test_that_a_late_case_has_its_time_anew_is_told_nobody(office: World) -> None:
