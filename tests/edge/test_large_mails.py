@@ -10,7 +10,6 @@ import contextlib
 import os
 import shutil
 import threading
-import time
 from base64 import encodebytes
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,15 +29,14 @@ PATIENCE_S = 360
 CARL = "carl@customer.example"
 SUPPORT = "support@firm.example"
 ANN = "ann.doe@private.example"
-MAILS = int(os.environ.get("CASEGATE_LARGE_MAILS", "20"))
-REPLIES, BESIDE, SMALL_MAILS = 10, 10, 100
+MAILS = int(os.environ.get("CASEGATE_LARGE_MAILS", "12"))
+REPLIES, BESIDE, SMALL_MAILS = 4, 6, 40
 
 MOST_OF_ALL = 1000 * MB
 MOST_BESIDES = 100 * MB  # what processes grow by at their first large mail: 10 to 15 MB each
 MOST_FOR_ONE = 4 * MB  # two chunks, their packed form, the digests, and what malloc makes of them
 MOST_OF_RELAY = 400 * MB  # 85 MB, and one draft at a time, seven times over
 MOST_AFTERWARDS = 200 * MB
-PROMISED_S = 1.0
 
 # Half a MB that does not compress, again and again: a chunk of the store cannot see that it comes again.
 BLOCK = encodebytes(Random(0).randbytes(350_000)).replace(b"\n", b"\r\n")
@@ -105,12 +103,9 @@ def from_carl(house: Installation, number: int) -> int:
         return send_large(client, CARL, SUPPORT, number)
 
 
-def small_mail_s(house: Installation, number: int) -> float:
-    """Seconds from connect to 250."""
-    began = time.monotonic()
+def small_mail(house: Installation, number: int) -> None:
     with house.mx() as client:
         assert client.send_mail(CARL, [SUPPORT], SMALL.format(author=CARL, number=number).encode()).code == 250
-    return time.monotonic() - began
 
 
 def at_once(work: Callable[[int], int], count: int) -> list[int]:
@@ -144,17 +139,23 @@ def test_many_mails_of_25_mb_at_once_are_all_taken_in_less_than_a_gb(house: Inst
 
 
 def test_small_mail_does_not_wait_for_large_mail(house: Installation) -> None:
-    """The second slowest of a hundred: one may meet a pause of the machine."""
-    over, numbers = threading.Event(), count()
+    """While a small mail is on its way hardly a large one ends; would it wait for one, one had to."""
+    over, numbers, ended = threading.Event(), count(), []
 
     def keep_sending(_: int) -> None:
         while not over.is_set():
             assert from_carl(house, next(numbers)) == 250
+            ended.append(True)
+
+    def ends_meanwhile(number: int) -> bool:
+        before = len(ended)
+        small_mail(house, number)
+        return len(ended) > before
 
     with ThreadPoolExecutor(BESIDE) as senders:
         large = [senders.submit(keep_sending, one) for one in range(BESIDE)]
-        took = sorted(small_mail_s(house, number) for number in range(SMALL_MAILS))
+        waited = sum(ends_meanwhile(number) for number in range(SMALL_MAILS))
         over.set()
     for one in large:
         one.result()
-    assert took[-2] < PROMISED_S
+    assert waited < SMALL_MAILS / 2

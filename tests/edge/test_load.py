@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Good mail gets through one MX process while a crowd of strangers does its worst, and soon.
 
-The bound is the promise of the edge: 99 of 100 mails have their 250 within a second of connecting. The same mails are
-timed without the crowd first. Alone they take 50 ms, so that the second is what counts; only where even a quiet mail
-takes more than a tenth of it, because other programs have the machine, does the bound grow with what it takes.
+The bound is the promise of the edge: 99 of 100 mails have their 250 within a second of connecting, by a clock that does
+not see the machine stall (tests/support/loop.py). The same mails are timed without the crowd first. Alone they take
+50 ms, so that the second is what counts; only where even a quiet mail takes more than a tenth of it, because other
+programs have the machine, does the bound grow with what it takes.
 """
 
 import asyncio
 import contextlib
 import random
 import resource
-import time
 
 import pytest
 
 from tests.support.dns import DnsZone
 from tests.support.installation import Installation
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -109,14 +110,15 @@ async def guess(port):
 
 async def mail(port, number):
     """Seconds from connect to 250."""
-    begin = time.monotonic()
+    clock = asyncio.get_running_loop().time
+    begin = clock()
     async with Stranger(port) as client:
         assert (await client.response()).startswith(b"220")
         for line in OPENING:
             assert (await client.say(line))[:1] in b"23"
         answer = await client.say(CONTENT % (number, number))
         assert answer.startswith(b"250"), answer
-        return time.monotonic() - begin
+        return clock() - begin
 
 
 async def greeted(port):
@@ -135,7 +137,7 @@ async def slowest_but_one_in_a_hundred(port, numbers):
 async def under_attack(port, crowd):
     quiet_s = await slowest_but_one_in_a_hundred(port, range(50))
     strangers = [asyncio.ensure_future(one) for one in crowd]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         await greeted(port)
     attacked_s = await slowest_but_one_in_a_hundred(port, range(1000, 1000 + MAILS))
     for stranger in strangers:
