@@ -24,6 +24,10 @@ VIEWS = (
 @pytest.fixture
 def four_cases(world: World) -> World:
     """1: Carl's, Ann's, urgent; 2: Vera's, sales, Bob's; 3: Carl's, solved; 4: nobody's, in the queue, overdue."""
+    return with_four_cases(world)
+
+
+def with_four_cases(world: World) -> World:
     vera = replace(DESK.contacts[0], account="Known Ltd")
     carl = Contact("Carl Customer", (parse(CARL),))
     world.apply(
@@ -209,6 +213,10 @@ def test_a_list_names_the_year_of_what_is_long_ago(installation, four_cases: Wor
 @pytest.fixture
 def watched_cases(four_cases: World) -> World:
     """5: Carl's, to both teams, which sales watches; 6: the same from sales' side; 7: sales' alone."""
+    return with_watched_cases(four_cases)
+
+
+def with_watched_cases(four_cases: World) -> World:
     both = ("support@firm.example", "sales@firm.example")
     four_cases.carl(*both, subject="Five")
     four_cases.carl(*both[::-1], subject="Six")
@@ -231,6 +239,18 @@ WATCHED = [
 @pytest.mark.parametrize(("words", "numbers"), WATCHED)
 def test_a_team_finds_the_cases_that_it_watches(installation, watched_cases: World, words, numbers):
     assert [one["number"] for one in installation.json("case", "list", *words)] == numbers
+
+
+@pytest.mark.postgres
+def test_postgresql_lists_the_same(installation, postgres_store: str):
+    with installation.file.open("a") as configuration:
+        configuration.write(f'[database]\nurl = "{postgres_store}"\n')
+    world = World(postgres_store)
+    for fill, asked in ((with_four_cases, ASKED), (with_watched_cases, WATCHED)):
+        fill(world)
+        found = [[one["number"] for one in installation.json("case", "list", *words)] for words, _ in asked]
+        assert found == [numbers for _, numbers in asked]
+    world.close()
 
 
 def test_a_list_and_a_page_tell_what_is_only_watched(installation, watched_cases: World):
