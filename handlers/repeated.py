@@ -17,7 +17,6 @@ from storage import cases, repeated
 from storage.address import key_of
 from storage.cases import Event
 from storage.database import Unit
-from storage.threads import Proof
 
 
 def is_told(unit: Unit, case: Any, work: Work) -> bool:
@@ -34,8 +33,6 @@ def is_told(unit: Unit, case: Any, work: Work) -> bool:
 def _of(unit: Unit, work: Work) -> str | None:
     """The message that it is once more."""
     row, head = work.row, work.mail.head
-    if row.proof != Proof.PROVEN.value:
-        return None
     found = authentication(json.loads(row.authentication))
     covered = coverage.written(head, found)
     if covered is None:

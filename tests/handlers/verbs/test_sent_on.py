@@ -143,6 +143,28 @@ def test_by_another_way_to_an_address_that_its_author_names_it_brings_the_team(w
     assert world.case(1).events[-1][1] == "repeated"
 
 
+def test_an_address_that_only_held_the_mail_has_not_had_it(world: World) -> None:
+    octets = signed(mail(to="support@firm.example, held@firm.example"))
+    world.receive(octets, str(SUPPORT), "held@firm.example")
+    to = field(world.sent("copy")[-1], "reply-to").strip("<>")
+    world.reply(mail(str(ANN), to=to), to)  # from now on the author is known there
+    world.receive(octets, "held@firm.example")
+    assert [one[2]["team"] for one in world.case(1).events if one[1] == "watched"] == ["sales"]
+
+
+def test_a_likely_mail_that_is_sent_again_changes_nothing_either(world: World) -> None:
+    """By the dedicated forwarder, to which anybody can write."""
+    world.carl()
+    to = field(world.sent("copy")[-1], "reply-to").strip("<>")
+    world.reply(mail(str(ANN), to=to), to)
+    ours = field(world.sent("reply")[-1], "message-id")
+    octets = partly(mail(in_reply_to=ours), "customer.example", OF_M365)
+    world.vouched = True
+    assert (world.receive(octets).proof, world.case(1).status) == ("likely", "open")
+    solve(world, 1)
+    assert (sent_on(world, "", octets).case.number, world.case(1).status) == (1, "solved")
+
+
 # Each changes what is shown, or how the text is read, and the signature still verifies.
 @pytest.mark.parametrize(
     "above",
