@@ -157,3 +157,12 @@ def test_on_postgresql_the_row_is_the_same(postgres_url: str) -> None:
         assert by_forwarder(world, first).proof == "likely"
     finally:
         world.close()
+
+
+def test_another_address_of_the_contact_is_never_likely(world: World) -> None:
+    """Only proof lets it in: the forger of an address that takes no part has no answer of that address to fear."""
+    world.apply(replace(DESK, contacts=(Contact("Carl", (parse(CARL), parse("carl@home.example"))),)))
+    first = opened(world)
+    octets = mail("Carl <carl@home.example>", in_reply_to=field(world.sent("reply")[-1], "message-id"))
+    found = world.receive(octets, customer_address(first.token), sender="carl@home.example")
+    assert (found.case.number, found.proof, world.participants(first.token)) == (2, "unproven", {CARL})
