@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from handlers.ports import Answer, Found
 from handlers.probes import HEARTBEAT, Terms
 from storage import addresses, desk, ways
 from storage.address import parse
 from storage.desk_values import Contact, Policy, RoutingAddress
-from storage.response import R451_DNS, R451_TRY_LATER, R550_NO_SUCH_ADDRESS
+from storage.response import R451_DNS, R451_TRY_LATER, R550_DMARC, R550_NO_SUCH_ADDRESS
 from storage.states import Move
 from storage.ways import Way
 from tests.support.forwarding import GOOGLE, INTAKE_ADDRESS, KEY, MICROSOFT, NOBODY, OTHER, OWN, Yard, forwarded_desk
@@ -199,6 +200,20 @@ def test_the_way_alone_is_no_reason_to_refuse(yard: Yard):
     refused = yard.judged(stranger, INTAKE_ADDRESS, sender="x@stranger.example").refusal
     assert refused is not None
     assert refused.code == 550
+
+
+@pytest.mark.parametrize("peer", [GOOGLE, OTHER])
+def test_what_forwarding_breaks_is_kept_and_not_refused(yard: Yard, peer: str):
+    """The refusal would go to whoever is named; the forwarder has taken the mail."""
+    strict = replace(forwarded_desk().addresses[0], policy=Policy(no_author="reject"))
+    yard.apply(replace(forwarded_desk(), addresses=(strict, *forwarded_desk().addresses[1:])))
+    yard.verified(GOOGLE)
+    yard.txt["_dmarc.customer.example"] = Answer(Found.YES, (b"v=DMARC1; p=reject",))
+    yard.peer(peer)
+    for octets in (mail(), mail("Carl and Dora")):
+        found = yard.judged(octets, INTAKE_ADDRESS)
+        assert (found.refusal, found.disposition) == (None, "quarantine")
+    assert yard.judged(mail(), "sales@firm.example").refusal == R550_DMARC
 
 
 def test_an_operators_word_is_enough_and_binds_nothing(yard: Yard):
