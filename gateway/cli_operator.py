@@ -18,6 +18,7 @@ from gateway import config, opening
 from gateway.config import Config
 from gateway.config_errors import ConfigError
 from gateway.listening import CannotListen
+from gateway.logs import scrub
 from storage.address import BadAddress
 from storage.content import ContentMissing
 from storage.database import Database, DatabaseUnavailable
@@ -88,7 +89,7 @@ def words_of(error: Exception) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return scrub(" ".join(text.split()))  # it may hold the words of a mail
 
 
 def _place(error: Exception) -> str:

@@ -54,7 +54,8 @@ def session_show(operator: Operator, session_id: str, as_json: bool) -> None:
     else:
         print_fields(item, tuple(name for name in item if name != "refused"))
         for one in json.loads(row.refused):
-            print_text(f"{one['id']}: {one['command']} answered {one['response']}")
+            because = f", because {one['because']}" if one.get("because") else ""
+            print_text(f"{one['id']}: {one['command']} answered {one['response']}{because}")
 
 
 VERBS = (session,)

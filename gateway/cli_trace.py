@@ -161,9 +161,11 @@ def _required(unit: Unit, message_id: str) -> Any:
     session = sessions.by_id(unit, session_id) if message_id.isascii() else None
     refused = [one for one in json.loads(session.refused) if one["id"] == message_id] if session is not None else []
     if refused:
+        because = refused[-1].get("because", "")
+        why = f", because {because}" if because else ""
         raise NotFound(
-            f"message {message_id!r} was refused and is not stored: {refused[-1]['response']}; "
-            f"see casegate session show {session_id}, and the log, whose lines with this id say why"
+            f"message {message_id!r} was refused and is not stored: {refused[-1]['response']}{why}; "
+            f"see casegate session show {session_id}, and the log, whose lines with this id say the same"
         )
     raise NotFound(f"no message {message_id!r}: see casegate message list; the log tells of what was refused")
 

@@ -72,7 +72,7 @@ class MxReceiver:
         if ruling is None:
             return R250_RECIPIENT_OK
         _log_refused(envelope.id, str(recipient), ruling.because, ruling.response)
-        return ruling.response
+        return ruling.response.given(ruling.because)
 
     async def begin(self, session: Session, envelope: Envelope) -> Intake | Response:
         return _Taking(self, session, envelope, await self.office())
@@ -156,7 +156,8 @@ class _Taking:
         _log_refusals(mail, found)
         if mail.refusal is not None:
             await self.abandon()
-            return self._answers(found, mail, mail.refusal)
+            reasons = dict.fromkeys(one.reason for one in mail.refused)
+            return self._answers(found, mail, mail.refusal.given("; ".join(reasons)))
         response = await self._mx.accept(mail, self._office, await self._content())
         return self._answers(found, mail, response)
 
@@ -187,7 +188,7 @@ class _Taking:
         """One for each recipient: over SMTP the same, over LMTP (RFC 2033 §4.2) also why this one is left out."""
         if self._session.protocol != "LMTP":
             return (response,) * len(found)
-        said = {one.recipient: one.response for one in mail.refused}
+        said = {one.recipient: (one.response or response).given(one.reason) for one in mail.refused}
         return tuple(one if isinstance(one, Response) else said.get(str(one.address), response) for one in found)
 
 

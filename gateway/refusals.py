@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 MOST_LINES = 100
 ARGUMENT_LENGTH = 200
+BECAUSE_LENGTH = 500
 
 _WORD = re.compile(r"[A-Z]{1,12}")
 
@@ -52,7 +53,8 @@ class Refusals:
 
     def note(self, name: str, peer: str, response: Response, recipient: str = "") -> Refusal:
         """The command in hand is refused under this id."""
-        refusal = Refusal(name, self.command(recipient), str(response))
+        because = response.because[:BECAUSE_LENGTH]
+        refusal = Refusal(name, self.command(recipient), str(response), because)
         if self.is_news(refusal):
             log.info("%s %s: %s answered %s", name, peer, refusal.command, refusal.response)
         return refusal

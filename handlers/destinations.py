@@ -47,13 +47,16 @@ class Destination:
     is_in_use: bool = True
 
 
+_NOT_VERIFIED = "the address is not verified yet: casegate address verify"
+
+
 def destination(office: Office, recipient: Address, now: datetime) -> Destination | Response:
     """What this recipient is to the MX, or the refusal."""
     row = office.routing_addresses.get(recipient.key)
     if row is not None:
         own = office.desk.ways.get(recipient.key)
         found = Destination(recipient, Kind.ROUTING, row=row, way=_binding(office, row, own))
-        return found if office.is_in_use(row, own) else R550_NO_SUCH_ADDRESS
+        return found if office.is_in_use(row, own) else R550_NO_SUCH_ADDRESS.given(_NOT_VERIFIED)
     if recipient.host != office.keys.host:
         return R550_NO_SUCH_ADDRESS
     if recipient.local_key == "postmaster":

@@ -12,13 +12,14 @@ class Response:
     """`code` is the RFC 5321 reply code, `enhanced` the RFC 3463 status (empty only where RFC 2034 forbids one).
 
     `action` stands only in what a route reports of a mail that was taken: "delivered" or "relayed" (RFC 3464 §2.3.3),
-    and nothing where the next host promised to report itself.
+    and nothing where the next host promised to report itself. `because` is for operators, and never said.
     """
 
     code: int
     enhanced: str
     text: str
     action: str = field(default="", compare=False)
+    because: str = field(default="", compare=False, repr=False)
 
     def __str__(self) -> str:
         return " ".join(filter(None, (str(self.code), self.enhanced, self.text)))
@@ -26,6 +27,10 @@ class Response:
     def about(self, detail: str) -> "Response":
         """The same answer with the id or address that the sender needs to quote."""
         return replace(self, text=f"{self.text} {detail}")
+
+    def given(self, because: str) -> "Response":
+        """The same answer, with the reason that our own people read."""
+        return replace(self, because=because)
 
     @property
     def is_positive(self) -> bool:

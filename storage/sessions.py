@@ -44,11 +44,12 @@ session_log = Table(
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One 4xx or 5xx: the id it was said with, the command as the log has it, and the response."""
+    """One 4xx or 5xx: the id it was said with, the command as the log has it, the response, and why, where known."""
 
     id: str
     command: str
     response: str
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)

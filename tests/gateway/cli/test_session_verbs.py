@@ -32,7 +32,9 @@ def two(world: World) -> None:
     customer = Session(FIRST, "2001:db8:1234:5678:9abc:def0:1234:5678", "mx.customer.example", "ESMTP", "TLSv1.3 X")
     began_at, ended_at = world.now, world.now + timedelta(seconds=3)
     told = {"accepted": 1, "messages": (f"{FIRST}-1",), "recipients": 2, "refusals": 1, "octets": 4096}
-    told["refused"] = (Refusal(f"{FIRST}-2", "RCPT 'TO:<old@firm.example>'", "550 5.1.1 No such address " + "x" * 90),)
+    told["refused"] = (
+        Refusal(f"{FIRST}-2", "RCPT 'TO:<old@firm.example>'", "550 5.1.1 No such address " + "x" * 90, "who knows"),
+    )
     records = (
         SessionRecord(customer, "mx", began_at, ended_at, "delivered", response="550 5.1.1 " + "\u202e" * 90, **told),
         SessionRecord(Session(SECOND, "192.0.2.1"), "mx", began_at, ended_at, "turned_away", refusals=1),
@@ -73,6 +75,7 @@ def test_the_id_of_a_response_leads_to_the_refusal(installation) -> None:
     assert (refusal["id"], refusal["command"]) == (f"{FIRST}-2", "RCPT 'TO:<old@firm.example>'")
     text = installation.out("session", "show", f"{FIRST}-2")
     assert f"{FIRST}-2: RCPT 'TO:<old@firm.example>' answered 550" in " ".join(text.split())
+    assert "because who knows" in " ".join(text.split())
     assert installation.json("session", "show", SECOND)["refused"] == []
 
 

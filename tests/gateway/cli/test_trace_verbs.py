@@ -140,12 +140,12 @@ def test_a_refused_mail_is_looked_up_in_its_session(installation, world: World):
         began_at=world.now,
         ended_at=world.now,
         outcome="refused",
-        refused=(Refusal("23ogcrx22j6jsgu526ws-1", "content", "550 5.7.1 No"),),
+        refused=(Refusal("23ogcrx22j6jsgu526ws-1", "content", "550 5.7.1 No", "a block says \x1b so"),),
     )
     with world.database.move(Move.LOG) as unit:
         sessions.log(unit, [record], 100)
     words = installation.refused(1, "message", "explain", "23ogcrx22j6jsgu526ws-1")
-    assert "was refused and is not stored: 550 5.7.1 No" in words
+    assert "was refused and is not stored: 550 5.7.1 No, because a block says \\x1b so" in words
     assert "casegate session show 23ogcrx22j6jsgu526ws" in words
 
 
