@@ -161,10 +161,11 @@ def _required(unit: Unit, message_id: str) -> Any:
     session = sessions.by_id(unit, session_id) if message_id.isascii() else None
     refused = [one for one in json.loads(session.refused) if one["id"] == message_id] if session is not None else []
     if refused:
-        because = refused[-1].get("because", "")
+        cause = next((one for one in refused if one.get("because")), refused[-1])  # not what the client did after it
+        because = cause.get("because", "")
         why = f", because {because}" if because else ""
         raise NotFound(
-            f"message {message_id!r} was refused and is not stored: {refused[-1]['response']}{why}; "
+            f"message {message_id!r} was refused and is not stored: {cause['response']}{why}; "
             f"see casegate session show {session_id}, and the log, whose lines with this id say the same"
         )
     raise NotFound(f"no message {message_id!r}: see casegate message list; the log tells of what was refused")

@@ -140,7 +140,10 @@ def test_a_refused_mail_is_looked_up_in_its_session(installation, world: World):
         began_at=world.now,
         ended_at=world.now,
         outcome="refused",
-        refused=(Refusal("23ogcrx22j6jsgu526ws-1", "content", "550 5.7.1 No", "a block says \x1b so"),),
+        refused=(
+            Refusal("23ogcrx22j6jsgu526ws-1", "content", "550 5.7.1 No", "a block says \x1b so"),
+            Refusal("23ogcrx22j6jsgu526ws-1", "DATA", "503 5.5.1 Bad sequence"),
+        ),
     )
     with world.database.move(Move.LOG) as unit:
         sessions.log(unit, [record], 100)
