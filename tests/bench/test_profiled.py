@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from bench import profiled
+from tests.support.waiting import PATIENCE_S
 
 PROGRAM = """
 import os, threading
@@ -29,7 +30,9 @@ def test_main_thread_other_thread_and_forked_child_are_profiled(tmp_path):
     program.write_text(PROGRAM)
     out = tmp_path / "profile"
     root = Path(profiled.__file__).parent.parent
-    subprocess.run([sys.executable, "-m", "bench.profiled", str(out), str(program)], check=True, cwd=root, timeout=60)
+    subprocess.run(
+        [sys.executable, "-m", "bench.profiled", str(out), str(program)], check=True, cwd=root, timeout=PATIENCE_S
+    )
     table = profiled.top(out, 500)
     assert len(list(tmp_path.glob("profile.*"))) == 2
     assert all(name in table for name in ("in_main", "in_thread", "in_child"))

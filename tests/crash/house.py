@@ -24,11 +24,10 @@ from tests.support.dkim import Signer
 from tests.support.fake_mx import FakeMx
 from tests.support.installation import Delivered, Installation
 from tests.support.program import Program
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 DIED = "ended with status -9"
 KILLED = " killed after "
-CALL_S = 60
 
 Desk = Mapping[str, Sequence[Mapping[str, object]]]
 
@@ -93,7 +92,7 @@ class House:
     def dying_call(self, kill_at: str, *arguments: str, stdin: str = "") -> None:
         """One call of the command line that must die by signal 9 at this point."""
         call = self.installation.program(*arguments, environment={KILL_VARIABLE: kill_at}, stdin=stdin)
-        status = call.wait(CALL_S)
+        status = call.wait(PATIENCE_S)
         assert status == -signal.SIGKILL, (status, call.log)
 
     def refused_call(self, code: int, *arguments: str) -> str:

@@ -19,7 +19,7 @@ from tests.end_to_end.conftest import MAILBOX, Build, World
 from tests.support.dkim import Signer
 from tests.support.people import SUPPORT, accepted_id, mail
 from tests.support.redis_server import RedisServer
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.redis, pytest.mark.timeout(300)]
 
@@ -90,7 +90,7 @@ def test_wiping_redis_under_load_loses_no_mail_and_delays_none(world: World, red
     ids = load.finish()
 
     assert len(set(ids)) == MAILS
-    wait_until(lambda: files(world) >= MAILS, "all copies", timeout_s=120)
+    wait_until(lambda: files(world) >= MAILS, "all copies")
     assert files(world) == MAILS
     copies = world.installation.maildir(MAILBOX)
     assert {one.field("Subject") for one in copies} == {f"Mail {number}" for number in range(MAILS)}
@@ -152,13 +152,13 @@ class Load:
     def wait_for(self, count: int) -> None:
         """Wait until so many mails were accepted."""
         with self._news:
-            assert self._news.wait_for(lambda: len(self._ids) >= count or self._failures, 120)
+            assert self._news.wait_for(lambda: len(self._ids) >= count or self._failures, PATIENCE_S)
             assert self._failures == []
 
     def finish(self) -> list[str]:
         """Wait for the clients; the ids of what was accepted."""
         for one in self._threads:
-            one.join(120)
+            one.join(PATIENCE_S)
         assert self._failures == []
         return self._ids
 

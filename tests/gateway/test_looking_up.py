@@ -10,6 +10,7 @@ from gateway.looking_up import QUESTIONS_OF_ONE_MAIL, URGENT_OF_ONE_MAIL, look_u
 from handlers.book import Book, Missing, question
 from handlers.ports import Answer, Found, Question
 from tests.support.edge import until
+from tests.support.waiting import PATIENCE_S
 
 YES = Answer(Found.YES, (b"yes",))
 LONG_S = 60.0  # no test waits for it
@@ -80,7 +81,7 @@ async def test_a_silent_name_holds_up_only_the_check_that_asked_for_it():
         for step in steps:
             book.ask("A", step)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         book = await look_up(independent(lambda book: book.ask("A", "silent.example"), walk), names, 2.0)
     found = {one.name: answer.found for one, answer in book.answers.items()}
     assert found == {**dict.fromkeys(steps, Found.YES), "silent.example": Found.TEMPORARY}

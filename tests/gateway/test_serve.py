@@ -5,6 +5,8 @@ import socket
 import subprocess
 import sys
 
+from tests.support.waiting import PATIENCE_S
+
 CONFIGURATION = """
 [server]
 name = "gw.example"
@@ -19,7 +21,7 @@ listen = ["{address}"]
 def start_mx(directory, address):
     (directory / "casegate.toml").write_text(CONFIGURATION.format(directory=directory, address=address))
     command = [sys.executable, "-P", "-m", "gateway", "-c", directory / "casegate.toml", "run", "mx"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
 
 
 def test_a_port_that_another_process_has_is_for_a_later_try(tmp_path):

@@ -30,7 +30,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.slow
 
 SUPPORT = "support@firm.example"
-LOOKS_S = 10.0  # each look is a call of the command line, which takes its time as well
+LOOKS_S = 30.0  # each look is a call of the command line, which takes its time as well
 
 
 class House:

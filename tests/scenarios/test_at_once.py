@@ -17,7 +17,7 @@ from storage import cases
 from storage.states import Move
 from tests.handlers.changes.hands import Hands
 from tests.support.office import World, customer_address, mail, sign
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 MAILS = 4
 
@@ -82,7 +82,7 @@ def test_a_merge_waits_for_a_late_mail_and_neither_is_torn(
     monkeypatch.setattr(following, "is_over", wait_for_the_merge)
     with ThreadPoolExecutor(2) as pool:
         job = pool.submit(office.work_one, late)
-        assert asked.wait(60)
+        assert asked.wait(PATIENCE_S)
         merged = pool.submit(merge, office)
         assert job.result(60) is False
         merged.result(60)
@@ -120,7 +120,7 @@ def at_once(work: list[Callable[[], Any]]) -> None:
     barrier = Barrier(len(work))
 
     def begin(one: Callable[[], Any]) -> Any:
-        barrier.wait(60)
+        barrier.wait(PATIENCE_S)
         return one()
 
     with ThreadPoolExecutor(len(work)) as pool:

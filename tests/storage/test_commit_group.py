@@ -18,6 +18,7 @@ from storage.database import Database, Unit
 from storage.states import Move
 from tests.storage.given import NOW
 from tests.support import stores
+from tests.support.waiting import PATIENCE_S
 
 
 def _tokens(database: Database) -> set[str]:
@@ -35,11 +36,11 @@ class Gate:
     def __init__(self, committer: GroupCommitter) -> None:
         self._inside, self._open = threading.Event(), threading.Event()
         committer.submit(Move.ACCEPT, self._wait)
-        assert self._inside.wait(30)
+        assert self._inside.wait(PATIENCE_S)
 
     def _wait(self, unit: Unit) -> None:
         self._inside.set()
-        assert self._open.wait(30)
+        assert self._open.wait(PATIENCE_S)
 
     def open(self) -> None:
         self._open.set()
@@ -215,7 +216,7 @@ def test_processes_made_by_fork_commit_side_by_side(database_url: str) -> None:
     for child in children:
         child.start()
     for child in children:
-        child.join(60)
+        child.join(PATIENCE_S)
     assert [child.exitcode for child in children] == [0, 0, 0]
     after = Database(database_url)
     assert len(_tokens(after)) == 30

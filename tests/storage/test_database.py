@@ -16,6 +16,7 @@ from storage import cases, content, migrate, schema, schema_desk
 from storage.database import Database, Unit
 from storage.states import Move
 from tests.storage.given import NOW
+from tests.support.waiting import PATIENCE_S
 
 _VALUE = select(schema_desk.counter.c.value).where(schema_desk.counter.c.name == "case")
 
@@ -94,7 +95,7 @@ def test_processes_that_hammer_one_row_lose_nothing(database_url: str) -> None:
     for child in children:
         child.start()
     for child in children:
-        child.join(100)
+        child.join(PATIENCE_S)
     assert [child.exitcode for child in children] == [0, 0, 0, 0]
     after = Database(database_url)
     with after.read() as unit:

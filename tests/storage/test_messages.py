@@ -18,6 +18,7 @@ from storage.envelope import Envelope
 from storage.messages import Accepted, Header
 from storage.states import MessageState, Move
 from tests.storage.given import CONTENT, NOW, accept, accepted, arrival, author, person
+from tests.support.waiting import PATIENCE_S
 
 LEASE = timedelta(minutes=5)
 
@@ -106,7 +107,7 @@ def test_one_mail_delivered_on_many_connections_at_once_is_accepted_once(
         value = replace(arrival("one"), id=f"one-{number}", placing=arrival("one", token=f"T{number}").placing)
         start.wait()
         done = committers[number % 2].submit(Move.ACCEPT, lambda unit: accept(unit, value))
-        answers.append(done.result(timeout=60))
+        answers.append(done.result(timeout=PATIENCE_S))
 
     workers = [threading.Thread(target=deliver, args=(number,)) for number in range(8)]
     for worker in workers:

@@ -13,6 +13,7 @@ from storage.database import Database
 from storage.states import Move
 from storage.threads import Author, Pointer, key_of
 from tests.storage.given import NOW, accept, accepted, arrival, author, outgoing, person
+from tests.support.waiting import PATIENCE_S
 
 X = key_of("x@customer.example")
 
@@ -67,8 +68,8 @@ def test_the_later_of_two_open_transactions_fails_with_the_race(postgres_url: st
         accept(unit, arrival("one", own_key=X))
         second = threading.Thread(target=later)
         second.start()
-        assert asked.wait(30)
-    second.join(60)
+        assert asked.wait(PATIENCE_S)
+    second.join(PATIENCE_S)
     assert len(outcome) == 1
     assert _threads(database) == 1
     database.close()

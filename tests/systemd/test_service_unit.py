@@ -12,6 +12,7 @@ import pytest
 from gateway import listener, supervisor
 from gateway.config import Mx, Submission
 from gateway.sockets import KEYS
+from tests.support.waiting import PATIENCE_S
 
 UNITS = Path(__file__).parent.parent.parent / "systemd"
 UNIT = UNITS / "casegate.service"
@@ -31,7 +32,7 @@ def installed(tmp_path):
 
 
 def _run(*words):
-    return subprocess.run([ANALYZE, *words], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([ANALYZE, *words], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 def _drop_in(directory):

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.installation import Installation as Whole
+from tests.support.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parent.parent.parent.parent
-CALL_S = 60
 MAIL = (
     b"From: Carl <carl@customer.example>\nSubject: Broken\nMessage-ID: <1@customer.example>\n\n"
     b"It is broken.\n.\nReally.\n"
@@ -37,7 +37,7 @@ def call(file: Path, *words: str, stdin: bytes = MAIL) -> subprocess.CompletedPr
 
 
 def run(words: list[str], stdin: bytes = MAIL) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(words, input=stdin, capture_output=True, timeout=CALL_S, env=environment())
+    return subprocess.run(words, input=stdin, capture_output=True, timeout=PATIENCE_S, env=environment())
 
 
 def environment() -> dict[str, str]:
@@ -181,7 +181,7 @@ def test_a_signal_in_the_middle_ends_it_at_once_and_nothing_is_promised(ready, s
     with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, env=environment()) as program:
         program.stdin.write(MAIL + b"line\n" * 200_000)  # more than a pipe holds: when it is written it is being read
         program.send_signal(signum)
-        printed, said = program.communicate(timeout=CALL_S)
+        printed, said = program.communicate(timeout=PATIENCE_S)
     assert (program.returncode, printed) == (75, b"")
     assert said.startswith(b"casegate: ended by SIG")
     assert ready.json("message", "list") == []

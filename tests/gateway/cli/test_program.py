@@ -14,6 +14,7 @@ from gateway.cli import cli
 from gateway.cli_operator import BAD_CALL, NOT_FOUND, TRY_LATER
 from storage.states import Move
 from tests.support.office import World
+from tests.support.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parent.parent.parent.parent
 DOCUMENT = ROOT / "docs" / "cli.md"
@@ -28,7 +29,9 @@ def program(*words, stdin=b"", **options):
     """Run it as the console script does, from another directory than the checkout."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
     command = [sys.executable, "-P", "-m", "gateway", *map(str, words)]
-    return subprocess.run(command, input=stdin, capture_output=True, env=environment, cwd="/", timeout=60, **options)
+    return subprocess.run(
+        command, input=stdin, capture_output=True, env=environment, cwd="/", timeout=PATIENCE_S, **options
+    )
 
 
 def verbs(group=cli, before=()):
@@ -118,7 +121,7 @@ def test_a_reader_that_goes_away_is_no_fault(installation, world: World):
     os.close(reader)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-P", "-m", "gateway", "-c", str(installation.file), "message", "list", "--json"]
-    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=environment, cwd="/", timeout=60)
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=environment, cwd="/", timeout=PATIENCE_S)
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, b"")
 
@@ -149,6 +152,6 @@ def test_a_terminal_of_another_character_set_gets_escapes(installation, world: W
     world.carl(subject="=?utf-8?q?Gr=C3=BC=C3=9Fe_=E2=82=AC?=")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "latin-1"}
     command = [sys.executable, "-P", "-m", "gateway", "-c", str(installation.file), "case", "show", "1"]
-    done = subprocess.run(command, capture_output=True, env=environment, cwd="/", timeout=60)
+    done = subprocess.run(command, capture_output=True, env=environment, cwd="/", timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     assert b"Gr\xfc\xdfe \\u20ac" in done.stdout

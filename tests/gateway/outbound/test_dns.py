@@ -9,6 +9,7 @@ from gateway.dns import CACHED_OCTETS, DnsResolver
 from handlers.book import question
 from handlers.ports import Answer, Found
 from tests.gateway.outbound.nameserver import Nameserver
+from tests.support.waiting import PATIENCE_S
 
 ZONE = """
 example. 600 IN SOA ns.example. root.example. 1 60 60 60 30
@@ -49,7 +50,7 @@ def seconds():
 
 @pytest.fixture
 def resolver(nameserver, seconds):
-    return DnsResolver((nameserver.address,), 2.0, monotonic=seconds)
+    return DnsResolver((nameserver.address,), PATIENCE_S, monotonic=seconds)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ async def test_a_no_is_kept_for_the_zones_negative_ttl(resolver, nameserver, sec
 
 async def test_a_no_of_which_the_zone_does_not_say_how_long_it_holds_is_not_kept():
     async with Nameserver('only.example. 100 IN TXT "no SOA"') as server:  # RFC 2308 §5
-        resolver = DnsResolver((server.address,), 2.0)
+        resolver = DnsResolver((server.address,), PATIENCE_S)
         for _ in range(2):
             assert (await resolver.ask(question("TXT", "nobody.example"))).found is Found.NO_NAME
         assert server.asked["nobody.example", "TXT"] == 2
@@ -172,14 +173,14 @@ async def test_an_answer_too_big_for_any_use_is_not_read():
     """A tenth of a second for each, if it were."""
     async with Nameserver("\n".join(f"a.example. 9 IN A 10.0.{n // 250}.{n % 250}" for n in range(1500))) as server:
         server.big.add("a.example")
-        resolver = DnsResolver((server.address,), 2.0)
+        resolver = DnsResolver((server.address,), PATIENCE_S)
         assert await resolver.ask(question("A", "a.example")) == Answer(Found.MALFORMED)
 
 
 async def test_a_big_answer_is_not_kept():
     async with Nameserver(f"big.example. 100 IN TXT {' '.join([chr(34) + 'x' * 250 + chr(34)] * 33)}") as server:
         server.big.add("big.example")
-        resolver = DnsResolver((server.address,), 2.0)
+        resolver = DnsResolver((server.address,), PATIENCE_S)
         for _ in range(2):
             (record,) = (await resolver.ask(question("TXT", "big.example"))).records
             assert len(record) > CACHED_OCTETS
@@ -200,7 +201,7 @@ async def test_by_tcp_only_the_answer_to_the_very_question_counts(nameserver):
 
 
 async def test_the_cache_forgets_the_least_recently_used_name(nameserver):
-    resolver = DnsResolver((nameserver.address,), 2.0, cached_answers=2)
+    resolver = DnsResolver((nameserver.address,), PATIENCE_S, cached_answers=2)
     for name in ("key.example", "alias.example", "key.example", "big.example", "key.example", "alias.example"):
         await resolver.ask(question("TXT", name))
     assert nameserver.asked["key.example", "TXT"] == 1

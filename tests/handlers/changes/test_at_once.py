@@ -24,7 +24,7 @@ from storage.states import Move
 from tests.handlers.changes.crowd import Crowd
 from tests.handlers.changes.hands import Hands
 from tests.support.office import CARL, mail, sign
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 AUTHORS = (CARL, "cora@customer.example", "dora@other.example", "dirk@other.example")
 MAILS, REPLIES, CHANGES = 8, 12, 16
@@ -106,7 +106,7 @@ def test_a_deadlock_with_a_job_costs_neither_of_them_anything(postgres_url: str)
         threads.lock(unit, two.thread_id)
 
     worked = committer.submit(Move.ROUTE, job)
-    assert begun.wait(20)
+    assert begun.wait(PATIENCE_S)
     hands.merge(2, 1)
     assert worked.exception() is None
     assert hands.message(two.id).case.number == 1

@@ -24,7 +24,7 @@ from storage.states import Move
 from storage.threads import ThreadRace
 from storage.trace import facts_of
 from tests.support.office import ANN, CARL, DESK, World, customer_address, field, mail, sign
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 HOME = "carl@home.example"
 MALLORY, DORA = "Mallory <mal@evil.example>", "Dora <dora@other.example>"
@@ -237,7 +237,7 @@ def test_by_contact_two_first_mails_at_one_moment_meet(postgres_url: str) -> Non
     made, outcome = threading.Event(), list[BaseException]()
 
     def later() -> None:
-        made.wait(30)
+        made.wait(PATIENCE_S)
         try:
             with world.database.move(Move.ACCEPT) as unit:
                 messages.accept(unit, two, proof.decide)
@@ -250,7 +250,7 @@ def test_by_contact_two_first_mails_at_one_moment_meet(postgres_url: str) -> Non
         messages.accept(unit, one, proof.decide)
         made.set()
         wait_until(lambda: _is_waiting(world), "the later one to wait")
-    second.join(60)
+    second.join(PATIENCE_S)
     assert len(outcome) == 1
     with world.database.move(Move.ACCEPT) as unit:
         messages.accept(unit, two, proof.decide)
