@@ -349,3 +349,13 @@ def test_what_a_command_adds_to_a_list_lets_in_and_survives_the_file(world: Worl
     judged = world.judged(aligned(VERA))
     assert taken(judged) == "accept"
     assert "is @known.example of the list partners" in because(judged)
+
+
+def test_of_what_the_rules_say_the_hardest_holds(world: World) -> None:
+    """A refusal is told to the sender, who may mend it; what is thrown away tells nobody."""
+    policy(world, Policy("known_contacts", "discard"))
+    assert taken(world.judged(mail(STRANGER))) == "discard"
+    policy(world, Policy("known_contacts", "discard", max_size=10))
+    assert world.judged(mail(STRANGER)).refusal == R552_TOO_BIG_FOR_ADDRESS
+    policy(world, Policy("known_contacts", "quarantine", max_size=10))
+    assert world.judged(mail(STRANGER)).refusal == R552_TOO_BIG_FOR_ADDRESS

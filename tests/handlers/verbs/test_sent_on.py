@@ -10,9 +10,11 @@ from unittest.mock import patch
 import dkim
 import pytest
 
-from handlers import changing
+from handlers import changing, coverage
 from handlers.acting import casegate
+from handlers.headers import scan
 from handlers.ports import Answer, Found
+from handlers.results import Authentication, DkimResult, DmarcResult
 from handlers.subject import Upstream
 from storage import cases
 from storage.states import Move
@@ -195,3 +197,14 @@ def test_a_forwarder_that_tells_spf_makes_up_for_a_to_that_is_not_signed(world: 
     octets = partly(mail(in_reply_to=f"<{first.message_id}>"), "customer.example", OF_M365)
     found = world.receive(by_filter(world, spf, octets), sender=CARL)
     assert (found.case.number, found.proof) == (number, "proven")
+
+
+def test_where_a_filter_says_only_that_some_signature_passed_what_all_of_them_cover_is_signed() -> None:
+    by_two = (("from", "to", "subject"), ("from", "subject", "date"))
+    found = Authentication(
+        dkim=tuple(DkimResult("fail", "customer.example", signed=one) for one in by_two),
+        dmarc=DmarcResult("pass", "customer.example", aligned=("upstream:customer.example",), by="filter.example"),
+    )
+    covered = coverage.written(scan(mail()), found)
+    assert covered is not None
+    assert {one.name for one in covered.fields} == {b"from", b"subject"}
