@@ -23,13 +23,18 @@ def set_up(level: str, log_format: str, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # Our lines do not tell these, and finding them out costs as much as the rest of a line.
+    logging.logThreads = logging.logMultiprocessing = False
+    logging._srcfile = None  # as the logging HOWTO has it, "Optimization"
     for noisy in ("mail.log", "mail.debug", "asyncio", "alembic"):  # they write every command and step at info
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def scrub(text: str) -> str:
     """The text on one line: what is not printable is escaped, passwords in URLs are masked, the length is bounded."""
-    clean = "".join(c if c.isprintable() else _escaped(c) for c in mask(text[:LINE_LENGTH]))
+    clean = mask(text[:LINE_LENGTH])
+    if not clean.isprintable():  # most text is
+        clean = "".join(c if c.isprintable() else _escaped(c) for c in clean)
     return clean if len(text) <= LINE_LENGTH else f"{clean}..."
 
 

@@ -21,13 +21,19 @@ class Checks:
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
         self._done: dict[str, Any] = {}
+        self._found: Authentication | None = None
         self._heard = upstream.listen(subject)
         if self._heard is not None:  # the client is a filter: SPF would look at the filter
             self._done |= {"spf": self._heard.spf, "helo": SpfResult(), "upstream": self._heard.result}
             self._done["dnsbl"] = DnsblResult()
 
     def run(self, book: Book) -> Authentication:
-        """All results; raises one Missing for all that the checks want to know at present."""
+        """All results, once and for all; raises one Missing for all that the checks want to know at present."""
+        if self._found is None:
+            self._found = self._run(book)
+        return self._found
+
+    def _run(self, book: Book) -> Authentication:
         wanted: list[Question] = []
         for name, check in _INDEPENDENT.items():
             wanted += self._try(name, lambda check=check: check(self._subject, book))  # type: ignore[misc]

@@ -93,7 +93,7 @@ def automatic(head: Head, *, is_null: bool) -> str:
     for word in _words(head, b"auto-submitted"):
         if _is_automatic(word):
             return f"Auto-Submitted: {word[:40]} (RFC 3834)"
-    for name in _RESPONDERS:
+    for name in filter(head.count, _RESPONDERS):
         if any(word not in _NOT_SO for word in _words(head, name)):
             return f"{name.decode()} stands in it"
     if _precedence(head) & {"auto_reply", "auto-reply"}:
@@ -127,9 +127,8 @@ def _beside_subject(head: Head, *, is_null: bool) -> str:
 
 def to_many(head: Head) -> str:
     """Why this went to a list or to many; empty where nothing says so."""
-    for name in _LIST:
-        if head.count(name):
-            return f"{name.decode()} stands in it"
+    if (name := next(filter(head.count, _LIST), None)) is not None:
+        return f"{name.decode()} stands in it"
     found = sorted(_precedence(head) & _MANY)
     return f"Precedence: {found[0]}" if found else ""
 

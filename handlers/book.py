@@ -47,7 +47,10 @@ class Book:
 
     def ask(self, kind: str, name: str) -> Answer:
         """The answer; raises Missing where it is not there yet."""
-        (answer,) = self.ask_all([question(kind, name)])
+        one = question(kind, name)
+        answer = self._look(one)
+        if answer is None:
+            raise Missing([one])
         return answer
 
     def ask_all(self, questions: Iterable[Question]) -> tuple[Answer, ...]:

@@ -117,10 +117,12 @@ def _report(head: Head) -> Finding | None:
 
 def _notice(head: Head, *, is_null: bool) -> Finding | None:
     """A notice in words: only with the null reverse-path does the header section alone suffice."""
+    if not is_null:
+        return None
     found = signs.in_header(head)
-    if is_null and found.by_system:
+    if found.by_system:
         return Finding(Class.BOUNCE, "a mail system wrote it, with the null reverse-path")
-    if is_null and found.in_subject and not automatic.out_of_office(head, is_null=True):
+    if found.in_subject and not automatic.out_of_office(head, is_null=True):
         return Finding(Class.BOUNCE, "the subject of a bounce, with the null reverse-path")
     return None
 

@@ -80,7 +80,8 @@ class Head:
     def value(self, field: Field) -> bytes:
         """What a field says: unfolded and stripped."""
         raw = self.raw(field)
-        return _FOLD.sub(b"", raw[raw.find(b":") + 1 if field.name else 0 :]).strip(b" \t\r\n")
+        value = raw[raw.find(b":") + 1 if field.name else 0 :].strip(b" \t\r\n")
+        return _FOLD.sub(b"", value) if b"\n" in value else value
 
     def all(self, name: bytes) -> tuple[bytes, ...]:
         """The values of every field of that name (in lower case), topmost first."""
@@ -94,6 +95,11 @@ class Head:
     def count(self, name: bytes) -> int:
         """How many fields bear that name."""
         return len(self._named.get(name, ()))
+
+    @cached_property
+    def message_id(self) -> str:
+        """The mail's own Message-ID without angle brackets, or nothing."""
+        return next(iter(message_ids(self.first(b"message-id") or b"")), "")
 
     @cached_property
     def _named(self) -> dict[bytes, list[Field]]:
@@ -254,17 +260,23 @@ def _encoded_words(text: str) -> bytes:
 def fold(name: bytes, value: bytes) -> bytes:
     """Write one field with CRLF, folded at spaces; line ends and NULs inside the value become spaces."""
     text = name + b": " + _LINE_ENDS.sub(b" ", _FOLD.sub(b"", value)).strip()
-    lines, start, possible = [], 0, 0
-    for found in _BREAK.finditer(text, len(name) + 2):
-        if found.start() - start > FOLD_AT and possible > start:
-            lines.append(text[start:possible])
-            start = possible
-        possible = found.start()
-    if len(text) - start > FOLD_AT and possible > start:
-        lines.append(text[start:possible])
-        start = possible
+    lines, start, first = [], 0, len(name) + 2
+    while len(text) - start > FOLD_AT and (end := _break(text, first, start + FOLD_AT)):
+        lines.append(text[start:end])
+        start, first = end, end + 1
     lines.append(text[start:])
     return b"\r\n".join(part for line in lines for part in _short_lines(line)) + b"\r\n"
+
+
+def _break(text: bytes, first: int, last: int) -> int:
+    """The last space from `first` to `last` at which a line may end, else the next one behind; 0 for none."""
+    end = last + 1
+    while (at := text.rfind(b" ", first, end)) >= 0:
+        if text[at + 1] not in b" \t":
+            return at
+        end = at
+    behind = _BREAK.search(text, max(first, last + 1))
+    return behind.start() if behind is not None else 0
 
 
 def _short_lines(line: bytes) -> Iterable[bytes]:

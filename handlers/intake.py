@@ -129,7 +129,7 @@ def _filing(mail: Incoming, office: Office) -> Filing:
     points = any(not one.is_own for one in mail.pointers)
     return Filing(
         by_address=office.handlings,
-        desk=office.desk.handling_of(None),
+        desk=office.handling,
         here=tuple(dict.fromkeys(key for key in here if key in taking or not mail.verdicts)) if mail.is_to_us else (),
         other_topic=other_topic(mail) if points and office.watches_topics else None,
         is_inside=mail.author is not None and office.is_inside(mail.author.address.key),

@@ -69,6 +69,11 @@ class Office:
         return self.hidden.get(address.key, str(address))
 
     @cached_property
+    def handling(self) -> Handling:
+        """How mail is filed where no address says otherwise."""
+        return self.desk.handling_of(None)
+
+    @cached_property
     def handlings(self) -> Mapping[str, Handling]:
         """How mail to each address of the desk is filed, by Address.key."""
         return {key: self.desk.handling_of(row.value) for key, row in self.desk.addresses.items()}
@@ -76,7 +81,7 @@ class Office:
     def handling_at(self, routing_address: str) -> Handling:
         """How the mail of a case is filed that came in by this address; the desk's where that is no more."""
         row = self.routing_addresses.get(key_of(routing_address))
-        return self.desk.handling_of(row.value if row is not None else None)
+        return self.handling if row is None else self.desk.handling_of(row.value)
 
     @cached_property
     def watches_topics(self) -> bool:

@@ -201,7 +201,7 @@ def foreign_keys(head: Head, office: Office) -> tuple[bytes, ...]:
 
 def message_id_of(head: Head) -> str:
     """The mail's own Message-ID without angle brackets, or nothing."""
-    return next(iter(message_ids(head.first(b"message-id") or b"")), "")
+    return head.message_id
 
 
 def key_of_mail(head: Head) -> bytes | None:

@@ -16,6 +16,7 @@ from typing import Any
 import spf
 
 from handlers.book import Book, Missing, question
+from handlers.iprev import address_of
 from handlers.ports import Answer, Found, Question
 
 RECORD_OCTETS = 8_192  # RFC 7208 §3.4 recommends 450; what is longer than this is a bomb
@@ -149,6 +150,16 @@ class Evaluation(spf.query):  # type: ignore[misc]
         return _Explanation(spec, self.d)
 
     # --- what would be slow ----------------------------------------------------------------------------------------
+
+    def set_ip(self, i: str) -> None:
+        """The client's address, which pyspf would read at each evaluation; IPv4 in IPv6 clothes does not come here."""
+        address: Any = address_of(i)
+        self.iplist, self.ipaddr, self.c = False, address, i
+        self.cidrmax = address.max_prefixlen
+        if address.version == 6:
+            self.A, self.v, self.i = "AAAA", "ip6", ".".join(address.exploded.replace(":", "").upper())
+        else:
+            self.A, self.v, self.i = "A", "in-addr", i
 
     def expand(self, s: str, stripdot: bool = True) -> str:
         """Macros, within the bounds; a name too long loses labels on its left until it fits (RFC 7208 §7.3)."""

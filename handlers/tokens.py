@@ -170,17 +170,17 @@ def thread_address(keys: Keys, thread_id: str) -> str:
     return f"{thread_id.lower()}@{keys.host}"
 
 
-def _base32(octets: bytes) -> str:
-    return b32encode(octets).decode().rstrip("=").lower()
+def _base32(octets: bytes, characters: int) -> str:
+    """The first characters, in capitals; base32 makes eight of five octets."""
+    return b32encode(octets[: -(-characters * 5 // 8)]).decode()[:characters]
 
 
 def _mac(key: bytes, parts: tuple[str, ...]) -> str:
-    return _base32(hmac.digest(key, "\0".join(parts).encode(), "sha256"))[:_MAC_CHARACTERS]
+    return _base32(hmac.digest(key, "\0".join(parts).encode(), "sha256"), _MAC_CHARACTERS).lower()
 
 
 def _check(keys: Keys, random: str) -> str:
-    digest = hmac.digest(keys.thread, b"thread\0" + random.encode(), "sha256")
-    return _base32(digest)[:_CHECK_CHARACTERS].upper()
+    return _base32(hmac.digest(keys.thread, b"thread\0" + random.encode(), "sha256"), _CHECK_CHARACTERS)
 
 
 def _day(instant: datetime) -> str:

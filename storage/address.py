@@ -8,7 +8,7 @@ its letter case, for only its own host may fold it. Fails: BadAddress, whose tex
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 import idna
@@ -16,6 +16,7 @@ import idna
 LOCAL_PART_OCTETS = 64  # RFC 5321 §4.5.3.1.1
 DOMAIN_OCTETS = 255  # RFC 5321 §4.5.3.1.2
 LABEL_OCTETS = 63  # RFC 1035 §2.3.4
+REMEMBERED_CHARACTERS = 254  # RFC 5321 §4.5.3.1.3: a path with its angle brackets has 256 at most
 
 # RFC 6531 §3.3: any scalar value but a surrogate; what ends a line or turns its direction would forge what people read.
 _UTF8 = r"\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\U0010ffff"
@@ -74,6 +75,10 @@ def untagged(key: str) -> str:
 
 def parse(text: str) -> Address:
     """Read one mailbox, without angle brackets; raises BadAddress."""
+    return _remembered(text) if len(text) <= REMEMBERED_CHARACTERS else _read(text)
+
+
+def _read(text: str) -> Address:
     local, at, domain = text.rpartition("@")
     if not at or not _LOCAL.fullmatch(local) or not (_DOMAIN.fullmatch(domain) or is_literal(domain)):
         raise BadAddress(f"{text[:80]!r} is not a mailbox such as name@host.example")
@@ -84,6 +89,9 @@ def parse(text: str) -> Address:
     if not domain.isascii() and not all(map(_is_label, domain.split("."))):
         raise BadAddress(f"{text[:80]!r} has a label that no domain name can have")
     return Address(local, domain.lower())
+
+
+_remembered = lru_cache(maxsize=4096)(_read)  # a mail names the same few mailboxes again and again
 
 
 def tolerated(text: str) -> Address:

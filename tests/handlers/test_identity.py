@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who wrote a mail: one undisputed mailbox, or nobody."""
 
+from email.utils import getaddresses
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mailparser.addresses import parse_address_header
 
 from handlers.headers import HeaderLimits, scan
 from handlers.identity import Mailbox, author, claimed_author, mailboxes
-from storage.address import Address
+from storage.address import Address, BadAddress, parse
 from tests.support.cost import seconds
+
+_WORDS = st.lists(st.text("aZ9", min_size=1, max_size=4), min_size=1, max_size=4)
 
 
 def from_field(value: bytes) -> Mailbox | None:
@@ -192,3 +199,23 @@ def test_a_hostile_address_field_costs_no_more_than_a_long_list(unit: bytes) -> 
     )
     usual = seconds(lambda: mailboxes(plain, b"to"))
     assert seconds(lambda: (author(hostile), mailboxes(hostile, b"to"))) < 10 * usual
+
+
+def _by_the_whole_grammar(text: str) -> Mailbox | None:
+    found, defects = parse_address_header(text, getaddresses)
+    if defects or len(found) != 1:
+        return None
+    try:
+        return Mailbox(found[0][0], parse(found[0][1]))
+    except BadAddress:
+        return None
+
+
+@given(_WORDS, _WORDS, _WORDS, st.sampled_from([" ", "-", ".", "+", "_", "--", "..", "  ", ""]))
+def test_the_usual_form_is_read_as_the_whole_grammar_reads_it(
+    name: list[str], local: list[str], host: list[str], between: str
+) -> None:
+    """Most From fields are read by one expression: whether it takes a field must not change what is read."""
+    mailbox = f"{between.join(local)}@{between.join(host)}"
+    for text in (mailbox, f"<{mailbox}>", f"{' '.join(name)} <{mailbox}>", f"{between.join(name)} <{mailbox}>"):
+        assert from_field(text.encode()) == _by_the_whole_grammar(text)
