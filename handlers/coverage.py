@@ -52,8 +52,11 @@ def written(head: Head, found: Authentication) -> Head | None:
 
 
 def signatures(found: Authentication) -> tuple[str, ...]:
-    """What tells the signatures for which the author is proven from all others (RFC 6008)."""
-    return tuple(one.header_b for one in _vouching(found) if one.header_b)
+    """What tells the signatures for which the author is proven from all others (RFC 6008).
+
+    One that covers neither date nor id may be the same for the same words of another day.
+    """
+    return tuple(one.header_b for one in _vouching(found) if one.header_b and {"date", "message-id"} & {*one.signed})
 
 
 def _dispute(head: Head, covered_: Head) -> str:

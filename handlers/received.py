@@ -53,6 +53,16 @@ def read(pieces: Iterable[bytes], arrived: Arrived | None = None) -> Received:
     return Received(found, body.finish(), refined, may_hold_files)
 
 
+def head_of(pieces: Iterable[bytes]) -> Head:
+    """The header section alone; no more pieces are asked for than hold it."""
+    reader = SectionReader(WIDEST.octets)
+    for piece in pieces:
+        reader.feed(piece)
+        if reader.is_known:
+            break
+    return scan(reader.section)
+
+
 class _Beginning:
     """The first octets, as many as the header section asks for once it is known."""
 

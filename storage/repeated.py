@@ -14,6 +14,13 @@ from storage.schema import message
 MAX_ROWS = 50  # the newest
 
 _REPEATED = "repeated"  # what the trace says of it
+_FACTS = select(
+    message.c.id,
+    message.c.recipients,
+    message.c.authentication,
+    message.c.classification,
+    message.c.content_id,
+)
 
 
 def earlier(unit: Unit, row: Any, signatures: Sequence[str]) -> list[Row[Any]]:
@@ -26,8 +33,7 @@ def earlier(unit: Unit, row: Any, signatures: Sequence[str]) -> list[Row[Any]]:
     same = or_(*(message.c.authentication.contains(f'"header_b":"{one}"', autoescape=True) for one in signatures))
     mine = (message.c.thread_id == row.thread_id, message.c.seq < row.seq, message.c.direction == "inbound")
     others = (message.c.author_address == row.author_address, message.c.content_id != row.content_id)
-    wanted = select(message.c.id, message.c.recipients).where(*mine, *others)
-    return list(unit.execute(wanted.where(same).order_by(message.c.seq.desc()).limit(MAX_ROWS)))
+    return list(unit.execute(_FACTS.where(*mine, *others, same).order_by(message.c.seq.desc()).limit(MAX_ROWS)))
 
 
 def mark(unit: Unit, row: Any, because: str) -> None:

@@ -13,14 +13,12 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from handlers import changing, contacting, targets, telling, tokens
+from handlers import changing, contacting, received, targets, telling, tokens
 from handlers.acting import By
 from handlers.case_edits import Refusal
 from handlers.changes.common import Done, different_contacts, ending_of, owe_copies, stands_alone, tell, wake
-from handlers.headers import WIDEST, scan
 from handlers.office import Office
 from handlers.pointers import foreign_keys
-from handlers.section import SectionReader
 from storage import case_changes, cases, content, threads
 from storage.address import key_of
 from storage.case_changes import MOVE, SPLIT, Change, Trail
@@ -222,12 +220,8 @@ def _referred(unit: Unit, office: Office, rows: Iterable[Any]) -> set[tuple[str,
     for row in rows:
         if row.direction != "inbound":
             continue
-        reader = SectionReader(WIDEST.octets)
-        for piece in content.pieces(lambda: nullcontext(unit), row.content_id):
-            reader.feed(piece)
-            if reader.is_known:
-                break
-        found |= {(key.hex(), _key(row)) for key in foreign_keys(scan(reader.section), office)}
+        head = received.head_of(content.pieces(lambda: nullcontext(unit), row.content_id))
+        found |= {(key.hex(), _key(row)) for key in foreign_keys(head, office)}
     return found
 
 
