@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether lines below a rule look like a signature or a footer, and no list, part or question that goes on.
+"""Whether lines below a rule look like a signature, and no list, part or question that goes on.
 
 Enters: lines. Leaves: yes or no; in doubt no. Never fails. A card has short lines and no sentences; how much it must
 tell by itself, a name or how to reach somebody, depends on the rule above.
@@ -19,48 +19,6 @@ _SHORTENED = re.compile(
 )
 _CONTACT = re.compile(
     r"@\w|https?://|\bwww\.|\+\s?\d|\d{2,5}[ /)-]{1,2}\d{3}|\b(?:tel|fon|phone|mob|cell|fax)\w{0,8}[.:\s]{1,3}[\d(]"
-)
-_LIST = (
-    *("mailing list", "mailman", "listinfo", "unsubscribe", "liste de diffusion", "mailingliste", "lista de correo"),
-    *(
-        "groups.io links",
-        "yahoo groups",
-        "google groups",
-        "listserv",
-        "abmelden von",
-        "se désabonner",
-        "lista di distrib",
-    ),
-)
-# Of each pair both words stand in a notice of lawyers or scanners; people rarely write both below a rule.
-_NOTICES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
-    (
-        ("confidential", "privileged", "vertraulich", "confidentiel", "confidencial", "riservat", "vertrouwelijk"),
-        ("recipient", "addressee", "in error", "intended", "empfänger", "adressat", "destinata", "geadresseerde"),
-    ),
-    (
-        ("konfidentiell", "fortrolig", "luottamuksel", "poufn", "důvěrn", "bizalmas", "конфиденциальн", "gizli"),
-        ("mottagar", "modtager", "mottaker", "vastaanottaj", "adresat", "příjemc", "címzett", "получател", "alıcı"),
-    ),
-    (
-        ("virus", "viren", "malware", "вирус", "антивирус", "ウイルス", "病毒"),
-        (
-            *(
-                "checked",
-                "scanned",
-                "geprüft",
-                "vérifi",
-                "analys",
-                "analiz",
-                "escane",
-                "controllat",
-                "verificat",
-                "gescan",
-            ),
-            *("gecontroleerd", "przeskanowan", "sprawdzon", "zkontrolov", "ellenőriz", "проверен", "taran", "clean"),
-            *("チェック", "检查", "掃描"),
-        ),
-    ),
 )
 # What a letter ends in may stand below the rule, too.
 _GREETINGS = (
@@ -91,15 +49,16 @@ _GREETINGS = (
     *("med venlig", "hilsen", "vennlig", "ystävällisin", "terveisin", "z poważaniem", "pozdraw", "s pozdravem"),
     *("üdvözlettel", "cu stimă", "с уважением", "з повагою", "saygılarımla", "atenciosamente", "abraços", "obrigad"),
 )
-_ASKED = re.compile(r"\b(?:i|me|my|we|us|please|bitte|ich|mich)\b")
+# "I cannot unsubscribe at https://x"; "us" and "me" are in addresses, too.
+_ASKED = re.compile(r"\b(?:i|ich|please(?! consider the env)|bitte)\b|^unsubscribe(?:$| \S+@)")
 _LABEL = re.compile(r"[^\s:：](?:[^:：]{0,28})[:：]\s*\S")
 _AFTERTHOUGHT = re.compile(r"p\.?\s?p?\.?\s?s\b\.?(?:\s|$|[:：.\-–—])|ps?[:：]|p\.\s?d\.|пс\b|з\.\s?і\.")
 
 
 def is_card(lines: list[Line]) -> bool:
-    """A few short lines that are no sentences, and no list of values."""
+    """A few short lines that are no sentences, say nothing of "I", and are no list of values."""
     said = [line for line in lines if line.kind is not Kind.EMPTY]
-    if len(said) > MAX_LINES or any(_is_sentence(line.seen) for line in said):
+    if len(said) > MAX_LINES or any(_is_sentence(line.seen) or _ASKED.search(line.seen) for line in said):
         return False
     return tells_contact(said) or not said or not all(_LABEL.match(line.seen) for line in said)
 
@@ -121,15 +80,6 @@ def is_mostly_contact(lines: list[Line]) -> bool:
     """Half of a few lines say so: a scanner's footer with its links."""
     said = [line for line in lines if line.kind is not Kind.EMPTY]
     return 0 < len(said) <= MAX_LINES and 2 * sum(tells_contact([line]) for line in said) >= len(said)
-
-
-def is_footer(lines: list[Line]) -> bool:
-    """What a list, a lawyer or a scanner for viruses lets stand below each mail."""
-    named = [one for one in lines[:4] if any(word in one.seen for word in _LIST)]
-    if named and (tells_contact(lines) or not any(_ASKED.search(one.seen) for one in named)):
-        return True
-    words = " ".join(one.seen for one in lines)
-    return any(any(one in words for one in first) and any(one in words for one in other) for first, other in _NOTICES)
 
 
 def has_afterthought(lines: list[Line]) -> bool:

@@ -8,11 +8,11 @@ clients make of it cut what is below when that is short; other rules only what l
 from handlers.trimming.cards import (
     has_afterthought,
     is_card,
-    is_footer,
     is_mostly_contact,
     tells_contact,
     tells_name,
 )
+from handlers.trimming.footers import is_footer
 from handlers.trimming.lines import Kind, Line, end_of_words, next_words
 from handlers.trimming.old_mail import is_rule
 from handlers.trimming.signature_words import (
@@ -136,9 +136,9 @@ def _divides(lines: list[Line], number: int, end: int, bottom: int) -> bool:
         return False
     if _is_exact(line):
         return not below or below[0].kind is not Kind.EMPTY or is_card(below)
-    if is_footer(below):
-        return True
     apart = number > 0 and lines[number - 1].kind in (Kind.EMPTY, Kind.QUOTED)
+    if not _is_announced(lines, number) and is_footer(line, below, under_words=not apart):
+        return True
     close = bool(below) and below[0].kind is not Kind.EMPTY
     usual = line.seen in _DELIMITERS
     if _is_repeated(lines, number, bottom):

@@ -68,13 +68,13 @@ FULL = "> the tractor has stood in the yard since Monday and nobody has come to 
     [
         # Lists.
         "-=-=-=-=-\nGroups.io Links: You receive all messages sent to this group.\nhttps://groups.example/g/1\n-=-=-=-=-",
-        "--------\n\n--------\n\nYahoo Groups Links\n\n<*> To visit your group, go to:\nhttp://groups.example/",
+        f"{36 * '-'}\n\n{36 * '-'}\n\nYahoo Groups Links\n\n<*> To visit your group, go to:\nhttp://groups.example/",
         "—\nReply to this email directly, view it on GitHub, or unsubscribe.",
         # Scanners and lawyers, with a rule above, or around.
         "---\nDiese E-Mail wurde von Avast auf Viren geprüft.\nhttps://www.avast.example/antivirus",
-        "______\n\nThis message is confidential and intended solely for the addressee. If you have received it "
-        "in error, please notify the sender and delete it.",
-        "*********\nThis e-mail is confidential, and is for the addressee only.\n*********",
+        f"{32 * '_'}\n\nThis message is confidential and intended solely for the addressee. If you have "
+        "received it in error, please notify the sender and delete it.",
+        f"{40 * '*'}\nThis e-mail is confidential, and is for the addressee only.\n{40 * '*'}",
         # A card that begins with a greeting, right below the words.
         "--\nMit freundlichen Grüßen\nCarl Customer",
         # A quoted line that a program folded a second time; an attribution that ends in its time.

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""People's words that look like a footer, an attribution, a telephone's line or fields: all of them stay."""
+
+import pytest
+
+from handlers.quotes import new_text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Words that lawyers and scanners use, below any rule.
+        "Hello,\n\n---\nPlease keep this confidential, my wife is the recipient of the gift.\nCan you send the rest?",
+        "Dear bank,\n___\nI transferred 400 EUR in error. It is a confidential matter, call me.\n+49 30 123456",
+        "Dear bank,\n_______________\nI transferred 400 EUR in error. It is a confidential matter, call me.",
+        # A heading with its underline.
+        "1. licence\n----------\nOur scanner reported a virus in setup.exe, which we checked twice.\nWhat now?",
+        "Hello, I sign the NDA.\n\n----\nI keep all confidential. The intended use is research.\nBob Miller",
+        "In the matter of A v B\n\n***\nCONFIDENTIAL\nThe recipient of this letter shall pay 4000 EUR.\n***",
+        f"Settlement offer\n{32 * '_'}\nThis offer is privileged. If the addressee does not answer we go to court.",
+        "Hallo,\nder Scanner sagt:\n---\nVirus gefunden in a.exe, geprüft von AVX\n---",
+        "Yes please\n\n_____\nI mean the red one, scanned and checked for viruses by malware tool.",
+        "Ja\n--\nDie geprüften Viren sind weg, aber der Rechner ist langsam.",
+        f"Hello,\n\n{32 * '_'}\nPlease note: the intended recipient of my order is my privileged aunt.\nDeliver it.",
+        # The lawyers' own sentence, and a person's below it.
+        f"Hello,\n\n{32 * '_'}\nThis e-mail is confidential, I tell nobody but you that it rains in.",
+        f"Hello,\n\n{32 * '_'}\nThis e-mail is confidential.\n\nThe tractor stands in the barn of our neighbour.",
+        f"This is what your mails say:\n\n{32 * '_'}\nThis e-mail is confidential and for the addressee only.",
+        # In further languages.
+        "Здравствуйте,\nне работает принтер.\n---\nАнтивирус проверен, не помогло. Что делать?",
+        "您好，\n---\n病毒检查失败，请帮忙。",
+        "ウイルスの警告が出ます。\n---\nチェックしましたが、消えません。\nウイルス名は X です。",
+        "Dobrý den,\n---\nProsím důvěrně. Adresát příjemce je Jan.",
+        "Bonjour,\n\nle document est joint.\n---\nMerci de le garder confidentiel. Le destinataire est M. Dupont.",
+        "Hola\n---\nEl paquete es confidencial, el destinatario es mi hermano.",
+        "Hallo,\n---\nhet is vertrouwelijk; de geadresseerde ben ik.",
+        "Buongiorno,\n***\ndocumento riservato, destinatario errato: cosa devo fare?",
+        "Hej\n---\nÄr det konfidentiellt? Mottagaren är min mor.",
+        "Hallo,\n\nich habe zwei Fragen.\n-----\nIst die Datei vertraulich? Wer ist der Empfänger?",
+        # Lists and who writes about them.
+        "Hi\n***\nMy mailman lost the parcel again. He says that it was unsubscribed at https://x.example/track\n***",
+        "Hi support,\n---\nGoogle groups mails bounce, e.g. from x@groups.example. What can we do?",
+        "Hello\n---\nMailman does not work: https://lists.example/mailman/listinfo shows error 500.\nCan you fix it?",
+        "Hi,\n\n--\n\nPlease unsubscribe bob@x.example from your newsletter, I never asked for it.",
+        "Hi\n\nsee above.\n\n-----\nUnsubscribe me from the mailing list. My address is carl@customer.example",
+        "Hi\n---\nI can not unsubscribe at https://x.example\nHelp!",
+        "Hi\n\n---\nI can not unsubscribe at https://x.example\nHelp!",
+        "I like to leave the list.\n___\nunsubscribe",
+        "STOP\n\n---\nunsubscribe bob@x.example",
+        "1) open the mailing list page\n---\n2) mailing list page shows nothing at www.x.example\n3) restart",
+    ],
+)
+def test_words_below_a_rule_stay(text: str) -> None:
+    assert new_text(text) == text
