@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import click
@@ -32,7 +33,7 @@ from gateway.cli_output import (
     wrapped,
 )
 from gateway.clock import SystemClock
-from handlers import reading, releasing
+from handlers import importing, reading, releasing
 from handlers.headers import decode_text, scan
 from handlers.office import Office
 from handlers.proof import decide
@@ -168,8 +169,9 @@ def _each(message_ids: Sequence[str], do: Callable[[str], str]) -> int:
 def _release(found: Desk, message_id: str) -> str:
     for _ in range(MOST_TRIES):
         row, now = _held(found.database, message_id), _now()
+        alike = partial(importing.are_dated_alike, limit=found.office.limits.header, now=now)
         with found.database.read() as unit:
-            double = import_doubles.imported(unit, row)
+            double = import_doubles.imported(unit, row, alike)
         if double is not None:
             _drop_held(found.database, message_id, releasing.here_already(double, now))
             return f"{message_id}: here already, imported as message {double.id} of case {double.number}; dropped"

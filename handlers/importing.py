@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from hashlib import sha256
 
 from handlers import classification, contacting, files_of_mail, identity, tokens
-from handlers.headers import Head, decode_text, scan
+from handlers.headers import Head, HeaderLimits, decode_text, scan
 from handlers.identity import claimed_author, mailboxes
 from handlers.intake import MAX_COPIED, MAX_SUBJECT_CHARACTERS, person
 from handlers.office import Office
@@ -91,6 +91,11 @@ def date_of(head: Head, now: datetime) -> datetime | None:
     except (OverflowError, ValueError):
         return None
     return found if OLDEST <= found <= now + AHEAD else None
+
+
+def are_dated_alike(one: bytes, other: bytes, limit: HeaderLimits, now: datetime) -> bool:
+    """Whether two mails bear the same date; `limit` is how much of their header sections is read."""
+    return date_of(scan(one, limit), now) == date_of(scan(other, limit), now)
 
 
 def _marks(octets: bytes, head: Head, header: Header, archive: Archive) -> Marks:

@@ -3,7 +3,8 @@
 a mail that is held was imported.
 
 Mail is the same if Message-ID, author and date are: the fields that its way gave it differ from copy to copy, and some
-programs write one Message-ID again and again. A mail without Message-ID goes by its octets. Only reads.
+programs write one Message-ID again and again. A mail without Message-ID goes by its octets. Of a held mail, which is
+lost if this errs, subject and words must be the same, too. Only reads.
 """
 
 from collections.abc import Callable
@@ -54,12 +55,14 @@ def is_here(unit: Unit, mail: Marks) -> bool:
     return any(mail.is_dated_alike(content.load(unit, one)) for one in _alike(unit, mail))
 
 
-def imported(unit: Unit, row: Any) -> Any:
-    """The (id, case number) of an imported message that a held one is, or None: by ids, author and words.
+def imported(unit: Unit, row: Any, are_dated_alike: Callable[[bytes, bytes], bool]) -> Any:
+    """The (id, case number) of an imported message that a held one is, or None: by ids, author, date, subject, words.
 
-    A stranger may choose the ids; who loses the held mail by this loses no word of it.
+    A stranger may choose the ids; who loses the held mail by this loses no word of it. `are_dated_alike` says of the
+    octets of two mails whether they bear the same date.
     """
-    author, words = key_of_address(row.author_address), _words(content.load(unit, row.content_id))
+    octets = content.load(unit, row.content_id)
+    author, words = key_of_address(row.author_address), _words(octets)
     keys = [(key_of(row.message_id), author)] if row.message_id else []
     keys.append((octets_key(content.facts(unit, row.content_id).sha256), ARCHIVE))
     led = or_(*(and_(message_key.c.hash == one, message_key.c.author == owner) for one, owner in keys))
@@ -69,11 +72,15 @@ def imported(unit: Unit, row: Any) -> Any:
         .join(case, case.c.id == thread.c.case_id)
         .where(thread.c.id.in_(select(message_key.c.thread_id).where(led)), message.c.reason == REASON)
         .where(func.lower(message.c.message_id) == row.message_id.lower())
-        .where(func.lower(message.c.author_address) == author)
+        .where(func.lower(message.c.author_address) == author, message.c.subject == row.subject)
         .order_by(message.c.seq)
         .limit(MOST)
     )
-    return next((one for one in unit.execute(found) if _words(content.load(unit, one.content_id)) == words), None)
+    for one in unit.execute(found):
+        other = content.load(unit, one.content_id)
+        if _words(other) == words and are_dated_alike(octets, other):
+            return one
+    return None
 
 
 def octets_key(sha256: bytes) -> bytes:

@@ -56,6 +56,9 @@ OTHERS = {
     "other words under the same ids": {"body": "Send money."},
     "another id": {"message_id": "<other@mail.customer.example>"},
     "another author": {"author": "Mal <mal@evil.example>"},
+    # Programs write one Message-ID again and again, and people leave the text to the subject.
+    "another day": {"date": "Mon, 5 Jan 2026 10:00:00 +0000"},
+    "another subject": {"subject": "Please cancel order 77"},
 }
 
 
