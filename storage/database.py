@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError, TimeoutError
 
 from storage.states import Move, pass_kill_point
 
@@ -200,5 +200,7 @@ def is_ill(error: BaseException) -> bool:
         return True
     cause = error.orig if isinstance(error, DBAPIError) else error
     sqlstate = getattr(cause, "sqlstate", None) or ""
+    if isinstance(error, OperationalError) and hasattr(cause, "sqlstate") and not sqlstate:
+        return True  # psycopg's own word: no server answered, so there was no connection that could be lost
     sqlite_code = getattr(cause, "sqlite_errorcode", None)
     return sqlstate.startswith(_ILL_SQLSTATES) or (sqlite_code is not None and sqlite_code & 0xFF in _ILL_SQLITE)

@@ -37,6 +37,8 @@ ILL = {
     "serialization": wrapped(postgres.SerializationFailure("no")),
     "shutdown": wrapped(postgres.AdminShutdown("no")),
     "disconnect": wrapped(postgres.OperationalError("no"), lost=True),
+    # No server answers: psycopg has no SQLSTATE, and SQLAlchemy no connection that it could have lost.
+    "refused": wrapped(postgres.OperationalError("connection failed: Connection refused")),
     "locked": sqlite_error(sqlite3.SQLITE_LOCKED),
     "busy": sqlite_error(sqlite3.SQLITE_BUSY_SNAPSHOT),
     "full": sqlite_error(sqlite3.SQLITE_FULL),
@@ -45,6 +47,8 @@ ILL = {
 FAULTS = {
     "bug": ValueError("no"),
     "no such table": sqlite_error(sqlite3.SQLITE_ERROR),
+    # Python's own words for too many values of a statement and the like have no code.
+    "no code": wrapped(sqlite3.OperationalError("no")),
     # An index row that is too large is the mail's fault.
     "limit": wrapped(postgres.ProgramLimitExceeded("no")),
 }

@@ -13,9 +13,10 @@ from sqlalchemy.exc import DBAPIError, StatementError
 
 import storage.database
 from storage import cases, content, migrate, schema, schema_desk
-from storage.database import Database, Unit
+from storage.database import Database, Unit, is_ill
 from storage.states import Move
 from tests.storage.given import NOW
+from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE_S
 
 _VALUE = select(schema_desk.counter.c.value).where(schema_desk.counter.c.name == "case")
@@ -50,6 +51,15 @@ def test_an_open_read_keeps_no_writer_waiting_and_a_writer_no_reader(database: D
 def _number_then_fail(unit: Unit) -> None:
     cases.next_number(unit)
     raise LookupError
+
+
+def test_a_server_that_does_not_answer_is_an_illness_of_the_store() -> None:
+    database = Database(f"postgresql+psycopg://casegate@127.0.0.1:{free_port()}/casegate")
+    for begin in (database.read, lambda: database.move(Move.CLAIM)):
+        with pytest.raises(DBAPIError) as found, begin():
+            pass
+        assert is_ill(found.value)
+    database.close()
 
 
 def test_an_exception_undoes_the_move(database: Database) -> None:
