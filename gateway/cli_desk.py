@@ -12,11 +12,12 @@ from gateway.cli_operator import NotFound, Operator, actor
 from gateway.cli_output import Item, print_list, print_text, with_json
 from gateway.clock import SystemClock
 from gateway.passwords import hash_password
+from gateway.persistence import persistent
 from handlers import stranding
 from handlers.acting import By
 from storage import desk
 from storage.address import Address
-from storage.database import Database
+from storage.database import Database, Unit
 from storage.desk_values import Agent, Desk, RoutingAddress, Team
 from storage.states import Move
 
@@ -25,7 +26,11 @@ MAX_LINE_OCTETS = 8192
 
 
 class _DryRun(Exception):
-    """Leaves the transaction, so that nothing of it stays."""
+    """Leaves the transaction with what would change, so that nothing of it stays."""
+
+    def __init__(self, changes: list[str]) -> None:
+        super().__init__()
+        self.changes = changes
 
 
 @click.command()
@@ -39,8 +44,10 @@ def apply(operator: Operator, file: Path, dry_run: bool) -> None:
         installed = operator.config()
         dkim_pem = b"" if dry_run else opening.open_keys(installed, database)[1]
         changes = _apply(database, wanted, dry_run=dry_run)
-    for change in changes or ["no changes"]:
-        click.echo(change)
+        for change in changes or ["no changes"]:
+            click.echo(change)
+        if not dry_run:
+            _give_away(database)
     if not dry_run and any(change.startswith("team ") for change in changes):
         for line in cli_records.sender_records(installed, dkim_pem, wanted):
             click.echo(line)
@@ -123,27 +130,27 @@ VERBS = (apply, export, team, agent)
 
 
 def _apply(database: Database, wanted: Desk, *, dry_run: bool) -> list[str]:
-    changes: list[str] = []
+    def do(unit: Unit) -> list[str]:
+        changes = desk.apply(unit, wanted, SystemClock().now())
+        changes += stranding.words(unit, desk.snapshot(unit))
+        if dry_run:
+            raise _DryRun(changes)
+        return changes
+
     try:
-        with database.move(Move.APPLY) as unit:
-            changes = desk.apply(unit, wanted, SystemClock().now())
-            changes += stranding.words(unit, desk.snapshot(unit))
-            if dry_run:
-                raise _DryRun
-        _give_away(database)
-    except _DryRun:
-        pass
-    return changes
+        return persistent(database, lambda store: store.move(Move.APPLY), do)
+    except _DryRun as found:
+        return found.changes
 
 
 def _give_away(database: Database) -> None:
     """Open cases whose owner or team the desk has no more; a call that is cut off here goes on when it is repeated."""
-    goes_on = True
-    while goes_on:
-        with database.move(Move.EDIT) as unit:
-            goes_on = stranding.free_some(
-                unit, desk.snapshot(unit), By(actor(), SystemClock().now(), "the desk changed")
-            )
+
+    def do(unit: Unit) -> bool:
+        return stranding.free_some(unit, desk.snapshot(unit), By(actor(), SystemClock().now(), "the desk changed"))
+
+    while persistent(database, lambda store: store.move(Move.EDIT), do):
+        pass
 
 
 def _tell_unverified(operator: Operator) -> None:

@@ -2,8 +2,11 @@
 """The verbs of the desk: what they change, what they show, what they refuse."""
 
 import pytest
+from psycopg.errors import DeadlockDetected
+from sqlalchemy.exc import OperationalError
 
-from gateway import desk_file, passwords
+from gateway import desk_file, passwords, persistence
+from handlers import stranding
 from storage import desk
 from storage.states import Move
 from tests.support.office import World
@@ -155,10 +158,52 @@ def test_a_bad_desk_file_changes_nothing(applied):
     assert applied.json("team", "list")[0]["sender"] == "support@firm.example"
 
 
-def test_apply_tells_what_becomes_of_open_cases_and_does_it(applied):
+def drop_the_owner_of_a_case(applied) -> None:
     applied.out("case", "new", "--address", "support@firm.example", "--contact", "d@other.example", "--subject", "Hums")
     applied.out("case", "assign", "1", "--to", "ann")
     applied.desk.write_text(applied.desk.read_text().replace('teams = ["support"]', "teams = []"))
+
+
+def fail_after(monkeypatch, place: object, name: str, errors: list[Exception]) -> None:
+    """This is done, then the transaction is lost, as often as there are errors."""
+    real = getattr(place, name)
+
+    def do(*given: object) -> object:
+        done = real(*given)
+        if errors:
+            raise errors.pop()
+        return done
+
+    monkeypatch.setattr(place, name, do)
+
+
+# Jobs lock cases in the order of their mail: PostgreSQL ends one of the two that wait for each other.
+@pytest.mark.parametrize("step", [(desk, "apply"), (stranding, "free_some")], ids=["apply", "give away"])
+def test_an_apply_that_meets_jobs_at_the_same_rows_is_done_and_told_all_the_same(applied, monkeypatch, step):
+    drop_the_owner_of_a_case(applied)
+    fail_after(monkeypatch, *step, [OperationalError("", None, DeadlockDetected("no")) for _ in range(2)])
+    shown = applied.out("apply", str(applied.desk)).splitlines()
+    assert shown[:2] == ["agent ann: teams changed", "team support: 1 open case of nobody now, in queue support"]
+    case = applied.json("case", "show", "1")
+    assert (case["owner"], case["queue"], case["timeline"][-1]["owner"]) == (None, "support", "ann")
+
+
+def test_an_apply_that_cannot_give_cases_away_says_what_it_changed_and_does_the_rest_when_repeated(
+    applied, monkeypatch
+):
+    drop_the_owner_of_a_case(applied)
+    with monkeypatch.context() as ill:
+        ill.setattr(persistence, "PAUSE_S", 0.0)
+        errors: list[Exception] = [OperationalError("", None, DeadlockDetected("no")) for _ in range(100)]
+        fail_after(ill, stranding, "free_some", errors)
+        result = applied.call("apply", str(applied.desk))
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (75, "agent ann: teams changed")
+    applied.out("apply", str(applied.desk))
+    assert applied.json("case", "show", "1")["owner"] is None
+
+
+def test_apply_tells_what_becomes_of_open_cases_and_does_it(applied):
+    drop_the_owner_of_a_case(applied)
     lines = ["agent ann: teams changed", "team support: 1 open case of nobody now, in queue support"]
     assert applied.out("apply", str(applied.desk), "--dry-run").splitlines() == lines
     assert applied.json("case", "show", "1")["owner"] == "ann"
