@@ -88,7 +88,7 @@ class GroupCommitter:
     def _commit(self, group: list[_Work]) -> None:
         try:
             self._together(group)
-        except Exception:
+        except BaseException:
             alone = group
         else:
             for work in group:
@@ -115,7 +115,7 @@ class GroupCommitter:
         _SAVE.run(unit)
         try:
             work.result = work.do(unit)
-        except Exception:
+        except BaseException:
             _ROLL_BACK.run(unit)
             work.failed = True
         _RELEASE.run(unit)
@@ -126,5 +126,9 @@ class GroupCommitter:
                 result = work.do(unit)
         except Exception as error:
             work.future.set_exception(error)
+        except BaseException as error:  # it ends neither this thread nor whoever waits: all others would hear nothing
+            failed = RuntimeError(f"{type(error).__name__}: {error}")
+            failed.__cause__ = error
+            work.future.set_exception(failed)
         else:
             work.future.set_result(result)

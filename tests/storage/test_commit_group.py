@@ -112,6 +112,25 @@ def test_work_that_fails_once_is_tried_again_alone(database: Database) -> None:
     committer.close()
 
 
+def test_work_that_would_end_its_thread_fails_alone_and_all_others_are_durable(database: Database) -> None:
+    committer = GroupCommitter(database)
+    gate = Gate(committer)
+
+    def leave(unit: Unit) -> None:
+        threads.make(unit, "half done", NOW)
+        raise SystemExit(3)
+
+    before, left, after = (committer.submit(Move.ACCEPT, do) for do in (_make("A"), leave, _make("B")))
+    gate.open()
+    before.result(30), after.result(30)
+    assert "SystemExit: 3" in str(left.exception(30))
+    assert isinstance(left.exception(), Exception)  # whoever waits for it goes on too
+    assert "SystemExit: 3" in str(committer.submit(Move.ACCEPT, leave).exception(30))
+    committer.submit(Move.ACCEPT, _make("C")).result(30)
+    assert _tokens(database) == {"A", "B", "C"}
+    committer.close()
+
+
 def test_a_group_whose_commit_fails_is_committed_one_by_one(database: Database) -> None:
     committer = GroupCommitter(database)
     gate = Gate(committer)
