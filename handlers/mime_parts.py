@@ -28,6 +28,9 @@ _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghij
 _BASE64_LINES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\r\n"
 _STRANGE_OCTETS = 4  # so few do not tell that something is no base64
 _FOOTER = re.compile(rb"=[ \t]*+\r?\n(?:[ \t]*+\r?\n)*+(?=[^\r\n]*?[^A-Za-z0-9+/=\s]|[^\s\r\n]++[ \t]++[^\s\r\n])")
+_BLANK_BETWEEN = re.compile(rb"(?:^|[ \t])[^\s]{1,39}[ \t]++[^\s]")  # base64 has no words; some fold it with blanks
+_FULL_LINE = 40
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a]")
 _SOFT_BREAK = re.compile(rb"=[ \t]++(?=\r?\n)")
 # A closed list: Python remembers every unknown name for ever, and idna and punycode need quadratic time.
 _CODECS = {*aliases, *aliases.values(), "koi8_r", "koi8_u", "cp874", "utf_8_sig"}
@@ -83,12 +86,46 @@ def decode_words(content: bytes, part: Part) -> bytes:
     body = part.body.of(content)
     if part.about.encoding != "base64":
         return decode_octets(body, part.about.encoding) or body
+    end = _end_of_base64(body)
+    if not end and body.strip():
+        return body
+    return decode_octets(body[:end], "base64") + (b"\r\n" + body[end:] if end < len(body) else b"")
+
+
+def _end_of_base64(body: bytes) -> int:
+    """Where the words begin that somebody wrote behind it; 0 where it is words from its first line on."""
     footer = _FOOTER.search(body)
     end = footer.end() if footer is not None else len(body)
-    strange = len(body[:end].translate(None, _BASE64_LINES))
-    if strange > _STRANGE_OCTETS and strange * 10 > end:
-        return body
-    return decode_octets(body[:end], "base64") + (b"\r\n" + body[end:] if footer is not None else b"")
+    if not body[:end].translate(None, _BASE64_LINES):
+        return end
+    at, seen = 0, 0
+    for line in body[:end].splitlines(keepends=True):
+        if seen and _is_words(line):
+            return at if _may_be_base64(body[:at]) else 0
+        if line.strip():
+            seen += 1
+            if seen == 1 and (_BLANK_BETWEEN.search(line) or (_is_words(line) and _strange(line) > _STRANGE_OCTETS)):
+                return 0
+        at += len(line)
+    return end if seen > 1 or not _is_words(body[:end]) else 0
+
+
+def _is_words(line: bytes) -> bool:
+    """Junk in a line of base64 is little."""
+    return _BLANK_BETWEEN.search(line) is not None or _strange(line) * 10 > len(line)
+
+
+def _strange(line: bytes) -> int:
+    return len(line.translate(None, _BASE64_LINES + b" \t"))
+
+
+def _may_be_base64(octets: bytes) -> bool:
+    """A short word before other words could be taken for base64."""
+    if len(octets) >= _FULL_LINE or b"=" in octets:
+        return True
+    return (
+        len(octets.translate(None, _NOT_BASE64)) % 4 == 0 and _CONTROL.search(decode_octets(octets, "base64")) is None
+    )
 
 
 def decode_octets(body: bytes, encoding: str) -> bytes:

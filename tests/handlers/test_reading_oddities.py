@@ -146,6 +146,22 @@ CODED = {
     # what a mailing list writes behind it stays readable
     "a footer": (b"base64", b"b25lIHR3bw==\r\n\r\n-- \r\nlist@x.example\r\n", "one two -- list@x.example"),
     "a footer of words": (b"base64", b"b25lIHR3bw==\r\nsent by the list\r\n", "one two sent by the list"),
+    # no padding tells the end, and the footer is longer than what it follows
+    "a footer without padding": (
+        b"base64",
+        b64encode((b"words and more " * 100)[:117])
+        + b"\r\n"
+        + b"_" * 47
+        + b"\r\nUsers mailing list -- u@l.example\r\n",
+        ("words and more " * 100)[:117] + " " + "_" * 47 + " Users mailing list -- u@l.example",
+    ),
+    "few words that are none": (b"base64", b"OK thanks", "OK thanks"),
+    "a word, and words that are none": (b"base64", b"Best\r\nregards from me\r\n", "Best regards from me"),
+    "base64 folded with blanks": (
+        b"base64",
+        b64encode(b"one two " * 9) + b" " + b64encode(b"three"),
+        "one two " * 9 + "three",
+    ),
     "words that are none": (b"base64", b"Hello, this is not base64 at all.", "Hello, this is not base64 at all."),
     "words that are no uuencode": (b"x-uuencode", b"one", "one"),
     "an unknown encoding": (b"x-foo", b"one", "one"),
