@@ -3,8 +3,8 @@
 
 Enters: lines. Leaves: the attributions found, top down. Never fails. What counts: a colon at the end, and before it on
 up to WINDOW lines a verb, a day, a time, an address. Sure is what has a verb and an address in brackets, or a verb, a
-day and a time in a whole clause, or all but the verb in one that ends at the address; the rest counts only above
-quoted lines, and so does what a person tells of somebody.
+day and a time in a whole clause, or all but the verb in one that ends at the address, below a greeting and a name; the
+rest counts only above quoted lines, and so does what a person tells of somebody.
 No more than MAX_CANDIDATES lines are considered.
 """
 
@@ -21,6 +21,7 @@ from handlers.trimming.attribution_words import (
     UNSPACED_VERBS,
     VERBS,
 )
+from handlers.trimming.cards import is_signed_off
 from handlers.trimming.lines import COLONS, Kind, Line, end_of_words, is_plain, next_words
 
 MAX_CANDIDATES = 200
@@ -124,7 +125,8 @@ def _ending_at(lines: list[Line], number: int, floor: int) -> Attribution | None
     sure = _is_sure(has, lines[number].seen) and not _is_told(lines[start : number + 1])
     if sure and Has.ADDRESS not in has:
         sure = quote_below(lines, number + 1) > number + 1 or _is_clause(lines, start, number + 1)
-    sure = sure or (_WHEN | Has.ADDRESS in has and _is_verbless(lines, start, number + 1))
+    if not sure and _WHEN | Has.ADDRESS in has and _is_verbless(lines, start, number + 1):
+        sure = _is_above_quote(lines, number) or is_signed_off(lines[:start])  # else a log, or notes of a talk
     if sure or (_is_likely(has, lines[number].seen) and _is_above_quote(lines, number)):
         return Attribution(start, number + 1, sure)
     return None

@@ -11,6 +11,9 @@ from handlers.trimming.lines import Kind, Line
 
 MAX_LINES = 8
 MAX_CHARACTERS = 60
+MAX_ENDING = 8  # lines of a greeting and names, empty ones included
+MAX_NAMES = 3
+MAX_GREETING_CHARACTERS = 30
 
 _SENTENCE_ENDS = ("?", "!", ".", "。", "？", "！")
 # "Inc.", "e.V.", "S.p.A.": a full stop that ends no sentence.
@@ -69,6 +72,19 @@ def tells_name(lines: list[Line]) -> bool:
     if len(said) > 1 and said[0].seen.startswith(_GREETINGS):
         said = said[1:]
     return bool(said) and all(_is_name(line.words) for line in said)
+
+
+def is_signed_off(lines: list[Line]) -> bool:
+    """Whether they end in a greeting and a name, so that their author has said all."""
+    last = [line for line in lines[-MAX_ENDING:] if line.kind is not Kind.EMPTY]
+    at = next((at for at, line in enumerate(last[:-1]) if _is_greeting(line.seen)), None)
+    return at is not None and len(last) - at <= MAX_NAMES + 1 and tells_name(last[at + 1 :])
+
+
+def _is_greeting(seen: str) -> bool:
+    return (
+        seen.startswith(_GREETINGS) and len(seen) <= MAX_GREETING_CHARACTERS and (seen[-1].isalpha() or seen[-1] == ",")
+    )
 
 
 def tells_contact(lines: list[Line]) -> bool:

@@ -52,3 +52,18 @@ from handlers.quotes import new_text
 )
 def test_words_below_a_rule_stay(text: str) -> None:
     assert new_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hi, in the log I see\n\n2026-05-03 10:15:00 Bob <bob@x.example>:\nlogin failed\nWhy does it fail?",
+        'I asked and got this answer\n\n3 May 2026 10:15 Support <help@x.example>:\n"Reboot".\nThat did not help.',
+        "Meeting notes of today\n\n2.11.2026, 15:04, Ann Miller (ann@firm.example):\n"
+        "she says the router is broken. I do not agree.",
+        "Best way to see it\n\n2026-05-03 10:15:00 Bob <bob@x.example>:\nlogin failed",
+        "Kind regards\nthis is the log\n\n2026-05-03 10:15:00 Bob <bob@x.example>:\nlogin failed",
+    ],
+)
+def test_a_log_or_notes_with_a_name_and_a_time_stay(text: str) -> None:
+    assert new_text(text) == text
