@@ -28,6 +28,9 @@ _OUT_OF_OFFICE_SUBJECT = re.compile(
     r"|auto: [^:]{1,80}\bout of (?:the )?office"
     r"|(?:[^\s:]{1,40} ){1,4}(?:is (?:currently )?out of (?:the )?office\b|ist au(?:ß|ss)er haus\b)"
 )
+_VACATION = re.compile(  # firms that let houses have programs of that name, too
+    r"\bvacation(?:$|[ /-]v?\d|[ /-]?(?:program|responder|reply|autoreply|agent|plugin|daemon|script)\b)"
+)
 _AUTO_SUBJECT = re.compile(r"\[?auto(?:matic|mated)?[ -]?(?:reply|response|responder|answer)\]?\W{0,2}[:\]]")
 _RESPONDERS = (  # what responders write that do not know RFC 3834
     b"x-autoreply",
@@ -44,6 +47,7 @@ _RESPONDERS = (  # what responders write that do not know RFC 3834
     b"x-vacation",
     b"x-auto-submitted",
 )
+_OLD_SUBMITTED = b"x-auto-submitted"  # has the words of Auto-Submitted
 _NOT_SO = frozenset({"no", "false", "0", "none"})
 _LIST = tuple(  # RFC 2369, RFC 2919, and what older list managers write
     [b"list-" + word for word in b"id post help subscribe unsubscribe owner archive".split()]
@@ -78,9 +82,11 @@ def out_of_office(head: Head, *, is_null: bool) -> str:
         return "Exchange's mailbox rules wrote it"
     if "vacation" in _words(head, b"x-apple-action"):
         return "X-Apple-Action says vacation"
-    if any(
-        "vacation" in word for name in (b"x-mail-autoreply", b"x-autoreply", b"x-mailer") for word in _words(head, name)
-    ):
+    if any("vacation" in word for name in (b"x-mail-autoreply", b"x-autoreply") for word in _words(head, name)):
+        return "a vacation program wrote it"
+    if says_it_is_a_persons(head):
+        return ""
+    if any(_VACATION.search(word) for word in _words(head, b"x-mailer")):
         return "a vacation program wrote it"
     if not _OUT_OF_OFFICE_SUBJECT.match(_subject(head)):
         return ""
@@ -94,7 +100,7 @@ def automatic(head: Head, *, is_null: bool) -> str:
         if _is_automatic(word):
             return f"Auto-Submitted: {word[:40]} (RFC 3834)"
     for name in filter(head.count, _RESPONDERS):
-        if any(word not in _NOT_SO for word in _words(head, name)):
+        if any(word not in _NOT_SO and (name != _OLD_SUBMITTED or _is_automatic(word)) for word in _words(head, name)):
             return f"{name.decode()} stands in it"
     if _precedence(head) & {"auto_reply", "auto-reply"}:
         return "Precedence: auto_reply"
@@ -104,7 +110,9 @@ def automatic(head: Head, *, is_null: bool) -> str:
         return "X-Amazon-Mail-Relay-Type: notification"
     if any("autoresponder" in value.lower() for value in _values(head, b"delivered-to")):
         return "Delivered-To: Autoresponder"
-    beside = _beside_subject(head, is_null=is_null) if _AUTO_SUBJECT.match(_subject(head)) else ""
+    if says_it_is_a_persons(head) or not _AUTO_SUBJECT.match(_subject(head)):
+        return ""
+    beside = _beside_subject(head, is_null=is_null)
     return f"the subject is that of an automatic answer, beside {beside}" if beside else ""
 
 
@@ -150,7 +158,8 @@ def may_answer(head: Head, reverse_path: str, host: str) -> bool:
     nobody = written_by is None or _is_unread(written_by.address.local.lower())
     is_machine = _is_unread(local) or local.startswith("owner-") or local.endswith(("-request", "-owner", "-bounces"))
     silent = bool(wishes & _SILENCED) or any(head.count(name) for name in _LOOPING)
-    submitted = any(word not in ("", "no") for word in _words(head, b"auto-submitted"))
+    told = (word for name in (b"auto-submitted", _OLD_SUBMITTED) for word in _words(head, name))
+    submitted = any(word and word not in _NOT_SO for word in told)
     subject = _subject(head)
     answers = _OUT_OF_OFFICE_SUBJECT.match(subject) or _AUTO_SUBJECT.match(subject)  # two programs must not talk
     return bool(local) and not (silent or submitted or is_machine or nobody or answers or _in_our_name(head, host))

@@ -122,7 +122,8 @@ def _notice(head: Head, *, is_null: bool) -> Finding | None:
     found = signs.in_header(head)
     if found.by_system:
         return Finding(Class.BOUNCE, "a mail system wrote it, with the null reverse-path")
-    if found.in_subject and not automatic.out_of_office(head, is_null=True):
+    persons = automatic.says_it_is_a_persons(head)
+    if found.in_subject and not persons and not automatic.out_of_office(head, is_null=True):
         return Finding(Class.BOUNCE, "the subject of a bounce, with the null reverse-path")
     return None
 

@@ -9,6 +9,7 @@ system wrote it. Never fails; linear, bounded, and done before the job takes the
 import re
 from dataclasses import dataclass
 
+from handlers.automatic import says_it_is_a_persons
 from handlers.bounces import signs
 from handlers.bounces.notice import MAX_OCTETS
 from handlers.bounces.reading import read_report
@@ -57,7 +58,7 @@ def refine(head: Head, beginning: bytes, was: Class, *, is_null: bool) -> Refine
     """Look at the content of a mail."""
     octets = wanted(head, was, is_null=is_null)
     if octets == MAX_OCTETS:
-        report = read_report(beginning, by_nobody=is_null)
+        report = read_report(beginning, by_nobody=is_null and _may_be_a_systems(head))
         if report is not None:
             return Refined(
                 _BY_KIND[report.kind], f"its content is a report: {report.kind.value}", report.as_data(), report
@@ -76,6 +77,11 @@ def is_surely_automatic(head: Head, was: Class, *, is_formal: bool, is_null: boo
     return was in AUTOMATIC and without_reports(head, is_null=is_null).found in AUTOMATIC
 
 
+def _may_be_a_systems(head: Head) -> bool:
+    """Whether words may make it a notice: not where it says that a person wrote it."""
+    return not says_it_is_a_persons(head) or signs.in_header(head).by_system
+
+
 def _unreadable(head: Head, was: Class, *, is_null: bool) -> Refined:
     """What said it was a report and cannot be read stays one; what only looked like it is what else it looks like."""
     if was not in (Class.BOUNCE, Class.COMPLAINT):
@@ -84,7 +90,7 @@ def _unreadable(head: Head, was: Class, *, is_null: bool) -> Refined:
         kind = Kind.COMPLAINT if was is Class.COMPLAINT else Kind.BOUNCE
         return Refined(was, "", Report(kind).as_data())
     found = without_reports(head, is_null=is_null)
-    if found.found is Class.PERSON and is_null:
+    if found.found is Class.PERSON and is_null and not says_it_is_a_persons(head):
         found = Finding(Class.AUTO_REPLY, "nobody can answer it, and it reports nothing")
     return Refined(found.found, f"its content reports nothing; {found.because}", {})
 

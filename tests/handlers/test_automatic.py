@@ -56,6 +56,36 @@ def test_fields_of_older_responders(fields: dict[str, str]) -> None:
     assert by_signs(head(**fields), is_null=False).found is Class.AUTO_REPLY
 
 
+@pytest.mark.parametrize("is_null", [False, True])
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Frau Müller ist außer Haus",
+        "Abwesend: Herr X ab Montag",
+        "Auto-reply: how do I set it up?",
+        "Delivery failed: my parcel did not arrive",
+    ],
+)
+def test_what_says_it_is_a_persons_is_one_beside_any_words(subject: str, *, is_null: bool) -> None:
+    for beside in ({}, {"x_auto_response_suppress": "OOF"}, {"x_mailer": "vacation 1.2"}):
+        said = head(subject=subject, auto_submitted="no", **beside)
+        assert by_signs(said, is_null=is_null).found is Class.PERSON
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"x_auto_submitted": "auto-forwarded"}, Class.PERSON),
+        ({"x_mailer": "Vacation Rentals CRM"}, Class.PERSON),
+        ({"x_mailer": "vacation/2.0"}, Class.OUT_OF_OFFICE),
+        ({"x_mailer": "Cyrus vacation responder"}, Class.OUT_OF_OFFICE),
+    ],
+)
+def test_words_of_programs_that_are_signs_and_that_are_none(fields: dict[str, str], found: Class) -> None:
+    assert by_signs(head(**fields), is_null=False).found is found
+    assert not (fields.keys() & {"x_auto_submitted"} and may_answer(head(**fields), PERSON, "gw.example"))
+
+
 @pytest.mark.parametrize(
     "local",
     [

@@ -75,6 +75,8 @@ FROM_NOBODY: list[tuple[str, str]] = [
         "auto-reply",
     ),
     (text(CARL, "Question", "How do I start it?", "Auto-Submitted: no\n"), "person"),
+    (text(CARL, "Delivery failed: my parcel", "It was returned to sender.", "Auto-Submitted: no\n"), "person"),
+    (text(DAEMON, "Undelivered", "<a@b.example>: 550 5.1.1 user unknown", "Auto-Submitted: no\n"), "bounce"),
     # Filters.
     (
         text("Filter <postmaster@b.example>", "E-mail viruses detected", "To: a@b.example\nIt was not delivered."),
