@@ -32,6 +32,7 @@ from storage.response import (
     R554_CANNOT_REWRITE,
     R554_NO_AUTHOR,
     R554_NOT_A_REPLY,
+    R554_SIDE_LETTER,
     R554_TAKES_NO_PART,
     R554_TWO_CASES,
     Response,
@@ -93,8 +94,9 @@ def submission(
         return R554_CANNOT_REWRITE.about("its header section is too large")
     if conversation is None or not _may_write(office, draft.agent, conversation):
         return R554_NOT_A_REPLY
-    if _is_to_an_outsider(office, draft, conversation):
-        return R554_TAKES_NO_PART
+    misdirected = _misdirected(office, draft, conversation)
+    if misdirected is not None:
+        return misdirected
     team = office.desk.teams[conversation.team_id]
     people = _recipients(office, draft, conversation)
     if not people and conversation.contact == NOBODY:
@@ -141,12 +143,33 @@ def _may_write(office: Office, agent: AgentRow, conversation: Conversation) -> b
     return teaming.may_write(office.desk, agent, conversation.team_id, conversation.roles.get(agent.id))
 
 
-def _is_to_an_outsider(office: Office, draft: Draft, conversation: Conversation) -> bool:
+def _misdirected(office: Office, draft: Draft, conversation: Conversation) -> Response | None:
+    """Why an answer to our own address would not reach whom the agent means."""
+    if not any(office.makes(address) for address in draft.envelope.recipients):
+        return None
+    if _is_to_an_outsider(draft, conversation):
+        return R554_TAKES_NO_PART
+    return R554_SIDE_LETTER if _is_to_a_side_letter(office, draft, conversation) else None
+
+
+def _is_to_an_outsider(draft: Draft, conversation: Conversation) -> bool:
     """A plain answer to one who takes no part would reach the contact, and quote to them what another wrote."""
     mail = _answered_mail(draft.head, conversation)
-    if mail is None or not mail.author_address or _author_of(mail, conversation) is not None:
+    if mail is None or mail.direction == "outbound":
         return False
-    return any(office.makes(address) for address in draft.envelope.recipients)
+    return bool(mail.author_address) and _author_of(mail, conversation) is None
+
+
+def _is_to_a_side_letter(office: Office, draft: Draft, conversation: Conversation) -> bool:
+    """A plain answer to what a colleague wrote to others than the contact, unless it can only be for one of them."""
+    letter = _answered_mail(draft.head, conversation)
+    if letter is None or letter.direction == "inbound":
+        return False
+    readers = _readers(letter, conversation)
+    if conversation.contact.key in readers:
+        return False
+    outside = {one.key for one in draft.envelope.recipients if not office.makes(one)} - office.inside
+    return _answered_person(draft.head, conversation) == NOBODY or not outside <= readers
 
 
 def _wishes(office: Office, draft: Draft, conversation: Conversation, people: tuple[Person, ...]) -> tuple[Wish, ...]:
@@ -253,14 +276,37 @@ def _answered(head: Head, conversation: Conversation) -> int | None:
 def _answered_person(head: Head, conversation: Conversation) -> Person:
     """The customer who wrote the answered message; the case's contact where the agent answers no customer's."""
     mail = _answered_mail(head, conversation)
-    author = _author_of(mail, conversation) if mail is not None else None
-    return author or conversation.contact
+    if mail is not None and mail.direction == "outbound":
+        return _answered_reader(mail, head, conversation)
+    return (_author_of(mail, conversation) if mail is not None else None) or conversation.contact
 
 
-def _answered_mail(head: Head, conversation: Conversation) -> Any:
-    """The nearest mail to the team that the agent refers to: who writes after their own reply means it, too."""
-    inbound = {row.sent_id: row for row in conversation.rows if row.direction == "inbound" and row.sent_id}
-    return next((inbound[text] for text in referred_ids(head) if text in inbound), None)
+def _answered_reader(letter: Any, head: Head, conversation: Conversation) -> Person:
+    """Whom the answer to a colleague's reply is for, of those whom that went to; NOBODY where that is not plain."""
+    readers = _readers(letter, conversation)
+    if conversation.contact.key in readers:
+        asked = _answered_mail(head, conversation, "inbound")
+        author = _author_of(asked, conversation) if asked is not None else None
+        return author if author is not None and author.key in readers else conversation.contact
+    inside = [one for one in conversation.participants if one.key in readers]
+    return inside[0] if len(readers) == len(inside) == 1 else NOBODY
+
+
+def _readers(letter: Any, conversation: Conversation) -> set[str]:
+    return {key_of(address) for address in conversation.readers.get(letter.seq, ())}
+
+
+def _answered_mail(head: Head, conversation: Conversation, *directions: str) -> Any:
+    """The nearest mail to the team, or colleague's reply, that the agent refers to by the id of its copy.
+
+    Not their own reply: who writes after it means what it answers, too.
+    """
+    copies = {
+        row.sent_id: row
+        for row in conversation.rows
+        if row.kind == "copy" and row.direction in (directions or ("inbound", "outbound"))
+    }
+    return next((copies[text] for text in referred_ids(head) if text in copies), None)
 
 
 def _author_of(mail: Any, conversation: Conversation) -> Person | None:

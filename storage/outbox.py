@@ -7,6 +7,7 @@ wire is busy, `settle` writes how it ended. A lease that ran out, or a response 
 nobody saw the end: `unsettled` counts it, for the remote may have taken the mail.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -211,6 +212,22 @@ def replies_in_thread(unit: Unit, thread_id: int) -> dict[int, Row[tuple[object,
     return {row.message_seq: row for row in unit.execute(rows)}
 
 
+def readers_in_thread(unit: Unit, thread_id: int) -> dict[int, tuple[str, ...]]:
+    """Whom each reply of a thread went to, by message number; of an imported one whom it names."""
+    readers: dict[int, dict[str, None]] = {}
+    for row in unit.execute(_READERS_IN_THREAD, {"t": thread_id}):
+        named = [address for _, address in (*json.loads(row.to_), *json.loads(row.cc))]
+        readers.setdefault(row.seq, {}).update(dict.fromkeys(named if row.address is None else [row.address]))
+    return {seq: tuple(addresses) for seq, addresses in readers.items()}
+
+
+_READERS_IN_THREAD = (
+    select(message.c.seq, message.c.to_, message.c.cc, outbox_recipient.c.address)
+    .outerjoin(outbox, (outbox.c.message_seq == message.c.seq) & (outbox.c.kind == "reply"))
+    .outerjoin(outbox_recipient, outbox_recipient.c.outbox_id == outbox.c.id)
+    .where(message.c.thread_id == bindparam("t"), message.c.direction == "outbound")
+    .order_by(message.c.seq, outbox_recipient.c.id)
+)
 _IDS_IN_THREAD = (
     select(
         message.c.seq,

@@ -46,6 +46,7 @@ class Conversation:
     next_seq: int
     routing_address: str = ""
     roles: Mapping[int, str] = field(default_factory=dict)  # of the case team, by agent
+    readers: Mapping[int, tuple[str, ...]] = field(default_factory=dict)  # whom a reply went to, by message number
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def conversation(unit: Unit, pointed: Pointed) -> Conversation | None:
         next_seq=last + 1,
         routing_address=case.routing_address,
         roles=members.roles(unit, case.id),
+        readers=outbox.readers_in_thread(unit, thread_id),
     )
 
 
