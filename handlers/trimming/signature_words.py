@@ -7,31 +7,57 @@ opening alone, an opening and a device, or both ends of the line.
 
 # "Sent from my": enough alone, for telephones are called anything.
 ALONE: tuple[str, ...] = (
-    *("sent from my ", "sent from a phone", "sent from mobile", "sent via my ", "sent by my ", "sent with my "),
+    *(
+        "sent from my ",
+        "sent from a phone",
+        "sent from mobile",
+        "sent via my ",
+    ),
     *("envoyé de mon ", "envoyé depuis mon ", "envoyé à partir de mon ", "envoyé via mon "),
     *("enviado desde mi ", "enviado do meu ", "enviado a partir do meu ", "enviado de meu ", "enviado através do meu "),
     *("inviato dal mio ", "inviato da mio ", "verzonden vanaf mijn ", "verzonden via mijn ", "verzonden met mijn "),
     *("verstuurd vanaf mijn ", "verstuurd vanaf m'n ", "skickat från min ", "skickat från mitt ", "sendt fra min "),
     *("sendt fra mit ", "wysłane z mojego ", "wysłano z mojego ", "odesláno z mého ", "odesláno z mojí "),
-    *("odoslané z môjho ", "poslano s mojega ", "poslano z mojega ", "poslano sa mog ", "trimis de pe ", "gửi từ "),
-    *("отправлено с моего ", "надіслано з мого ", "изпратено от моя ", "στάλθηκε από το ", "εστάλη από το "),
-    *("dikirim dari ", "được gửi từ ", "đã gửi từ ", "saadetud minu ", "nosūtīts no mana ", "išsiųsta iš mano "),
-    *("enviat des del meu ", "enviat des de ", "أُرسلت من ", "أرسلت من ", "تم الإرسال من ", "مرسل من ", "ارسال شده از "),
-    *("נשלח מה", "ส่งจาก ", "发自我的", "發自我的", "寄自我的", "傳送自我的"),
-    *("get outlook for ", "get [outlook for ", "get <outlook for ", "sent on the go from ", "来自我的", "來自我的"),
+    *(
+        "odoslané z môjho ",
+        "poslano s mojega ",
+        "poslano z mojega ",
+        "poslano sa mog ",
+    ),
+    *(
+        "отправлено с моего ",
+        "надіслано з мого ",
+        "изпратено от моя ",
+    ),
+    *("saadetud minu ", "nosūtīts no mana ", "išsiųsta iš mano "),
+    *("enviat des del meu ",),
+    *("发自我的", "發自我的", "寄自我的", "傳送自我的"),
+    *("sent on the go from ", "来自我的", "來自我的"),
     *(
         "poslano iz mog ",
         "poslato sa mog ",
         "poslato iz mog ",
-        "dihantar daripada ",
-        "ipinadala mula sa ",
-        "sendt frå ",
     ),
-    *("enviado dende o meu ", "enviat des de la meva ", "نُشر من ", "مُرسل من ", "فرستاده شده از ", "ارسالشده از "),
-    *("envoyé depuis l'application ", "envoyé depuis l’application ", "envoyé à partir d’", "envoyé à partir d'"),
+    *(
+        "enviado dende o meu ",
+        "enviat des de la meva ",
+    ),
 )
 # These need a device, or a program, within the line.
 WITH_DEVICE: tuple[str, ...] = (
+    *("sent by my ", "sent with my ", "trimis de pe ", "gửi từ ", "dikirim dari "),
+    *("được gửi từ ", "đã gửi từ ", "στάλθηκε από το ", "εστάλη από το ", "enviat des de "),
+    *("أُرسلت من ", "أرسلت من ", "تم الإرسال من ", "مرسل من ", "ارسال شده از "),
+    *("נשלח מה", "ส่งจาก ", "get outlook for ", "get [outlook for ", "get <outlook for "),
+    *("dihantar daripada ", "ipinadala mula sa ", "sendt frå ", "نُشر من ", "مُرسل من "),
+    *(
+        "فرستاده شده از ",
+        "ارسالشده از ",
+        "envoyé depuis l'application ",
+        "envoyé depuis l’application ",
+        "envoyé à partir d’",
+    ),
+    "envoyé à partir d'",
     *("sent from ", "sent by ", "sent via ", "sent with ", "sent using ", "send from ", "posted from ", "composed on "),
     *(
         "message sent from ",
@@ -118,19 +144,39 @@ ENDINGS: tuple[str, ...] = (
     *("에서 작성", "傳送", "发送", "發送", "寄出", "से भेजा गया", "lähetetty", "saadetud", "bidalia"),
 )
 # The whole line has no more words than these openings and endings and a device.
-FEW_WORDS: tuple[tuple[str, str], ...] = (("from my ", ""), ("", " from mobile"), ("sent ", ""))
+FEW_WORDS: tuple[tuple[str, str], ...] = (("from my ", ""), ("", " from mobile"))
 MAX_FEW_WORDS = 4
 # The whole line, or all of it behind "sent from", "sent with" and the like: names that are common words, too.
 WHOLE: frozenset[str] = frozenset(
     (
         *("mobil gesendet", "von unterwegs gesendet", "gesendet von unterwegs", "sent on the go", "sent while mobile"),
-        *("gesendet vom handy", "vom handy gesendet", "sent from mobile", "envoyé de mon mobile", "sent on the move"),
+        *(
+            "gesendet vom handy",
+            "vom handy gesendet",
+            "sent from mobile",
+            "sent via mobile",
+            "envoyé de mon mobile",
+            "sent on the move",
+        ),
     )
 )
 SENT_WITH: tuple[str, ...] = ("sent from ", "sent with ", "sent via ", "sent using ")
 PROGRAMS: frozenset[str] = frozenset(
     (
-        *("front", "hey", "nine", "boxer", "canary", "spark", "shortwave", "missive", "polymail", "newton", "tuta"),
+        *(
+            "front",
+            "hey",
+            "nine",
+            "boxer",
+            "canary",
+            "spark",
+            "shortwave",
+            "missive",
+            "polymail",
+            "tuta",
+            "mailbox",
+            "airmail",
+        ),
         *(
             "newton mail",
             "canary mail",
@@ -144,27 +190,4 @@ PROGRAMS: frozenset[str] = frozenset(
         ),
         *("blue mail", "the hey app", "mailo", "posteo", "mailmate", "postbox", "notion mail", "vivaldi mail", "kiwi"),
     )
-)
-
-DEVICES: tuple[str, ...] = (
-    *("iphon", "ipad", "ipod", "ios", "macbook", "android", "phone", "handy", "smartphone", "mobil", "móvil", "movil"),
-    *("tablet", "telefon", "téléphone", "teléfono", "telefoon", "outlook", "blackberry", "samsung", "galaxy", "htc"),
-    *("huawei", "xiaomi", "redmi", "oneplus", "pixel", "nokia", "lumia", "motorola", "xperia", "sony", "device"),
-    *("gerät", "appareil", "dispositivo", "yahoo", "gmail", "hotmail", "proton", "thunderbird", "airmail", "bluemail"),
-    *("apple mail", "windows mail", "mail for windows", "[mail]", "mailbox", "mail app", "mail.ru", "aol", "k-9 mail"),
-    *(
-        "mailbird",
-        "fastmail",
-        "em client",
-        "workspace one",
-        "tuta;",
-        "hushmail",
-        "mailfence",
-        "brevity",
-        "typos",
-    ),
-    *("windows", "libero mail", "laposte", "seznam email", "naver", "puhelim", "小米", "aol app"),
-    *("スマートフォン", "スマホ", "タブレット", "アプリ", "客户端", "用戶端", "휴대전화", "หมายสำหรับ", "گوشی"),
-    *("fairemail", "zoho", "gmx", "web.de", "t-online", "mailspring", "superhuman", "spark", "tutanota", "courrier"),
-    *("телефон", "айфон", "почт", "пошт", "手机", "手機", "邮箱", "郵箱", "信箱", "携帯", "스마트폰", "휴대폰", "메일"),
 )

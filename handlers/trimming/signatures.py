@@ -5,6 +5,7 @@ Enters: lines and where they end. Leaves: where the words end. Never fails. "-- 
 clients make of it cut what is below when that is short; other rules only what looks like a signature; a greeting stays.
 """
 
+from handlers.trimming.boasts import is_boast
 from handlers.trimming.cards import (
     has_afterthought,
     is_card,
@@ -15,30 +16,10 @@ from handlers.trimming.cards import (
 from handlers.trimming.footers import is_footer
 from handlers.trimming.lines import Kind, Line, end_of_words, next_words
 from handlers.trimming.old_mail import is_rule
-from handlers.trimming.signature_words import (
-    ALONE,
-    BEHIND,
-    DEVICES,
-    ENDINGS,
-    ENDS,
-    FEW_WORDS,
-    GET,
-    MAX_FEW_WORDS,
-    PROGRAMS,
-    SENT_WITH,
-    SYSTEMS,
-    WHOLE,
-    WITH_DEVICE,
-)
 
 MAX_SIGNATURE_LINES = 16  # with words
 MAX_SECTION_LINES = 200  # above a rule, where another one of its kind makes both of them headings or tables
-MAX_BOAST_CHARACTERS = 120
 LONG_RULE = 30
-MAX_BOAST_WORDS = 12
-MAX_ALONE_WORDS = 7
-MAX_OFFER_WORDS = 7
-MAX_NAME_CHARACTERS = 14
 MAX_RULES = 10  # at the end
 MAX_DELIMITERS = 50
 
@@ -56,40 +37,6 @@ def without_signature(lines: list[Line], end: int) -> int:
             return below  # a list's footer may stand below a signature, but not below more words
         end = above
     return end
-
-
-def is_boast(line: Line) -> bool:
-    """A line that a telephone or program writes: "Sent from my iPhone"."""
-    seen = line.seen.strip("<>()[]*_-–—.!…\"' ")
-    if line.kind is not Kind.WORDS or not 5 < len(seen) <= MAX_BOAST_CHARACTERS or seen.count(" ") >= MAX_BOAST_WORDS:
-        return False
-    named = any(device in seen for device in DEVICES)
-    if seen.startswith(ALONE):
-        return named or seen.count(" ") <= MAX_ALONE_WORDS  # "Sent from my house on Monday, it never arrived"
-    if seen in WHOLE or any(seen.startswith(one) and seen[len(one) :] in PROGRAMS for one in SENT_WITH):
-        return True
-    if "outlook" in seen and _is_offer(seen):
-        return True
-    if not named:
-        return False
-    if seen.startswith(WITH_DEVICE) or any(seen.startswith(one) and seen.endswith(other) for one, other in ENDS):
-        return True
-    return _is_short_boast(seen)
-
-
-def _is_offer(seen: str) -> bool:
-    """ "Get Outlook for iOS"."""
-    before, _, behind = seen.partition("outlook")
-    if before.count(" ") + behind.count(" ") > MAX_OFFER_WORDS or not any(system in seen for system in SYSTEMS):
-        return False
-    return before.rstrip(" ([<") in GET or seen.endswith(BEHIND) or (not seen.isascii() and before[:2] in GET)
-
-
-def _is_short_boast(seen: str) -> bool:
-    if seen.endswith(ENDINGS):
-        return any(device in seen[:MAX_NAME_CHARACTERS] for device in DEVICES)
-    few = seen.count(" ") < MAX_FEW_WORDS
-    return few and any(seen.startswith(one) and seen.endswith(other) for one, other in FEW_WORDS)
 
 
 def _without_boasts(lines: list[Line], end: int) -> int:

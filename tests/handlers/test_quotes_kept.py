@@ -67,3 +67,57 @@ def test_words_below_a_rule_stay(text: str) -> None:
 )
 def test_a_log_or_notes_with_a_name_and_a_time_stay(text: str) -> None:
     assert new_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        # Words of a post office, a bank and a traveller that a telephone's line begins with, too.
+        "Envoyé à partir d'un relais samedi.",
+        "Envoyé par courrier recommandé le 3 mai.",
+        "Envoyé par Chronopost mobile le 3 mai",
+        "Sent from Newton",
+        "Sendt med MobilePay i går, 400 kr.",
+        "Lähetetty MobilePaylla 40 euroa",
+        "Отправлено с почтового отделения 3 мая",
+        "Отправлено с почтой 3 мая",
+        "Надіслано з пошти Києва 3 травня",
+        "Sent by phone on Monday",
+        "Sent by my husband last Tuesday.",
+        "Sent phone back Monday.",
+        "Sent with the device on Monday",
+        "Sent via Royal Mail, Samsung Galaxy",
+        "Sent using my wife's phone number 4711",
+        "Sent from my office in Berlin.",
+        "Dikirim dari Jakarta tanggal 3 Mei.",
+        "Gửi từ Hà Nội ngày 3/5.",
+        "Enviat des de Barcelona el 3 de maig.",
+        "Enviado por mi hermano desde Madrid con Samsung dentro",
+        "Inviato con corriere un telefono rotto",
+        "Skickat med posten: Samsung telefon",
+        "Wysłane z reklamacją: telefon Nokia",
+        "Verzonden pakket met Samsung tablet nooit ontvangen",
+        "Gesendet mit DHL am 3. Mai: iPhone 12",
+        "Telefon elküldve",
+        "Get Outlook for Android does not work on my tablet",
+        "Provenance : appareil acheté à Lyon",
+    ],
+)
+def test_a_last_line_that_tells_how_something_was_sent_stays(last: str) -> None:
+    assert new_text(f"Hello,\nwhere is it?\n{last}") == f"Hello,\nwhere is it?\n{last}"
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "Sent from my Samsung Galaxy S21",
+        "Sent from my cell, please excuse any typos.",
+        "Sent via mobile",
+        "Sent from Mailbox for iPad",
+        "Gesendet mit meinem Handy",
+        "Von meinem Mobilgerät gesendet",
+        "Verzonden met BlackBerry Work",
+    ],
+)
+def test_a_last_line_of_a_telephone_goes(last: str) -> None:
+    assert new_text(f"Hello,\nwhere is it?\n{last}") == "Hello,\nwhere is it?"
