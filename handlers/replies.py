@@ -18,6 +18,7 @@ from handlers.office import Office
 from handlers.pointers import message_id_of, referred_ids
 from handlers.rewrite import CannotRewrite, ReplyPlan, rewrite_reply
 from handlers.signing import Signer, SigningFailed
+from handlers.telling_mail import tells_of_words
 from storage.address import Address, key_of, parse
 from storage.content import Content, packed
 from storage.desk import AgentRow, TeamRow
@@ -29,6 +30,7 @@ from storage.response import (
     R451_NO_SIGNATURE,
     R550_COLLEAGUE,
     R550_NO_SUCH_ADDRESS,
+    R554_ANSWERS_A_NOTE,
     R554_CANNOT_REWRITE,
     R554_NO_AUTHOR,
     R554_NOT_A_REPLY,
@@ -147,6 +149,8 @@ def _misdirected(office: Office, draft: Draft, conversation: Conversation) -> Re
     """Why an answer to our own address would not reach whom the agent means."""
     if not any(office.makes(address) for address in draft.envelope.recipients):
         return None
+    if any(map(tells_of_words, conversation.notes)):
+        return R554_ANSWERS_A_NOTE
     if _is_to_an_outsider(draft, conversation):
         return R554_TAKES_NO_PART
     return R554_SIDE_LETTER if _is_to_a_side_letter(office, draft, conversation) else None

@@ -2,8 +2,8 @@
 """The mail that tells an agent of a change of a case (handlers/telling.py notes it, the sweep comes here).
 
 Enters: a note. Leaves: a mail in the outbox, in the unit of work that takes the note away: it leaves exactly once. It
-comes from the thread's own address, so that who may write in the case can answer the customer from it. Whoever is no
-agent any more gets none.
+comes from the thread's own address, so that who may write in the case can answer the customer from it; not from a note
+that somebody wrote, for there may be several customers. Whoever is no agent any more gets none.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 
 from handlers import tokens
 from handlers.edits.reply_header import bracketed, mailbox_octets
-from handlers.headers import encode_unstructured, fold
+from handlers.headers import encode_unstructured, fold, scan
 from handlers.identity import Mailbox
 from handlers.loops import loop_mark
 from handlers.office import Office
@@ -22,11 +22,17 @@ from handlers.reports import text_part
 from handlers.signing import Signer
 from storage import cases, members, outbox, threads
 from storage.address import Address, parse
+from storage.case_values import WORDS
 from storage.database import Unit
 from storage.outbox import Outgoing
 
 MOST_SUBJECT_CHARACTERS = 200
 MOST_NAME_CHARACTERS = 100
+_TOLD = b"X-Casegate-Told"  # in notes that somebody wrote: they are not the mail to answer
+_ADVICE = (
+    "If you may write in this case, your answer goes to the customer;\nleave these lines out of it.",
+    "To answer, answer the copy of the mail:\nan answer to this note is not sent.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,11 @@ def tell(unit: Unit, notice_id: int, post: Post) -> bool:
     return True
 
 
+def tells_of_words(note: bytes) -> bool:
+    """Whether a note that we sent tells that somebody wrote: the case's contact need not be who is to be answered."""
+    return scan(note).first(_TOLD.lower()) is not None
+
+
 def _content(post: Post, case: Any, to: tuple[Address, str], told: dict[str, Any]) -> bytes:
     recipient, message_id = to
     label = post.office.desk.sections.cases.label(case.number)
@@ -85,6 +96,7 @@ def _content(post: Post, case: Any, to: tuple[Address, str], told: dict[str, Any
         fold(b"Auto-Submitted", b"auto-generated"),  # RFC 3834 §5
         fold(b"X-Auto-Response-Suppress", b"All"),  # what Exchange obeys instead
         fold(b"X-Casegate-Thread", case.thread_token.encode()),
+        *(fold(_TOLD, one["field"].encode()) for one in told["changes"] if one["field"] in WORDS),
         b"MIME-Version: 1.0\r\n",
     )
     return b"".join(section) + text_part(_words(case, label, told))
@@ -94,6 +106,5 @@ def _words(case: Any, label: str, told: dict[str, Any]) -> str:
     lines = [f"Case {label}: {case.subject}", ""]
     lines += [f"{one['field']}: {one['before'] or '-'} -> {one['after'] or '-'}" for one in told["changes"]]
     lines += ["", f"by {told['actor']}", *([told["reason"]] if told["reason"] else [])]
-    lines += ["", f"Thread {case.thread_token}. If you may write in this case, your answer goes to the customer;"]
-    lines += ["leave these lines out of it."]
+    lines += ["", f"Thread {case.thread_token}. {_ADVICE[any(one['field'] in WORDS for one in told['changes'])]}"]
     return "\n".join(lines) + "\n"

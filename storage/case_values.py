@@ -201,7 +201,8 @@ class CaseTeam:
 # What a rule of [[tell]] may name beside the desk's own fields.
 WATCHED = "watched"  # becomes the name of a team
 MEMBER = "member"  # becomes a role
-HAPPENINGS = (WATCHED, MEMBER, "message", "reply", "comment")  # no values of a case; told where they happen
+WORDS = ("message", "reply", "comment")  # somebody wrote
+HAPPENINGS = (WATCHED, MEMBER, *WORDS)  # no values of a case; told where they happen
 TELLING_FIELDS = ("status", "priority", "owner", "team", "queue", "outcome", "subject", "target", "missed", *HAPPENINGS)
 MISSED = FIRST_RESPONSE, RESOLUTION = ("first_response", "resolution")  # what "missed" may become
 

@@ -206,6 +206,12 @@ def ids_in_thread(unit: Unit, thread_id: int) -> Rows:
     return list(unit.execute(_IDS_IN_THREAD, {"t": thread_id}))
 
 
+def notices(unit: Unit, names: Sequence[str]) -> tuple[bytes, ...]:
+    """What agents were told by those of these rows that are notes."""
+    rows = select(outbox.c.head).where(outbox.c.name.in_(names), outbox.c.kind == "notice")
+    return tuple(map(bytes, unit.execute(rows).scalars())) if names else ()
+
+
 def replies_in_thread(unit: Unit, thread_id: int) -> dict[int, Row[tuple[object, ...]]]:
     """What left of the replies of a thread, by message number."""
     rows = select(outbox).where(outbox.c.thread_id == thread_id, outbox.c.kind == "reply").order_by(outbox.c.id)

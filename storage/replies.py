@@ -46,6 +46,7 @@ class Conversation:
     next_seq: int
     routing_address: str = ""
     roles: Mapping[int, str] = field(default_factory=dict)  # of the case team, by agent
+    notes: tuple[bytes, ...] = ()  # the notes to agents that the reply names
     readers: Mapping[int, tuple[str, ...]] = field(default_factory=dict)  # whom a reply went to, by message number
 
 
@@ -103,6 +104,7 @@ def conversation(unit: Unit, pointed: Pointed) -> Conversation | None:
         next_seq=last + 1,
         routing_address=case.routing_address,
         roles=members.roles(unit, case.id),
+        notes=outbox.notices(unit, pointed.rows),
         readers=outbox.readers_in_thread(unit, thread_id),
     )
 

@@ -141,6 +141,9 @@ R554_NO_AUTHOR = Response(
 R554_TAKES_NO_PART = Response(
     554, "5.7.1", "Whoever wrote the mail that you answer takes no part in the case, write to them by their own address"
 )  # RFC 3463 §3.8
+R554_ANSWERS_A_NOTE = Response(
+    554, "5.7.1", "This answers a note that somebody wrote, answer the copy of the mail, not the note"
+)  # RFC 3463 §3.8
 R554_SIDE_LETTER = Response(
     554, "5.7.1", "The reply that you answer did not go to the customer, write to its readers by their own addresses"
 )  # RFC 3463 §3.8
