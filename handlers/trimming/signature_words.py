@@ -1,18 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What telephones and programs write below a mail of their own accord, in lower case.
 
-Enters: nothing. Leaves: data. A sentence of a person may have the same words, so each list says how much is needed: an
-opening alone, an opening and a device, or both ends of the line.
+Enters: nothing. Leaves: data. A sentence of a person may have the same words, so each list says how much is needed, beside a
+device: an opening, or both ends of the line.
 """
 
-# "Sent from my": enough alone, for telephones are called anything.
+# "Sent from my": a device and two words more, for telephones are called anything.
 ALONE: tuple[str, ...] = (
-    *(
-        "sent from my ",
-        "sent from a phone",
-        "sent from mobile",
-        "sent via my ",
-    ),
+    *("sent from my ", "sent via my "),
     *("envoyé de mon ", "envoyé depuis mon ", "envoyé à partir de mon ", "envoyé via mon "),
     *("enviado desde mi ", "enviado do meu ", "enviado a partir do meu ", "enviado de meu ", "enviado através do meu "),
     *("inviato dal mio ", "inviato da mio ", "verzonden vanaf mijn ", "verzonden via mijn ", "verzonden met mijn "),

@@ -113,6 +113,7 @@ def test_a_last_line_that_tells_how_something_was_sent_stays(last: str) -> None:
         "Sent from my Samsung Galaxy S21",
         "Sent from my cell, please excuse any typos.",
         "Sent via mobile",
+        "(sent from a phone)",
         "Sent from Mailbox for iPad",
         "Gesendet mit meinem Handy",
         "Von meinem Mobilgerät gesendet",
