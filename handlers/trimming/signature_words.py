@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What telephones and programs write below a mail of their own accord, in lower case.
 
-Enters: nothing. Leaves: data. A sentence of a person may have the same words, so each list says how much is needed, beside a
-device: an opening, or both ends of the line.
+Enters: nothing. Leaves: data. A sentence of a person may have the same words, so each list says how much is needed,
+beside a device: an opening, or both ends of the line.
 """
 
 # "Sent from my": a device and two words more, for telephones are called anything.
