@@ -7,6 +7,7 @@ target holds for the case and it is new or open; what was missed stays told. A l
 has all its time anew.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +42,13 @@ def follow(unit: Unit, desk: Snapshot, before: Any, after: Any, by: By) -> Any:
         because: dict[str, object] = {"reason": by.because} if by.because else {}
         cases.add_event(unit, case.id, Event(by.actor, "target", told | because), by.now)
     return case
+
+
+def give_back(unit: Unit, desk: Snapshot, case_id: int, clock: Mapping[str, object], by: By) -> None:
+    """What a case had missed and how it was paused, and by them when it is due."""
+    cases.write(unit, case_id, dict(clock))
+    case = cases.lock(unit, case_id)
+    follow(unit, desk, case, case, by)
 
 
 def _anew(unit: Unit, case: Any) -> Any:

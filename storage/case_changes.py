@@ -38,7 +38,8 @@ class Trail:
 
     `threads` changed their case. `parts` are (thread taken from, thread of its own), `messages` (message, thread that
     it was in), `keys` (hash, author, thread that it led to), `statuses` (case, status before, status after), `endings`
-    (case, outcome, note, end), `last_seq` the newest mail then, `on_way` older mail on its way to its case.
+    (case, outcome, note, end), `clocks` (case, what it missed, pauses, paused since), `last_seq` the newest
+    mail then, `on_way` older mail on its way to its case.
     """
 
     threads: tuple[int, ...] = ()
@@ -49,6 +50,7 @@ class Trail:
     members: tuple[int, ...] = ()
     statuses: tuple[tuple[int, str, str], ...] = ()
     endings: tuple[tuple[int, str, str, str], ...] = ()
+    clocks: tuple[tuple[int, str, str, str], ...] = ()
     last_seq: int = 0
     on_way: tuple[int, ...] = ()
 

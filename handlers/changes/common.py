@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from handlers import changing
+from handlers import changing, targets
 from handlers.acting import By
 from handlers.case_edits import Refusal
 from storage import case_changes, cases
@@ -21,6 +21,7 @@ from storage.desk import Snapshot
 
 Status = tuple[int, str, str]  # case, status before, status after
 Ending = tuple[int, str, str, str]  # case, outcome, note, when it ended
+Clock = tuple[int, str, str, str]  # case, what it missed, pauses, since when it is paused
 
 _WAITING = ("pending", "on_hold")
 
@@ -68,6 +69,13 @@ def ending_of(case: Any) -> tuple[Ending, ...]:
     return ((case.id, case.outcome, case.outcome_note, case.ended_at.isoformat() if case.ended_at else ""),)
 
 
+def clock_of(case: Any) -> tuple[Clock, ...]:
+    """What a late case that has ended was late with, which is gone once it is open again."""
+    if case.status_kind not in ENDED_KINDS or not case.missed:
+        return ()
+    return ((case.id, case.missed, case.pauses, case.paused_at.isoformat() if case.paused_at else ""),)
+
+
 def give_back_statuses(unit: Unit, desk: Snapshot, trail: Trail, by: By) -> None:
     """As before the change, where nobody has said otherwise since."""
     for case_id, before, after in reversed(trail.statuses):
@@ -85,6 +93,11 @@ def give_back(unit: Unit, desk: Snapshot, case: Any, status: str, how: tuple[Tra
     changing.change(unit, desk, case, {"status": status, "outcome": outcome, "outcome_note": note}, by)
     if at:
         cases.write(unit, case.id, {"ended_at": datetime.fromisoformat(at)})
+    # Who was late stays late: that a change is undone opens no case anew.
+    was = [one for one in trail.clocks if one[0] == case.id] if kind in ENDED_KINDS else clock_of(case)
+    for _, missed, paused, since in was:
+        clock = {"missed": missed, "pauses": paused, "paused_at": datetime.fromisoformat(since) if since else None}
+        targets.give_back(unit, desk, case.id, clock, by)
 
 
 def both(unit: Unit, numbers: tuple[int, int]) -> tuple[Any, Any] | Refusal:

@@ -15,6 +15,7 @@ from handlers.case_edits import Refusal
 from handlers.changes.common import (
     Done,
     both,
+    clock_of,
     different_contacts,
     ending_of,
     owe_copies,
@@ -59,7 +60,7 @@ def _merge(unit: Unit, desk: Snapshot, pair: tuple[Any, Any], threads: tuple[int
     gone, kept = pair
     on_way = case_changes.on_way(unit, (gone.id, kept.id))
     last, endings = case_changes.last_seq(unit), (*ending_of(gone), *ending_of(kept))
-    before = Trail(threads=threads, endings=endings, last_seq=last, on_way=on_way)
+    before = Trail(threads=threads, endings=endings, clocks=clock_of(kept), last_seq=last, on_way=on_way)
     change_id = case_changes.write(unit, Change(0, MERGE, gone.id, kept.id, before), by.actor, by.now)
     case_changes.give_threads(unit, threads, kept.id)
     watchers, members = case_changes.add_people(unit, gone.id, kept.id)

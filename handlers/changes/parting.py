@@ -16,7 +16,7 @@ from typing import Any
 from handlers import changing, contacting, received, targets, telling, tokens
 from handlers.acting import By
 from handlers.case_edits import Refusal
-from handlers.changes.common import Done, different_contacts, ending_of, owe_copies, stands_alone, tell, wake
+from handlers.changes.common import Done, clock_of, different_contacts, ending_of, owe_copies, stands_alone, tell, wake
 from handlers.office import Office
 from handlers.pointers import foreign_keys
 from storage import case_changes, cases, content, threads
@@ -120,7 +120,8 @@ def _part(unit: Unit, office: Office, rows: Sequence[Any], ends: tuple[Any, Any]
     _tell_both(unit, kind, change_id, (source, target), ([row.id for row in rows], by))
     if kind == MOVE:
         woken = wake(unit, office.desk, source, target, by)
-        case_changes.keep_trail(unit, change_id, replace(trail, statuses=woken, endings=ending_of(target)))
+        how_it_was = replace(trail, statuses=woken, endings=ending_of(target), clocks=clock_of(target))
+        case_changes.keep_trail(unit, change_id, how_it_was)
     owe_copies(unit, target.id, by)
     return Done(change_id, target.number)
 
