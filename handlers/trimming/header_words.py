@@ -99,4 +99,12 @@ PLAIN_DATES: frozenset[str] = frozenset(
     )
 )
 
+# Of mail only.
+REPLY_TO: frozenset[str] = frozenset(
+    _words(
+        "reply-to, reply to, antwort an, répondre à, risposta, rispondi a, responder a, antwoord aan, "
+        "svar till, svar til"
+    )
+)
+
 KIND_OF: dict[str, str] = {name: kind for kind, names in _NAMES.items() for name in names}

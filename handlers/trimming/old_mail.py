@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where an old or a passed-on mail begins without marks: a divider, a block of header fields, "reply above this line".
 
-Enters: lines. Leaves: the places, top down. Never fails. A block needs three kinds of fields, among them a date
-as mail has it, and a subject, an author's address or a rule above: "From: Rome, To: Oslo, Date: 3 May" stays, and so do
-fields that somebody pasted without a date. Each line is read once.
+Enters: lines. Leaves: the places, top down. Never fails. A block needs three kinds of fields, among them a date,
+and an author's address, a rule above, or author, receiver, subject and a field that only mail has: bookings and letters
+stay, and so do fields that somebody pasted without a date. Each line is read once.
 """
 
+import re
 from dataclasses import dataclass
 
 from handlers.trimming.attributions import has_moment
 from handlers.trimming.divider_words import ANSWER_ABOVE, OLD_MAIL, WHOLE_LINES
-from handlers.trimming.header_words import FROM, KIND_OF, OTHER, PLAIN_DATES, SENT, SUBJECT
+from handlers.trimming.header_words import FROM, KIND_OF, OTHER, PLAIN_DATES, REPLY_TO, SENT, SUBJECT, TO
 from handlers.trimming.lines import Kind, Line, end_of_words, next_words
 from handlers.trimming.notes_block import notes_block
 
@@ -23,6 +24,8 @@ FOLDED_LINES = 6  # of one field, in a block
 
 _TECHNICAL = ("received:", "return-path:", "dkim-signature:", "mime-version:", "content-type:", "x-", "delivered-to:")
 _SENT = frozenset(name for name, kind in KIND_OF.items() if kind == SENT) - PLAIN_DATES  # of nothing but mail
+_NEEDED = {FROM, TO, SUBJECT}  # where no address says who wrote
+_NOTES_NAME = re.compile(r"[^/]{2,60}/[A-Z\d]{2,40}(?:/[A-Z\d]{2,40})*\s*$")  # "Ann Miller/FIRM"
 _AROUND = '>*_|•"“” \t'
 
 
@@ -86,15 +89,22 @@ def _is_mail(lines: list[Line], start: int, stop: int, kinds: set[str]) -> bool:
     if above > 0 and is_rule(lines[above - 1]):
         return True
     written = any("@" in line.seen and _field(line) == FROM for line in lines[start:stop])
-    sent = any(_is_sent(line) for line in lines[start:stop]) or bool(
-        _SENT.intersection(_names_behind(lines[start].seen))
-    )
-    return written or (SUBJECT in kinds and sent)
+    if written or not kinds >= _NEEDED:
+        return written
+    fields = lines[start:stop]
+    timed = any(_field(line) == SENT and has_moment(line.seen) for line in fields)
+    return any(_is_sent(line) for line in fields) or (timed and any(_is_of_mail(line) for line in fields))
+
+
+def _is_of_mail(line: Line) -> bool:
+    """A field that bookings do not have: where an answer goes, or an author as Notes names them."""
+    return _name(line.seen) in REPLY_TO or (_field(line) == FROM and _NOTES_NAME.search(line.words) is not None)
 
 
 def _is_sent(line: Line) -> bool:
-    """A field that says when a mail was sent: by its name, or by a time."""
-    return _field(line) == SENT and (_name(line.seen) in _SENT or has_moment(line.seen))
+    """A field that says when a mail was sent, by a name that bookings and forms do not have."""
+    named = _field(line) == SENT and _name(line.seen) in _SENT
+    return named or not _SENT.isdisjoint(_names_behind(line.seen))
 
 
 def _block(lines: list[Line], names: list[str | None], number: int) -> tuple[int, set[str]]:

@@ -122,3 +122,23 @@ def test_a_last_line_that_tells_how_something_was_sent_stays(last: str) -> None:
 )
 def test_a_last_line_of_a_telephone_goes(last: str) -> None:
     assert new_text(f"Hello,\nwhere is it?\n{last}") == "Hello,\nwhere is it?"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Bookings, forms and letters: nobody's address, and no field that only mail has.
+        "Hello,\nI want to book a transfer.\n\nFrom: Rome Airport\nTo: Hotel Oslo\nDate: 3 May 2026 10:15\n"
+        "Subject: transfer\nPassengers: 3\n\nDo you have child seats?",
+        "Invoice\nNo: 4711\nDate: 3 May 2026, 10:15\nSubject: broken chair\nIt creaks.",
+        "Rendez-vous\nDate: 3/5/2026 10:15\nDe: Paris\nÀ: Lyon\nObjet: déménagement\nMerci",
+        "Wysyłka\nData: 3.5.2026 10:15\nOd: Kraków\nDo: Warszawa\nTemat: paczka\nDziękuję",
+        "Von: Bob Miller\nAn: Firma Beispiel\nDatum: 3.5.2026, 10:15\nBetreff: Kündigung\n\nHiermit kündige ich.",
+        "Date: 3 May 2026 10:15\nFrom: Bob Miller\nTo: Firm\nRe: Cancellation\nSubject: Cancellation\n\nI cancel.",
+        "Dear team,\nreference: your letter\nSent: 3 May 2026\nFrom: Firm Ltd\nSubject: Reminder\n\nI have paid.",
+        "Subject: Visit\nSent: by bike\nFrom: Oslo\nHello",
+        "We got this letter\n\nFrom: Bank\nSent: 3 May 2026 10:15\nSubject: Your account\n\nIs it phishing?",
+    ],
+)
+def test_fields_of_a_form_stay_with_what_is_below_them(text: str) -> None:
+    assert new_text(text) == text
