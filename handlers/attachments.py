@@ -60,6 +60,7 @@ class MimeFiles:
         self._is_complete = True
         self._is_first = True
         self._in_text = files_in_text.Names()
+        self._in_text.feed(section + b"\n")  # some take a line that is no field for the first of the text
         self._bounds = MimeBounds(section, limits, self._see)
 
     def feed(self, octets: bytes) -> None:

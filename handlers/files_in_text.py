@@ -14,11 +14,12 @@ from handlers import uuencoding, yenc
 MAX_FILES = 200
 
 _MARKS = (b"begin ", b"=ybegin ")
-_NAMES = (
-    re.compile(rb"\nbegin [0-7]{3,4} ([^\r\n]{1,255})\r?\n[ -`]{1,90}\r?\n"),
-    re.compile(rb"\n=ybegin [^\r\n]{0,200}?\bname=([^\r\n]{1,255})\r?\n"),
+_NAMES = (  # a reader that forgives more than we do could open it: what follows is not asked
+    (b"\nbegin", re.compile(rb"\nbegin(?:-base64)?[ \t]+[0-7]{3,6}[ \t]+([^\n]+)(?=\n)")),
+    (b"\n=ybegin", re.compile(rb"\n=ybegin[ \t]([^\n]+)(?=\n)")),
 )
-_LONGEST = 700  # octets, of what tells a name
+_LONGEST_NAME = 255  # octets; the end tells the type
+_HALF = 600  # of a line that is held: its beginning and its end
 
 
 def files(octets: bytes) -> Iterator[tuple[str, bytes]]:
@@ -49,10 +50,17 @@ class Names:
         return len(self.found) <= MAX_FILES
 
     def feed(self, octets: bytes) -> None:
-        """Take the next octets; the last ones are looked at again with those that follow."""
+        """Take the next octets; a line that is not at its end is looked at with those that follow."""
         seen = self._held + octets
-        if self.is_complete and any(mark in seen for mark in _MARKS):
-            for pattern in _NAMES:
-                matches = (one[1].strip(b' "') for one in pattern.finditer(seen))
-                self.found.update(dict.fromkeys(islice(matches, MAX_FILES + 1)))
-        self._held = seen[-_LONGEST:]
+        for mark, pattern in _NAMES:
+            if mark in seen:
+                self._learn(pattern, seen)
+        line = seen[seen.rfind(b"\n") :]
+        self._held = line if len(line) <= 2 * _HALF else line[:_HALF] + line[-_HALF:]
+
+    def _learn(self, pattern: re.Pattern[bytes], seen: bytes) -> None:
+        for told in dict.fromkeys(pattern.findall(seen)):
+            if not self.is_complete:
+                return
+            end = told[-_LONGEST_NAME:]
+            self.found[(end.partition(b"name=")[2] or end).strip(b' "\t\r')] = None

@@ -64,6 +64,40 @@ def test_admission_sees_its_name(body: bytes, piece: int) -> None:
     assert named(b"x" * 1000 + b"\r\n" + body, piece).startswith("the attachment '")
 
 
+ODD_FILES = [
+    # what stands behind the name is not asked: readers forgive more than we
+    b"begin 644 run.exe\r\n\r\n#0V%T\r\n`\r\nend\r\n",
+    b"begin 644 run.exe\r\n" + b"A" * 120 + b"\r\n`\r\nend\r\n",
+    b"begin 644 run.exe\r\nzz{}\r\n`\r\nend\r\n",
+    b"begin 644 run.exe\r\n#0V%T \t\r\n`\r\nend\r\n",
+    # modes, blanks and names of other lengths
+    b"begin 00644 run.exe\r\n`\r\nend\r\n",
+    b"begin 100644 run.exe\r\n`\r\nend\r\n",
+    b"begin 644\trun.exe\r\n`\r\nend\r\n",
+    b"begin 644 " + b"a" * 2_600 + b"/run.exe\r\n`\r\nend\r\n",
+    b"begin 644 " + b" " * 2_600 + b"run.exe\r\n`\r\nend\r\n",
+    b"begin-base64 644 run.exe\r\nQ2F0\r\n====\r\n",
+    b"=ybegin line=128 size=3 " + b"x" * 2_100 + b" name=run.exe\r\nabc\r\n=yend size=3\r\n",
+    # behind many of one name
+    b"begin 644 a\r\n`\r\nend\r\n" * 300 + b"begin 644 run.exe\r\n`\r\nend\r\n",
+]
+
+
+@pytest.mark.parametrize("piece", [1, 700, 100_000])
+@pytest.mark.parametrize("body", ODD_FILES)
+def test_admission_sees_the_name_of_what_only_others_could_read(body: bytes, piece: int) -> None:
+    assert "run.exe" in named(b"Hello\r\n" + body, piece)
+    assert "run.exe" in named(body, piece)
+
+
+@pytest.mark.parametrize(
+    "section", [b"Subject: x\r\n \r\nhello\r\n", b"Subject: x\r\n", b"Subject: x\r\nhello there\r\n"]
+)
+def test_admission_sees_a_name_where_the_header_section_does_not_end(section: bytes) -> None:
+    seen = MimeFiles(section + b"begin 644 run.exe\r\n#0V%T\r\n`\r\nend\r\n", MimeLimits())
+    assert seen.finish().forbidden((".exe",)) == "the attachment 'run.exe' is .exe"
+
+
 @pytest.mark.parametrize("words", [*WORDS[:1], b"we begin 644 run.exe\n`\n", b"begin now run.exe\n`\n"])
 def test_words_are_no_files_to_admission(words: bytes) -> None:
     assert named(words, 7) == ""
