@@ -46,7 +46,7 @@ NAMES: frozenset[str] = frozenset(
             "seznam",
             "orange",
         ),
-        *("workspace", "em", "apple", "мобильной", "e-mail-app", "mail.com"),
+        *("workspace", "em", "apple", "lg", "telekom", "note", "мобильной", "e-mail-app", "mail.com"),
     )
 )
 # Anything that takes no name: only behind "from", or with "my".
@@ -91,7 +91,7 @@ MY: frozenset[str] = frozenset(
 AROUND: frozenset[str] = frozenset(
     (
         *("the", "a", "an", "new", "all", "for", "on", "by", "from", "with", "via", "and", "app", "mail", "email"),
-        *("e-mail", "mobile", "secure", "client", "one", "plus", "pro", "max", "mini", "note", "tab", "ultra", "edge"),
+        *("e-mail", "mobile", "secure", "client", "one", "plus", "pro", "max", "mini", "tab", "ultra", "edge"),
         *(
             "network",
             "wireless",
@@ -129,6 +129,20 @@ AROUND: frozenset[str] = frozenset(
         *("poczta", "poczty", "dla", "systemu", "z", "ze", "aplikace", "pošta", "pošty", "pro", "pre", "mailu", "na"),
         *("alkalmazásából", "az", "uygulamasından", "için", "ile", "din", "pe", "pentru", "aplicația", "телефона"),
         *("смартфона", "почты", "почта", "для", "из", "с", "устройства", "із", "пошти", "от", "το", "από", "για"),
+        *(
+            "su",
+            "op",
+            "auf",
+            "di",
+            "hub+",
+            "inbox",
+            "mobilního",
+            "telefonu",
+            "telefonul",
+            "ios-laitteille",
+            "android-laitteille",
+        ),
+        *("älypuhelimesta", "สำหรับ", "لـ", "στο", "на"),
         *("dari", "của", "từ", "cho", "untuk", "al", "les", "del", "des", "ang", "aking", "daripada", "mula", "sa"),
         *("الـ", "جهاز", "على", "هاتف", "گوشی", "با", "من", "תוך", "עבור", "ה", "版邮件", "的郵件", "的", "से", "mula"),
     )

@@ -118,6 +118,10 @@ def test_a_last_line_that_tells_how_something_was_sent_stays(last: str) -> None:
         "Gesendet mit meinem Handy",
         "Von meinem Mobilgerät gesendet",
         "Verzonden met BlackBerry Work",
+        "Verzonden via Yahoo Mail op Android",
+        "Lähetetty Outlookista iOS-laitteille",
+        "ส่งจาก Outlook สำหรับ iOS",
+        "Sent from my Redmi Note 8",
     ],
 )
 def test_a_last_line_of_a_telephone_goes(last: str) -> None:
