@@ -147,6 +147,11 @@ def says_it_is_a_persons(head: Head) -> bool:
     return bool(words) and set(words) == {"no"}
 
 
+def says_it_is_a_programs(head: Head) -> bool:
+    """Whether Auto-Submitted says anything but `no`."""
+    return any(word not in ("", "no") for word in _words(head, b"auto-submitted"))
+
+
 def may_answer(head: Head, reverse_path: str, host: str) -> bool:
     """Whether a person's mail leaves room for an automatic answer: nobody asked for silence, and somebody reads it.
 

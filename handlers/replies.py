@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from handlers import files_of_mail, intake, message_ids, teaming, tokens
+from handlers import automatic, files_of_mail, intake, message_ids, teaming, tokens
 from handlers.headers import Head, decode_text, scan
 from handlers.identity import Mailbox, mailboxes
 from handlers.office import Office
@@ -31,6 +31,7 @@ from storage.response import (
     R550_COLLEAGUE,
     R550_NO_SUCH_ADDRESS,
     R554_ANSWERS_A_NOTE,
+    R554_AUTOMATIC,
     R554_CANNOT_REWRITE,
     R554_NO_AUTHOR,
     R554_NOT_A_REPLY,
@@ -94,6 +95,8 @@ def submission(
     """Rewrite and sign a reply in this conversation; the response says why it cannot be sent."""
     if draft.head.truncated:
         return R554_CANNOT_REWRITE.about("its header section is too large")
+    if automatic.says_it_is_a_programs(draft.head):
+        return R554_AUTOMATIC
     if conversation is None or not _may_write(office, draft.agent, conversation):
         return R554_NOT_A_REPLY
     misdirected = _misdirected(office, draft, conversation)

@@ -147,6 +147,9 @@ R554_ANSWERS_A_NOTE = Response(
 R554_SIDE_LETTER = Response(
     554, "5.7.1", "The reply that you answer did not go to the customer, write to its readers by their own addresses"
 )  # RFC 3463 §3.8
+R554_AUTOMATIC = Response(
+    554, "5.7.1", "Auto-Submitted says that a program wrote this, only what a person wrote goes out in the team's name"
+)  # RFC 3834 §2
 R554_NOT_A_REPLY = Response(
     554, "5.7.1", "This is not a reply to a case you may answer, answer the mail of the case itself"
 )  # RFC 3463 §3.8

@@ -38,7 +38,7 @@ _KEPT = {
     b"importance": b"Importance",
     b"priority": b"Priority",
     b"x-priority": b"X-Priority",
-    b"auto-submitted": b"Auto-Submitted",  # an absence notice must not lose its mark (RFC 3834 §5)
+    b"auto-submitted": b"Auto-Submitted",  # it says `no` (RFC 3834 §5): what a program wrote is refused
 }
 
 

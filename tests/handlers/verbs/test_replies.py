@@ -16,6 +16,7 @@ from storage.response import (
     R550_COLLEAGUE,
     R550_NO_SUCH_ADDRESS,
     R550_USE_SUBMISSION,
+    R554_AUTOMATIC,
     R554_NO_AUTHOR,
     R554_NOT_A_REPLY,
     R554_TWO_CASES,
@@ -131,6 +132,19 @@ def test_what_is_refused_and_why(world: World) -> None:
     # The agent's address is no way in for a customer.
     assert world.rcpt(to_of(copy)) == R550_USE_SUBMISSION
     assert world.sent("reply") == []
+
+
+# What Auto-Submitted says, and whether it goes to the customer.
+@pytest.mark.parametrize(
+    ("said", "goes"),
+    [("auto-replied (vacation)", False), ("Auto-Generated; x=y", False), ("auto-forwarded", False), ("No", True)],
+)
+def test_no_program_of_an_agent_answers_a_customer(world: World, said: str, goes: bool) -> None:
+    _, copy = opened(world)
+    made = world.reply(answer(copy, subject="Automatic reply: Broken", auto_submitted=said), to_of(copy))
+    assert isinstance(made, str) if goes else made == R554_AUTOMATIC
+    assert [one.to for one in world.sent("reply")] == ([[CARL]] if goes else [])
+    assert (world.case(1).row.responded_at is not None, world.case(1).status == "pending") == (goes, goes)
 
 
 @pytest.mark.parametrize("extra", [str(ANN), "support@firm.example", "sales@firm.example"])
