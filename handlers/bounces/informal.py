@@ -13,6 +13,7 @@ from handlers.bounces.addresses import ADDRESS, addresses_in
 from handlers.bounces.notice import Notice
 from handlers.bounces.values import MAX_RECIPIENTS, Action
 from handlers.bounces.verdict import Finding
+from handlers.headers import decode_text
 from handlers.identity import author
 
 MAX_CONTEXT = 30  # lines about one recipient
@@ -58,6 +59,7 @@ _DELAYS = re.compile(
     r"will (?:continue|keep|be) (?:to )?(?:try|retr|attempt|re-?tried)|"
     r"(?:has|have|was|been|is) (?:being )?(?:delayed|postponed|deferred)|warning message only|"
     r"still (?:trying|being)|not yet been|do not need to resend|has not been delivered yet|"
+    r"will retry for|temporary problem deliver|"
     r"delivery (?:attempts|will) (?:will )?(?:be )?(?:continue|retried|attempted)|"
     r"could not be delivered for the last|will be (?:retried|tried again|queued|re-?attempted)|"
     r"this is (?:only |just )?a warning|temporarily (?:delayed|unable to deliver)|advisory-only|keep trying|"
@@ -66,8 +68,18 @@ _DELAYS = re.compile(
 )
 _CODE = re.compile(r"(?<![\d.])(?:[45]\d\d[ :-]|[45]\.\d{1,3}\.\d{1,3}\b)")
 _LETTERS = re.compile(r"[^\W\d_]{2}")
+_DELAYED_SUBJECT = re.compile(r"\(delay\)|^\s*(?:delayed|delivery delayed)\s*:", re.IGNORECASE)
+_ARRIVED = re.compile(
+    r"successfully delivered to|"
+    r"delivery to (?:these|the following) recipients(?: or (?:groups|distribution lists))? (?:is complete|succeeded)|"
+    r"message (?:has been|was) delivered to the following",
+    re.IGNORECASE,
+)
+_ARRIVED_SUBJECT = re.compile(r"^\s*(?:(?P<relayed>relayed)|delivered)\s*:|successful mail delivery", re.IGNORECASE)
+_NOT_ARRIVED = re.compile(r"(?:not|n't|never) (?:be |been |successfully )*delivered|undeliver|fail", re.IGNORECASE)
 _GAVE_UP = re.compile(
-    r"permanent|gave up|giving up|given up|not going to try|has been (?:removed|returned)|returned to sender",
+    r"(?<!fails )permanent|gave up|giving up|given up|not going to try|has been (?:removed|returned)|"
+    r"returned to sender",
     re.IGNORECASE,
 )
 
@@ -80,8 +92,14 @@ def read_informal(notice: Notice) -> tuple[Finding, ...]:
 
 
 def action_of(notice: Notice) -> Action:
-    """Whether delivery is still tried."""
+    """Whether delivery is still tried, or is done."""
     words = " ".join(line.strip() for line in notice.told[:60])[:6000]
+    subject = decode_text((notice.head.first(b"subject") or b"")[:500])
+    arrived = _ARRIVED_SUBJECT.search(subject)
+    if arrived and _ARRIVED.search(words) and not (_CODE.search(words) or _NOT_ARRIVED.search(words)):
+        return Action.RELAYED if arrived["relayed"] else Action.DELIVERED
+    if _DELAYED_SUBJECT.search(subject):
+        return Action.DELAYED
     if _DELAYS.search(words) and not _GAVE_UP.search(words):
         return Action.DELAYED
     return Action.FAILED

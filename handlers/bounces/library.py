@@ -12,7 +12,7 @@ from email import message_from_bytes
 from flufl.bounce import all_failures
 
 from handlers.bounces.addresses import ADDRESS
-from handlers.bounces.informal import MAX_CONTEXT
+from handlers.bounces.informal import MAX_CONTEXT, action_of
 from handlers.bounces.notice import Notice
 from handlers.bounces.values import Action
 from handlers.bounces.verdict import Finding
@@ -31,6 +31,9 @@ def read(notice: Notice, content: bytes) -> tuple[Finding, ...]:
     except Exception:  # whatever a stranger's mail makes it raise; the mail is still a mail
         return ()
     words = " ".join(line.strip() for line in notice.told[:MAX_CONTEXT])
+    arrived = action_of(notice)
+    if arrived in (Action.DELIVERED, Action.RELAYED):  # it reads the formats of failures
+        return tuple([Finding(one, arrived, context=words) for one in _addresses(permanent | temporary)])
     later = [Finding(one, Action.DELAYED, context=words) for one in _addresses(temporary - permanent)]
     return tuple([Finding(one, context=words) for one in _addresses(permanent)] + later)
 

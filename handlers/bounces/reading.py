@@ -21,6 +21,7 @@ from handlers.bounces.verdict import MAX_READ, Finding, judge_all
 from handlers.headers import Head, decode_text
 
 _CLOUD = re.compile(rb"amazon", re.IGNORECASE)  # a name that anyone can write: what it says is data, and moves nothing
+_BY_ACTION = {Action.DELAYED: Kind.DELAY, Action.DELIVERED: Kind.DELIVERY, Action.RELAYED: Kind.DELIVERY}
 _ALONE = re.compile(rf"\s*<{ADDRESS}>:\s*$")  # a mail system that only lists the addresses
 
 
@@ -90,7 +91,7 @@ def _informal(notice: Notice, content: bytes, *, by_nobody: bool) -> Report | No
     if not findings and not (found.by_system and found.in_words):
         return None
     recipients = judge_all(findings)
-    kind = _kind(recipients) if recipients else (Kind.DELAY if action_of(notice) is Action.DELAYED else Kind.BOUNCE)
+    kind = _kind(recipients) if recipients else _BY_ACTION.get(action_of(notice), Kind.BOUNCE)
     return Report(kind=kind, recipients=recipients, original_message_id=notice.returned_message_id)
 
 

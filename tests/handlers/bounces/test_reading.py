@@ -50,6 +50,52 @@ def test_a_delay_is_not_final() -> None:
     assert (found.action, found.status[0], found.is_permanent) == (Action.DELAYED, "4", False)
 
 
+DELIVERIES = [
+    # Postfix
+    (
+        "Successful Mail Delivery Report",
+        "Your message was successfully delivered to the destination(s)\nlisted below. Otherwise you may still receive\n"
+        "notifications of mail delivery errors from other systems.\n\n"
+        "<a@b.example>: delivery via mx[192.0.2.1]:25: 250 2.0.0 Ok: queued as 4X\n",
+        (Kind.DELIVERY, Action.DELIVERED),
+    ),
+    # Exchange
+    (
+        "Relayed: Offer",
+        "Delivery to these recipients or groups is complete, but no delivery notification was sent by the destination "
+        "server:\n\na@b.example\n",
+        (Kind.DELIVERY, Action.RELAYED),
+    ),
+    (
+        "Delivered: x",
+        "Your message has been delivered to the following recipients:\n\na@b.example\n",
+        (Kind.DELIVERY, Action.DELIVERED),
+    ),
+    # Gmail
+    (
+        "Delivery Status Notification (Delay)",
+        "There was a temporary problem delivering your message to a@b.example. Gmail will retry for 46 more hours. "
+        "You'll be notified if the delivery fails permanently.\n",
+        (Kind.DELAY, Action.DELAYED),
+    ),
+    # words of success about another recipient
+    (
+        "Delivered: x",
+        "Your message was delivered to the following:\nc@b.example\n\n<a@b.example>: 550 5.1.1 unknown\n",
+        (Kind.BOUNCE, Action.FAILED),
+    ),
+]
+
+
+@pytest.mark.parametrize(("subject", "body", "expected"), DELIVERIES)
+def test_what_arrived_or_will_arrive_is_no_failure(subject: str, body: str, expected: tuple[Kind, Action]) -> None:
+    content = f"From: Mail System <MAILER-DAEMON@mx.example>\nSubject: {subject}\n\n{body}".replace("\n", "\r\n")
+    report = read_report(content.encode(), by_nobody=True)
+    assert report is not None
+    assert (report.kind, {one.action for one in report.recipients}) == (expected[0], {expected[1]})
+    assert not any(one.hard for one in report.recipients if one.action is not Action.FAILED)
+
+
 def test_the_mail_given_back_is_not_searched() -> None:
     found = only("Could not be delivered to:\n<a@b.example>\n\n--- Original message follows.\n\n<c@d.example>: x")
     assert found.address == "a@b.example"
