@@ -18,6 +18,8 @@ from handlers.bounces.values import Action
 from handlers.bounces.verdict import Finding
 
 MAX_OCTETS = 64 * 1024
+MAX_LINES = 2000
+_EMPTY_LINES = re.compile(rb"(?:(?<=\n)[ \t]*+\r?\n){3,}+")  # each costs it as much as one with words
 
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs each failure of its own with a traceback
 
@@ -25,7 +27,8 @@ logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs each fai
 def read(notice: Notice, content: bytes) -> tuple[Finding, ...]:
     """Whom flufl.bounce finds."""
     start = notice.head.body_offset
-    octets = content[: min(start, MAX_OCTETS)] + content[start : start + MAX_OCTETS]
+    lines = _EMPTY_LINES.sub(b"\n\n\n", content[start : start + MAX_OCTETS]).split(b"\n", MAX_LINES)[:MAX_LINES]
+    octets = content[: min(start, MAX_OCTETS)] + b"\n".join([*lines, b""])
     try:
         temporary, permanent = all_failures(message_from_bytes(octets))
     except Exception:  # whatever a stranger's mail makes it raise; the mail is still a mail

@@ -9,6 +9,7 @@ Never fails; linear in the content.
 import re
 from dataclasses import replace
 
+from handlers.automatic import automatic, out_of_office
 from handlers.bounces import library, signs
 from handlers.bounces.addresses import ADDRESS, addresses_in
 from handlers.bounces.cloud import read_notification
@@ -80,7 +81,8 @@ def _informal(notice: Notice, content: bytes, *, by_nobody: bool) -> Report | No
     found = signs.of(notice, by_nobody=by_nobody)
     is_system = found.by_system if by_nobody else found.by_daemon
     sure = found.are_sure or (is_system and any(_ALONE.match(line) for line in notice.told[:200]))
-    known = library.read(notice, content) if sure or by_nobody else ()
+    may_be = by_nobody and (found.by_system or not _speaks_for_itself(notice.head))
+    known = library.read(notice, content) if sure or may_be else ()
     if not sure and not known:
         return None
     for text in ("\n".join(notice.told), notice.behind):
@@ -93,6 +95,11 @@ def _informal(notice: Notice, content: bytes, *, by_nobody: bool) -> Report | No
     recipients = judge_all(findings)
     kind = _kind(recipients) if recipients else _BY_ACTION.get(action_of(notice), Kind.BOUNCE)
     return Report(kind=kind, recipients=recipients, original_message_id=notice.returned_message_id)
+
+
+def _speaks_for_itself(head: Head) -> bool:
+    """Whether it is an automatic answer by its fields, or somebody's answer or forward by its subject."""
+    return bool(automatic(head, is_null=False) or out_of_office(head, is_null=False)) or signs.is_passed_on(head)
 
 
 def _surer(own: tuple[Finding, ...], known: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -94,6 +94,11 @@ def by_complainer(head: Head) -> bool:
     return _COMPLAINER.search(decode_text((head.first(b"from") or b"")[:500])) is not None
 
 
+def is_passed_on(head: Head) -> bool:
+    """Whether the subject is that of an answer or of a forward."""
+    return _OWN_SUBJECT.match(decode_text((head.first(b"subject") or b"")[:500])) is not None
+
+
 def in_header(head: Head) -> Signs:
     """What the header section tells alone; a reply's or a forwarded mail's subject is no sign."""
     subject = decode_text((head.first(b"subject") or b"")[:500])

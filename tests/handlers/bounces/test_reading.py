@@ -129,6 +129,19 @@ def test_a_format_that_only_flufl_bounce_knows_is_a_notice_where_nobody_can_be_a
     assert read_report(content, by_nobody=False) is None
 
 
+@pytest.mark.parametrize("fields", ["Subject: x\r\nAuto-Submitted: auto-replied", "Subject: Fwd: x"])
+def test_what_says_itself_what_it_is_is_no_notice_of_a_format(fields: str) -> None:
+    body = "The following addresses had permanent problems in the past:\r\n\r\n<a@b.example>\r\n"
+    content = f"From: Eva <eva@mx.example>\r\n{fields}\r\n\r\n{body}".encode()
+    assert read_report(content, by_nobody=True) is None
+
+
+@pytest.mark.parametrize("line", [b"\r\n", b"a\n"])
+def test_short_lines_cost_little(line: bytes) -> None:
+    content = b"From: Eva <eva@mx.example>\r\nSubject: x\r\n\r\n" + line * 32_000
+    assert cost.within(8 * cost.unit(), lambda: read_report(content, by_nobody=True))
+
+
 def test_every_recipient_of_a_report_is_read_up_to_a_bound() -> None:
     groups = "".join(f"Final-Recipient: rfc822; a{n}@b.example\nAction: failed\nStatus: 5.1.1\n\n" for n in range(3000))
     body = f"--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; x.example\n\n{groups}--b--\n"
