@@ -216,6 +216,7 @@ def _plan(office: Office, draft: Draft, conversation: Conversation, team: TeamRo
         subject_tag=bool(office.handling_at(conversation.routing_address).subject_tag),
         hosts=hosts,
         text_hosts=tuple(host for host in hosts if host not in _mail_domains(office, draft, conversation)),
+        note_word=tokens.note_word(keys),
     )
 
 

@@ -56,6 +56,7 @@ class ReplyPlan:
     subject_tag: bool = False  # whether the thread ID stands in the subject too
     hosts: tuple[str, ...] = ()
     text_hosts: tuple[str, ...] = ()
+    note_word: str = ""  # tokens.note_word: never replaced, for what stands around it must not leave either
 
 
 def rewrite_reply(content: bytes, plan: ReplyPlan) -> bytes:
@@ -74,7 +75,17 @@ def rewrite_reply(content: bytes, plan: ReplyPlan) -> bytes:
     except BrokenStructure:
         raise CannotRewrite("its MIME structure is broken") from None
     content = write_reply_header(content, plan)
-    leak = find_leak(content, plan.private)
+    leak = _leak(content, plan)
     if leak:
-        raise CannotRewrite(f"{leak} holds a private address of your desk")
+        raise CannotRewrite(leak)
     return content if content.endswith(b"\r\n") else content + b"\r\n"
+
+
+def _leak(content: bytes, plan: ReplyPlan) -> str | None:
+    """What of ours is in it, in words for the agent; which it is costs a second look only where there is something."""
+    if not find_leak(content, (*plan.private, plan.note_word)):
+        return None
+    private = find_leak(content, plan.private)
+    if private:
+        return f"{private} holds a private address of your desk"
+    return "it quotes a note of your desk; delete the quoted lines and send again"

@@ -30,7 +30,8 @@ MOST_SUBJECT_CHARACTERS = 200
 MOST_NAME_CHARACTERS = 100
 _TOLD = b"X-Casegate-Told"  # in notes that somebody wrote: they are not the mail to answer
 _ADVICE = (
-    "If you may write in this case, your answer goes to the customer;\nleave these lines out of it.",
+    "If you may write in this case, your answer goes to the customer.\n"
+    "Delete these lines from it: an answer that quotes them is not sent.",
     "To answer, answer the copy of the mail:\nan answer to this note is not sent.",
 )
 
@@ -99,12 +100,14 @@ def _content(post: Post, case: Any, to: tuple[Address, str], told: dict[str, Any
         *(fold(_TOLD, one["field"].encode()) for one in told["changes"] if one["field"] in WORDS),
         b"MIME-Version: 1.0\r\n",
     )
-    return b"".join(section) + text_part(_words(case, label, told))
+    return b"".join(section) + text_part(_words(case, label, told, tokens.note_word(post.office.keys)))
 
 
-def _words(case: Any, label: str, told: dict[str, Any]) -> str:
-    lines = [f"Case {label}: {case.subject}", ""]
+def _words(case: Any, label: str, told: dict[str, Any], word: str) -> str:
+    """The word stands beside the first and the last line that a customer must not read: see rewrite.py."""
+    lines = [f"Case {label}: {case.subject} {word}", ""]
     lines += [f"{one['field']}: {one['before'] or '-'} -> {one['after'] or '-'}" for one in told["changes"]]
     lines += ["", f"by {told['actor']}", *([told["reason"]] if told["reason"] else [])]
+    lines[-1] += f" {word}"
     lines += ["", f"Thread {case.thread_token}. {_ADVICE[any(one['field'] in WORDS for one in told['changes'])]}"]
     return "\n".join(lines) + "\n"

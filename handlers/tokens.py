@@ -170,6 +170,11 @@ def thread_address(keys: Keys, thread_id: str) -> str:
     return f"{thread_id.lower()}@{keys.host}"
 
 
+def note_word(keys: Keys) -> str:
+    """The word that stands in what agents are told: letters and digits alone, so that no client wraps within it."""
+    return "casegatenote" + _mac(keys.thread, ("note",))
+
+
 def _base32(octets: bytes, characters: int) -> str:
     """The first characters, in capitals; base32 makes eight of five octets."""
     return b32encode(octets[: -(-characters * 5 // 8)]).decode()[:characters]
