@@ -28,8 +28,9 @@ def files(octets: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def without_files(octets: bytes) -> bytes:
-    """The text around them."""
-    return yenc.without_files(uuencoding.without_files(octets))
+    """The text around those that are listed."""
+    rest, number = uuencoding.without_files(octets, MAX_FILES)
+    return yenc.without_files(rest, MAX_FILES - number)
 
 
 def may_hold(octets: bytes) -> bool:

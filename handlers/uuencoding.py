@@ -8,6 +8,7 @@ or the files and the text without them. Never fails: a line that cannot be read 
 import re
 from binascii import Error, a2b_uu
 from collections.abc import Iterator
+from itertools import islice
 
 LONGEST_LINE = 1_000
 
@@ -45,13 +46,25 @@ class Decoder:
 
 def files(octets: bytes) -> Iterator[tuple[str, bytes]]:
     """Name and octets of each file within a text."""
-    for one in _FILE.finditer(octets) if b"begin " in octets else ():
+    for one in _found(octets):
         yield one[1].strip().decode("utf-8", "surrogateescape"), b"".join(map(_decoded, one[2].splitlines()))
 
 
-def without_files(octets: bytes) -> bytes:
-    """The text around them."""
-    return _FILE.sub(b"", octets) if b"begin " in octets else octets
+def without_files(octets: bytes, most: int) -> tuple[bytes, int]:
+    """The text around the first of them, and how many these are."""
+    pieces, at = [], 0
+    for one in islice(_found(octets), most):
+        pieces.append(octets[at : one.start()])
+        at = one.end()
+    return b"".join([*pieces, octets[at:]]), len(pieces)
+
+
+def _found(octets: bytes) -> Iterator[re.Match[bytes]]:
+    """What has a line as long as it says, or none: source code has such words, too."""
+    for one in _FILE.finditer(octets) if b"begin " in octets else ():
+        lines = [line for line in one[2].splitlines() if line not in (b"`", b" ")]
+        if not lines or any(0 <= len(line) - 1 - ((line[0] - 32 & 63) + 2) // 3 * 4 <= 2 for line in lines):
+            yield one
 
 
 def _decoded(line: bytes) -> bytes:

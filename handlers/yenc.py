@@ -24,9 +24,9 @@ def files(octets: bytes) -> Iterator[tuple[str, bytes]]:
         yield one[1].strip(b' "').decode("utf-8", "surrogateescape"), _decoded(one[2])
 
 
-def without_files(octets: bytes) -> bytes:
-    """The text around them."""
-    return _FILE.sub(b"", octets) if b"=ybegin " in octets else octets
+def without_files(octets: bytes, most: int) -> bytes:
+    """The text around the first of them."""
+    return _FILE.sub(b"", octets, count=most) if most and b"=ybegin " in octets else octets
 
 
 def _decoded(lines: bytes) -> bytes:

@@ -36,6 +36,8 @@ def test_a_file_in_a_text_is_an_attachment_and_no_text(body: bytes, found: list[
 
 
 WORDS = [
+    # no line is as long as it says
+    b"begin 644 LINES\nX = 1\nY = 2\nend\n",
     b"begin 644 things\nand then\nend\n",
     b"begin 644 a\n#0V%T\nnever ended\n",
     b"=ybegin line=128 size=3 name=a\nnever ended\n",
@@ -96,6 +98,11 @@ def test_admission_sees_the_name_of_what_only_others_could_read(body: bytes, pie
 def test_admission_sees_a_name_where_the_header_section_does_not_end(section: bytes) -> None:
     seen = MimeFiles(section + b"begin 644 run.exe\r\n#0V%T\r\n`\r\nend\r\n", MimeLimits())
     assert seen.finish().forbidden((".exe",)) == "the attachment 'run.exe' is .exe"
+
+
+def test_what_is_too_many_to_be_listed_stays_in_the_text() -> None:
+    mail = read(b"Subject: x\r\n\r\n" + b"".join(b"begin 644 a%d\r\n#0V%%T\r\n`\r\nend\r\n" % n for n in range(250)))
+    assert (len(mail.attachments), mail.text.count("begin 644")) == (files_in_text.MAX_FILES, 50)
 
 
 @pytest.mark.parametrize("words", [*WORDS[:1], b"we begin 644 run.exe\n`\n", b"begin now run.exe\n`\n"])
