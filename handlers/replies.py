@@ -76,6 +76,8 @@ def thread_of(office: Office, draft: Draft) -> Pointed | Response:
 
     Of that thread the mails whose ids it names say where the conversation is now: a split takes them along.
     """
+    if automatic.says_it_is_a_programs(draft.head):
+        return R554_AUTOMATIC
     named = [_thread_named_by(office, address, draft.received_at) for address in draft.envelope.recipients]
     found = {token for token in named if token is not None}
     if not found:
@@ -95,8 +97,6 @@ def submission(
     """Rewrite and sign a reply in this conversation; the response says why it cannot be sent."""
     if draft.head.truncated:
         return R554_CANNOT_REWRITE.about("its header section is too large")
-    if automatic.says_it_is_a_programs(draft.head):
-        return R554_AUTOMATIC
     if conversation is None or not _may_write(office, draft.agent, conversation):
         return R554_NOT_A_REPLY
     misdirected = _misdirected(office, draft, conversation)

@@ -24,8 +24,7 @@ from storage.upsert import Upsert
 
 Rows = Sequence[Row[Any]]
 
-MERGE, SPLIT, MOVE = "merge", "split", "move"
-MOST_CASES = 50  # of one matter, when its story is gathered
+MERGE, SPLIT, MOVE, MOST_CASES = "merge", "split", "move", 50  # cases of one matter, when its story is gathered
 
 
 class Moved(Exception):
@@ -37,9 +36,8 @@ class Trail:
     """All that it takes to undo a change, as JSON in its row; threads and cases are named by their row ids.
 
     `threads` changed their case. `parts` are (thread taken from, thread of its own), `messages` (message, thread that
-    it was in), `keys` (hash, author, thread that it led to), `statuses` (case, status before, status after), `endings`
-    (case, outcome, note, end), `clocks` (case, what it missed, pauses, paused since), `last_seq` the newest
-    mail then, `on_way` older mail on its way to its case.
+    it was in), `keys` (hash, author, thread that it led to), `statuses` (case, before, after), `endings` (case,
+    outcome, note, end), `clocks` (case, missed, pauses, paused since), `last_seq` the newest mail then, `on_way` older mail.
     """
 
     threads: tuple[int, ...] = ()
