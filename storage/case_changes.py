@@ -36,8 +36,8 @@ class Trail:
     """All that it takes to undo a change, as JSON in its row; threads and cases are named by their row ids.
 
     `threads` changed their case. `parts` are (thread taken from, thread of its own), `messages` (message, thread that
-    it was in), `keys` (hash, author, thread that it led to), `statuses` (case, before, after), `endings` (case,
-    outcome, note, end), `clocks` (case, missed, pauses, paused since), `last_seq` the newest mail then, `on_way` older mail.
+    it was in), `keys` (hash, author, thread it led to), `statuses` (case, before, after), `endings` (case, outcome,
+    note, end), `clocks` (case, missed, pauses, paused since), `last_seq` the newest mail then, `on_way` older mail.
     """
 
     threads: tuple[int, ...] = ()
