@@ -50,8 +50,8 @@ def test_a_session_is_read_as_it_was_written(database: Database) -> None:
         *("TLSv1.3 X", "ann"),
     )
     assert (row.began_at, row.ended_at) == (NOW, NOW + timedelta(seconds=2))
-    told = {"id": "s1-1", "command": "RCPT 'TO:<a>'", "response": "550 5.1.1 No", "because": ""}
-    assert json.loads(row.refused) == [told]
+    kept = {"id": "s1-1", "command": "RCPT 'TO:<a>'", "response": "550 5.1.1 No", "because": ""}
+    assert json.loads(row.refused) == [kept]
     assert (row.listener, row.outcome, row.response) == ("mx", "delivered", "550 5.1.1 No")
     assert (row.accepted, json.loads(row.messages), row.recipients, row.refusals, row.octets) == tuple(
         list(one) if isinstance(one, tuple) else one for one in told.values()
